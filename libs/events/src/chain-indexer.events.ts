@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { eventFamily, type EventOf } from './define.ts';
+import { address, hash, instant, micros, seconds } from './fields.ts';
+
+/**
+ * Keyed by contract name, so that consumers see the logs of a contract in the order of the chain, retractions
+ * included: a deposit is always heard of before the lease that locks it.
+ */
+const contract = eventFamily('chain-indexer', 'contract');
+
+/** `0x` and 24 hexadecimal digits: provider (uint32), then the serial of the lease (uint64). */
+export const chainLeaseKey = z.string().regex(/^0x[0-9a-f]{24}$/);
+const chainProviderId = z.int().min(1).max(4_294_967_295);
+
+export const chainLog = z.discriminatedUnion('name', [
+  z.object({ name: z.literal('Deposited'), tenant: address, amountMicros: micros }),
+  z.object({ name: z.literal('Withdrawn'), tenant: address, amountMicros: micros }),
+  z.object({
+    name: z.literal('SpendingLimitSet'),
+    tenant: address,
+    maxRateMicrosPerHour: micros,
+    maxLockedMicros: micros,
+    validUntilSeconds: seconds,
+  }),
+  z.object({
+    name: z.literal('LeaseOpened'),
+    leaseKey: chainLeaseKey,
+    /** keccak256 of the lease id's UTF-8 text. */
+    leaseRef: hash,
+    tenant: address,
+    chainProviderId,
+    rateMicrosPerHour: micros,
+    lockMicros: micros,
+    openedAtSeconds: seconds,
+  }),
+  z.object({
+    name: z.literal('LeasesSettled'),
+    /** Rows that moved money: `paid` is the difference, `settled` the new cumulative amount. */
+    rows: z.array(z.object({ leaseKey: chainLeaseKey, paidMicros: micros, settledMicros: micros })),
+    /** Rows that the contract skipped (more than earned or than the lock, unknown or closed lease). */
+    skipped: z.array(
+      z.object({ leaseKey: chainLeaseKey, cumulativeMicros: micros, reason: z.string().max(60) }),
+    ),
+  }),
+  z.object({
+    name: z.literal('LeaseClosed'),
+    leaseKey: chainLeaseKey,
+    tenant: address,
+    chainProviderId,
+    paidMicros: micros,
+    settledMicros: micros,
+    refundedMicros: micros,
+  }),
+  z.object({ name: z.literal('EarningsClaimed'), chainProviderId, to: address, amountMicros: micros }),
+  z.object({ name: z.literal('ProviderRegistered'), chainProviderId, owner: address, payout: address }),
+  z.object({ name: z.literal('StakeChanged'), chainProviderId, owner: address, stakeMicros: micros }),
+]);
+
+const chainEvent = z.object({
+  contract: z.enum(['ComputeMarket', 'ProviderRegistry']),
+  chainId: z.int().min(1),
+  blockNumber: z.int().min(0),
+  blockHash: hash,
+  logIndex: z.int().min(0),
+  txHash: hash,
+  /** The block's own time. */
+  blockTimeMs: instant,
+  /** When the indexer saw it. */
+  seenAtMs: instant,
+  log: chainLog,
+});
+
+export const chainEventObserved = contract(
+  'ChainEventObserved',
+  'In a block of the sequencer: soft confirmation. May still be retracted.',
+  chainEvent,
+);
+export const chainEventFinalized = contract('ChainEventFinalized', 'Irreversible.', chainEvent);
+export const chainEventRetracted = contract(
+  'ChainEventRetracted',
+  'Its block is no longer part of the chain: undo what it caused.',
+  chainEvent,
+);
+
+export const chainHalted = contract(
+  'ChainHalted',
+  'The indexer cannot vouch for the chain (a reorg below finality, a chain it does not know) and has stopped.',
+  z.object({
+    contract: z.enum(['ComputeMarket', 'ProviderRegistry']),
+    reason: z.string().max(500),
+    atMs: instant,
+  }),
+);
+
+export const chainIndexerEvents = [
+  chainEventObserved,
+  chainEventFinalized,
+  chainEventRetracted,
+  chainHalted,
+] as const;
+export type ChainIndexerEvent = EventOf<(typeof chainIndexerEvents)[number]>;
+export type ChainEventObserved = EventOf<typeof chainEventObserved>;
+export type ChainEventRetracted = EventOf<typeof chainEventRetracted>;
+export type ChainLog = z.output<typeof chainLog>;

@@ -1,0 +1,11 @@
+export * from './billing.events.ts';
+export * from './chain-indexer.events.ts';
+export * from './cloud-event.ts';
+export * from './define.ts';
+export * as fields from './fields.ts';
+export type { Place, SealedBox } from './fields.ts';
+export * from './matchmaker.events.ts';
+export * from './orchestrator.events.ts';
+export * from './published-language.ts';
+export * from './registry.events.ts';
+export * from './workload-spec.ts';

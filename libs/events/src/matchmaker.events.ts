@@ -1,0 +1,240 @@
+import { z } from 'zod';
+import { eventFamily, type EventOf } from './define.ts';
+import { address, count, geoPoint, id, instant, micros, sealedBox, seconds } from './fields.ts';
+import { placementGroup, workloadSpec } from './workload-spec.ts';
+
+const order = eventFamily('matchmaker', 'order');
+const lease = eventFamily('matchmaker', 'lease');
+
+export const matchingProfile = z.enum(['cheapest', 'balanced', 'fastest', 'nearest']);
+
+/** Why an order found no place, for a person to read and for a program to act on. */
+export const explanation = z.object({
+  summary: z.string().max(1_000),
+  offersConsidered: count,
+  /** How many offers failed each constraint (an offer may fail several), most first. */
+  constraints: z.array(
+    z.object({ constraint: z.string().max(60), failed: count, expected: z.string().max(300) }),
+  ),
+  /** The offers that failed least, best first. */
+  nearest: z.array(
+    z.object({
+      offerId: id('offer'),
+      providerId: id('provider'),
+      failed: z.array(z.object({ constraint: z.string().max(60), detail: z.string().max(300) })),
+    }),
+  ),
+  /** The smallest single change of the order that would have matched; null when no single change does. */
+  smallestChange: z
+    .object({
+      field: z.string().max(120),
+      from: z.string().max(200),
+      to: z.string().max(200),
+      text: z.string().max(300),
+    })
+    .nullable(),
+});
+
+export const orderSubmitted = order(
+  'OrderSubmitted',
+  'A tenant wants a workload run.',
+  z.object({
+    orderId: id('order'),
+    accountId: id('account'),
+    /** The tenant's address in the escrow contract. */
+    tenantWallet: address,
+    spec: workloadSpec,
+    /** Env values and registry credentials, sealed to the orchestrator; null when there are none. */
+    secrets: sealedBox.nullable(),
+    /** Over all groups, micro-USDC per hour. */
+    maxRateMicrosPerHour: micros,
+    profile: matchingProfile,
+    /** Where the tenant's users are; null when not said. */
+    near: geoPoint.nullable(),
+    includeProviders: z.array(id('provider')),
+    excludeProviders: z.array(id('provider')),
+    expiresAtMs: instant,
+    submittedAtMs: instant,
+  }),
+);
+
+export const orderUnmatched = order(
+  'OrderUnmatched',
+  'No offer fits now. The order stays in the book until it expires.',
+  z.object({ orderId: id('order'), explanation, atMs: instant }),
+);
+
+export const orderMatched = order(
+  'OrderMatched',
+  'Capacity is held for every group, and a lease proposed for each.',
+  z.object({
+    orderId: id('order'),
+    leases: z.array(
+      z.object({ leaseId: id('lease'), providerId: id('provider'), offerId: id('offer'), group: z.string() }),
+    ),
+    rateMicrosPerHour: micros,
+    atMs: instant,
+  }),
+);
+
+export const orderFulfilled = order(
+  'OrderFulfilled',
+  'Every lease of the order has run.',
+  z.object({ orderId: id('order'), atMs: instant }),
+);
+
+export const orderCancelled = order(
+  'OrderCancelled',
+  'Ended by its tenant before it was fulfilled, or because its lease could not start.',
+  z.object({
+    orderId: id('order'),
+    reason: z.enum(['tenant', 'start_failed', 'funding_failed', 'operator']),
+    detail: z.string().max(500),
+    atMs: instant,
+  }),
+);
+
+export const orderExpired = order(
+  'OrderExpired',
+  'Found no place in time.',
+  z.object({ orderId: id('order'), atMs: instant }),
+);
+
+export const closeReason = z.enum([
+  'tenant',
+  'completed',
+  'escrow_exhausted',
+  'start_failed',
+  'workload_failed',
+  'provider_lost',
+  'provider_maintenance',
+  'decommissioned',
+  'operator',
+  'superseded',
+]);
+
+export const leaseProposed = lease(
+  'LeaseProposed',
+  'Capacity is held at one provider for one group of an order. Carries everything that later steps need.',
+  z.object({
+    leaseId: id('lease'),
+    orderId: id('order'),
+    accountId: id('account'),
+    tenantWallet: address,
+    providerId: id('provider'),
+    chainProviderId: z.int().min(1),
+    offerId: id('offer'),
+    group: placementGroup,
+    run: z.enum(['service', 'job']),
+    secrets: sealedBox.nullable(),
+    /** What each replica takes on which machine of the offer. */
+    placements: z.array(z.object({ service: z.string(), replica: count, node: z.string() })),
+    rateMicrosPerHour: micros,
+    durationSeconds: seconds,
+    /** lockMicros(rate, duration): what the contract locks. */
+    lockMicros: micros,
+    /** The cloud list price of the same GPUs, micro-USDC per hour, for showing the saving; null when there is none. */
+    listRateMicrosPerHour: micros.nullable(),
+    acceptByMs: instant,
+    proposedAtMs: instant,
+  }),
+);
+
+export const leaseAccepted = lease(
+  'LeaseAccepted',
+  'The provider agreed, by standing policy or explicitly. The relayer may now open it on chain.',
+  z.object({
+    leaseId: id('lease'),
+    by: z.enum(['standing_policy', 'provider']),
+    /** Without funding by then the lease lapses. */
+    fundByMs: instant,
+    atMs: instant,
+  }),
+);
+
+export const leaseRejected = lease(
+  'LeaseRejected',
+  'The provider said no.',
+  z.object({ leaseId: id('lease'), reason: z.string().max(300), atMs: instant }),
+);
+
+export const leaseLapsed = lease(
+  'LeaseLapsed',
+  'It never became funded: not accepted or not funded in time, funding refused, or the order was cancelled.',
+  z.object({
+    leaseId: id('lease'),
+    reason: z.enum([
+      'acceptance_timeout',
+      'funding_timeout',
+      'funding_failed',
+      'order_cancelled',
+      'provider_lost',
+    ]),
+    detail: z.string().max(500),
+    atMs: instant,
+  }),
+);
+
+export const leaseFunded = lease(
+  'LeaseFunded',
+  'The chain has locked rate x duration of the tenant.',
+  z.object({ leaseId: id('lease'), chainLeaseKey: z.string().max(80), fundedAtMs: instant }),
+);
+
+export const leaseActivated = lease(
+  'LeaseActivated',
+  'The workload runs: the meter has started.',
+  z.object({ leaseId: id('lease'), runningSinceMs: instant, atMs: instant }),
+);
+
+export const leaseClosing = lease(
+  'LeaseClosing',
+  'The end has been decided; tear-down and final settlement follow. The reason never changes again.',
+  z.object({ leaseId: id('lease'), reason: closeReason, detail: z.string().max(500), atMs: instant }),
+);
+
+export const capacityReleased = lease(
+  'CapacityReleased',
+  'What the lease held is free again, on proof that nothing of it runs.',
+  z.object({ leaseId: id('lease'), providerId: id('provider'), offerId: id('offer'), atMs: instant }),
+);
+
+export const leaseClosed = lease(
+  'LeaseClosed',
+  'Settled and refunded. Whether the namespace is proven gone is told by CapacityReleased.',
+  z.object({
+    leaseId: id('lease'),
+    reason: closeReason,
+    paidMicros: micros,
+    refundedMicros: micros,
+    atMs: instant,
+  }),
+);
+
+export const orderEvents = [
+  orderSubmitted,
+  orderUnmatched,
+  orderMatched,
+  orderFulfilled,
+  orderCancelled,
+  orderExpired,
+] as const;
+export const leaseEvents = [
+  leaseProposed,
+  leaseAccepted,
+  leaseRejected,
+  leaseLapsed,
+  leaseFunded,
+  leaseActivated,
+  leaseClosing,
+  capacityReleased,
+  leaseClosed,
+] as const;
+
+export type OrderEvent = EventOf<(typeof orderEvents)[number]>;
+export type LeaseEvent = EventOf<(typeof leaseEvents)[number]>;
+export type OrderSubmitted = EventOf<typeof orderSubmitted>;
+export type LeaseProposed = EventOf<typeof leaseProposed>;
+export type CloseReason = z.output<typeof closeReason>;
+export type Explanation = z.output<typeof explanation>;
+export type MatchingProfile = z.output<typeof matchingProfile>;

@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { eventFamily, type EventOf } from './define.ts';
+import { address, count, id, instant, micros, name, place, sealedBox } from './fields.ts';
+
+const account = eventFamily('registry', 'account');
+const provider = eventFamily('registry', 'provider');
+
+export const accountOpened = account(
+  'AccountOpened',
+  'A wallet or an operator opened an account.',
+  z.object({ accountId: id('account'), wallet: address, name: name, openedAtMs: instant }),
+);
+
+export const apiKeyIssued = account(
+  'ApiKeyIssued',
+  'A key that other services check by its hash; the key itself is known to its holder alone.',
+  z.object({
+    accountId: id('account'),
+    apiKeyId: id('apiKey'),
+    /** SHA-256 of the whole key, hexadecimal. The key has 256 random bits, so the hash gives nothing away. */
+    keyHash: z.string().regex(/^[0-9a-f]{64}$/),
+    scopes: z.array(z.string().max(60)),
+    expiresAtMs: instant.nullable(),
+    issuedAtMs: instant,
+  }),
+);
+
+export const apiKeyRevoked = account(
+  'ApiKeyRevoked',
+  'The key is refused from now on.',
+  z.object({ accountId: id('account'), apiKeyId: id('apiKey'), revokedAtMs: instant }),
+);
+
+export const providerRegistered = provider(
+  'ProviderRegistered',
+  'A provider is known; it can be matched once its stake is seen on chain and its agent is online.',
+  z.object({
+    providerId: id('provider'),
+    accountId: id('account'),
+    wallet: address,
+    name: name,
+    place,
+    attributes: z.record(z.string(), z.string()),
+    registeredAtMs: instant,
+  }),
+);
+
+export const providerClusterAttached = provider(
+  'ProviderClusterAttached',
+  'Where the cluster of the provider answers, with its kubeconfig sealed to the orchestrator.',
+  z.object({
+    providerId: id('provider'),
+    apiServer: z.url(),
+    kubeconfig: sealedBox,
+    attachedAtMs: instant,
+  }),
+);
+
+export const providerActivated = provider(
+  'ProviderActivated',
+  'The stake on chain is at least the minimum.',
+  z.object({
+    providerId: id('provider'),
+    chainProviderId: z.int().min(1).max(4_294_967_295),
+    stakeMicros: micros,
+    activatedAtMs: instant,
+  }),
+);
+
+export const providerOnline = provider(
+  'ProviderOnline',
+  'Heartbeats arrive.',
+  z.object({ providerId: id('provider'), atMs: instant }),
+);
+
+export const providerUnreachable = provider(
+  'ProviderUnreachable',
+  'Heartbeats are missed: its offers are not matched, its leases go on, nothing is concluded yet.',
+  z.object({ providerId: id('provider'), lastSeenAtMs: instant, atMs: instant }),
+);
+
+export const providerOffline = provider(
+  'ProviderOffline',
+  'Unreachable for longer than the grace time: its leases are lost.',
+  z.object({ providerId: id('provider'), lastSeenAtMs: instant, atMs: instant }),
+);
+
+export const providerSuspended = provider(
+  'ProviderSuspended',
+  'Not matched until an operator lifts it.',
+  z.object({ providerId: id('provider'), reason: z.string().max(500), atMs: instant }),
+);
+
+export const tierChanged = provider(
+  'TierChanged',
+  'The tier, 1 (best) to 7.',
+  z.object({
+    providerId: id('provider'),
+    from: z.int().min(1).max(7),
+    to: z.int().min(1).max(7),
+    atMs: instant,
+  }),
+);
+
+export const eraClosed = provider(
+  'EraClosed',
+  'What the challenges of an era showed.',
+  z.object({
+    providerId: id('provider'),
+    era: z.int().min(0),
+    challengesSent: count,
+    challengesAnswered: count,
+    /** Null when nothing was answered. */
+    responseP95Ms: z.number().min(0).nullable(),
+    closedAtMs: instant,
+  }),
+);
+
+/** One machine of an offer: what its pods may take. */
+export const offerNode = z.object({
+  name: z.string().min(1).max(253),
+  gpus: count,
+  cpuMillis: count,
+  memoryMiB: count,
+  storageMiB: count,
+});
+
+export const offerGpu = z.object({
+  /** A catalogue id such as `h100`. */
+  model: z.string().min(1).max(60),
+  vendor: z.enum(['nvidia', 'amd']),
+  vramMiB: z.int().min(1),
+  interface: z.enum(['pcie', 'sxm']),
+});
+
+/** Unit prices, micro-USDC per hour. A lease's rate is the sum over what it takes. */
+export const offerPrice = z.object({
+  perGpu: micros,
+  perCpuCore: micros,
+  perMemoryGiB: micros,
+  perStorageGiB: micros,
+});
+
+export const offerPublished = provider(
+  'OfferPublished',
+  'What a provider sells now. The same offer id with a higher revision replaces the whole offer.',
+  z.object({
+    providerId: id('provider'),
+    offerId: id('offer'),
+    revision: z.int().min(1),
+    /** Null: an offer of plain CPU machines. */
+    gpu: offerGpu.nullable(),
+    nodes: z.array(offerNode).min(1).max(10_000),
+    price: offerPrice,
+    /** The standing policy: proposals within it are accepted at once. */
+    policy: z.object({
+      autoAccept: z.boolean(),
+      minDurationSeconds: count,
+      maxDurationSeconds: z.int().min(1),
+    }),
+    storageClasses: z.array(z.string().max(63)),
+    publishedAtMs: instant,
+  }),
+);
+
+export const offerWithdrawn = provider(
+  'OfferWithdrawn',
+  'No longer sold; leases that run on it go on.',
+  z.object({ providerId: id('provider'), offerId: id('offer'), reason: z.string().max(200), atMs: instant }),
+);
+
+export const accountEvents = [accountOpened, apiKeyIssued, apiKeyRevoked] as const;
+export const providerEvents = [
+  providerRegistered,
+  providerClusterAttached,
+  providerActivated,
+  providerOnline,
+  providerUnreachable,
+  providerOffline,
+  providerSuspended,
+  tierChanged,
+  eraClosed,
+  offerPublished,
+  offerWithdrawn,
+] as const;
+
+export type AccountEvent = EventOf<(typeof accountEvents)[number]>;
+export type ProviderEvent = EventOf<(typeof providerEvents)[number]>;
+export type OfferPublished = EventOf<typeof offerPublished>;
+export type OfferNode = z.output<typeof offerNode>;
+export type OfferGpu = z.output<typeof offerGpu>;
+export type OfferPrice = z.output<typeof offerPrice>;
