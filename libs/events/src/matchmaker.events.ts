@@ -169,6 +169,8 @@ export const leaseLapsed = lease(
       'funding_failed',
       'order_cancelled',
       'provider_lost',
+      /** Another lease of the same order could not start, and they start together or not at all. */
+      'superseded',
     ]),
     detail: z.string().max(500),
     atMs: instant,

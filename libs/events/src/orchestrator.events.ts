@@ -14,6 +14,8 @@ export const startFailure = z.enum([
   'invalid_spec',
   'cluster_unreachable',
   'deadline',
+  /** It ran, and its namespace is gone from the cluster without our doing. */
+  'vanished',
 ]);
 
 export const workloadRequested = workload(

@@ -67,6 +67,17 @@ export const providerActivated = provider(
   }),
 );
 
+export const providerDeactivated = provider(
+  'ProviderDeactivated',
+  'The stake on chain is below the minimum, by withdrawal or because its block was retracted: not matched until activated again.',
+  z.object({
+    providerId: id('provider'),
+    stakeMicros: micros,
+    reason: z.enum(['stake_below_minimum', 'stake_retracted']),
+    atMs: instant,
+  }),
+);
+
 export const providerOnline = provider(
   'ProviderOnline',
   'Heartbeats arrive.',
@@ -89,6 +100,12 @@ export const providerSuspended = provider(
   'ProviderSuspended',
   'Not matched until an operator lifts it.',
   z.object({ providerId: id('provider'), reason: z.string().max(500), atMs: instant }),
+);
+
+export const providerReinstated = provider(
+  'ProviderReinstated',
+  'An operator lifted the suspension.',
+  z.object({ providerId: id('provider'), atMs: instant }),
 );
 
 export const tierChanged = provider(
@@ -174,10 +191,12 @@ export const providerEvents = [
   providerRegistered,
   providerClusterAttached,
   providerActivated,
+  providerDeactivated,
   providerOnline,
   providerUnreachable,
   providerOffline,
   providerSuspended,
+  providerReinstated,
   tierChanged,
   eraClosed,
   offerPublished,

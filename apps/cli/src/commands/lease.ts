@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { contextOf } from '../context.ts';
+import { clock, percent, perHour, state, table, usdc } from '../output/tables.ts';
+
+export const addLease = (program: Command): void => {
+  const lease = program.command('lease').description('what runs, what ran, and what it cost');
+
+  lease
+    .command('ls')
+    .description('leases, newest first')
+    .option('--state <state>')
+    .action(async (options: { state?: string }, command: Command) => {
+      const { client, say, result } = contextOf(command);
+      const page = await client.leases(options);
+      result(page);
+      say(
+        table(
+          ['lease', 'provider', 'state', 'rate', 'since', 'paid', 'refunded'],
+          page.items.map((l) => [
+            l.leaseId,
+            l.providerId,
+            l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
+            perHour(l.rate),
+            clock(l.runningSince),
+            usdc(l.paid),
+            usdc(l.refunded),
+          ]),
+        ),
+      );
+    });
+
+  lease
+    .command('show <lease>')
+    .description('one lease with its workload')
+    .action(async (leaseId: string, _: unknown, command: Command) => {
+      const { client, say, result } = contextOf(command);
+      const found = await client.lease(leaseId);
+      const workload = await client.workload(leaseId).catch(() => null);
+      result({ ...found, workload });
+      const rows: [string, string][] = [
+        ['lease', found.leaseId],
+        ['order', found.orderId],
+        ['provider', found.providerId],
+        ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
+        ['rate', `${perHour(found.rate)}, cloud list ${perHour(found.listRate)}, saving ${percent(found.saving)}`],
+        ['lock', `${usdc(found.lock)} for ${found.durationSeconds} s`],
+        ['on chain', found.chainLeaseKey ?? '-'],
+        ['paid', usdc(found.paid)],
+        ['refunded', usdc(found.refunded)],
+      ];
+      if (workload) {
+        rows.push(['workload', `${workload.observed} (wanted: ${workload.desired}), ${workload.seconds} s metered`]);
+        for (const service of workload.services) rows.push(['', `${service.name} ${service.ready}/${service.replicas}`]);
+        for (const endpoint of workload.endpoints) rows.push(['', endpoint.url]);
+      }
+      say(table(['', ''], rows));
+    });
+
+  lease
+    .command('close <lease>')
+    .description('end it: the workload is removed, what ran is paid, the rest refunded')
+    .action(async (leaseId: string, _: unknown, command: Command) => {
+      const { client, say, result } = contextOf(command);
+      const closing = await client.closeLease(leaseId);
+      result(closing);
+      say(`${closing.leaseId} ${state(closing.state)}`);
+    });
+};

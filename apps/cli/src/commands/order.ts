@@ -1,0 +1,123 @@
+import type { Order } from '@gridbourse/sdk';
+import type { Command } from 'commander';
+import { type Context, contextOf } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { clock, explanationText, perHour, state, table, usdc } from '../output/tables.ts';
+import { timelineLine } from '../output/timeline.ts';
+import { manifestRequest, type OrderOptions, parseDuration, withOrderOptions } from './order-options.ts';
+
+const showOrder = (context: Context, order: Order): void => {
+  context.say(`${order.orderId}  ${state(order.state)}  ${order.name}  up to ${perHour(order.maxRate)}`);
+  if (order.leases.length > 0) {
+    context.say(
+      table(
+        ['lease', 'provider', 'state', 'rate', 'paid', 'refunded'],
+        order.leases.map((l) => [
+          l.leaseId,
+          l.providerId,
+          l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
+          perHour(l.rate),
+          usdc(l.paid),
+          usdc(l.refunded),
+        ]),
+      ),
+    );
+  }
+  if (order.explanation) context.say(explanationText(order.explanation));
+};
+
+const watch = async (context: Context, order: Order): Promise<void> => {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  for await (const item of context.client.timeline(order.orderId, stop.signal)) {
+    if (context.json) context.result(item);
+    else context.say(timelineLine(item, Date.parse(order.submittedAt)));
+  }
+};
+
+export const addOrder = (program: Command): void => {
+  const order = program.command('order').description('put workloads into the book');
+
+  withOrderOptions(order.command('create').description('send a manifest as an order'))
+    .option('--wait <time>', 'how long it may wait in the book, like 10m (default 1h)')
+    .option('--watch', 'follow its life until it has ended')
+    .option('--idempotency-key <key>', 'the same key gives the same order, however often it is sent')
+    .action(
+      async (
+        options: OrderOptions & { wait?: string; watch?: boolean; idempotencyKey?: string },
+        command: Command,
+      ) => {
+        const context = contextOf(command);
+        const created = await context.client.createOrder(
+          {
+            ...manifestRequest(options),
+            ...(options.wait === undefined ? {} : { waitSeconds: parseDuration(options.wait) }),
+          },
+          options.idempotencyKey,
+        );
+        context.result(created);
+        for (const warning of created.warnings) context.say(`note: ${warning}`);
+        showOrder(context, created);
+        if (!options.watch) {
+          if (created.state === 'unmatched') process.exitCode = EXIT.refused;
+          return;
+        }
+        await watch(context, created);
+        showOrder(context, await context.client.order(created.orderId));
+      },
+    );
+
+  order
+    .command('ls')
+    .description('orders, newest first')
+    .option('--state <state>')
+    .action(async (options: { state?: string }, command: Command) => {
+      const context = contextOf(command);
+      const page = await context.client.orders(options);
+      context.result(page);
+      context.say(
+        table(
+          ['order', 'name', 'state', 'up to', 'submitted'],
+          page.items.map((o) => [o.orderId, o.name, state(o.state), perHour(o.maxRate), clock(o.submittedAt)]),
+        ),
+      );
+    });
+
+  order
+    .command('show <order>')
+    .description('one order and its leases')
+    .action(async (orderId: string, _: unknown, command: Command) => {
+      const context = contextOf(command);
+      const found = await context.client.order(orderId);
+      context.result(found);
+      showOrder(context, found);
+    });
+
+  order
+    .command('explain <order>')
+    .description('why an order is where it is, and the smallest change that would match it')
+    .action(async (orderId: string, _: unknown, command: Command) => {
+      const context = contextOf(command);
+      const explanation = await context.client.explanation(orderId);
+      context.result(explanation);
+      context.say(explanationText(explanation));
+    });
+
+  order
+    .command('watch <order>')
+    .description('its life, from the beginning until it has ended')
+    .action(async (orderId: string, _: unknown, command: Command) => {
+      const context = contextOf(command);
+      await watch(context, await context.client.order(orderId));
+    });
+
+  order
+    .command('cancel <order>')
+    .description('take it out of the book; funded leases of it are closed')
+    .action(async (orderId: string, _: unknown, command: Command) => {
+      const context = contextOf(command);
+      const cancelled = await context.client.cancelOrder(orderId);
+      context.result(cancelled);
+      showOrder(context, cancelled);
+    });
+};

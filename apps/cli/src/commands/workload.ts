@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { contextOf, print } from '../context.ts';
+import { clock, table, usdc } from '../output/tables.ts';
+
+export const addWorkload = (program: Command): void => {
+  program
+    .command('logs <lease>')
+    .description('what the containers wrote')
+    .option('--service <name>')
+    .option('--replica <n>')
+    .option('--tail <lines>', 'only the last lines', '200')
+    .action(async (leaseId: string, options: { service?: string; replica?: string; tail: string }, command: Command) => {
+      const { client, json, result } = contextOf(command);
+      const text = await client.logs(leaseId, {
+        tail: Number(options.tail),
+        ...(options.service === undefined ? {} : { service: options.service }),
+        ...(options.replica === undefined ? {} : { replica: Number(options.replica) }),
+      });
+      if (json) result({ leaseId, lines: text.split('\n').filter((line) => line !== '') });
+      else print(text.trimEnd());
+    });
+
+  program
+    .command('usage <lease>')
+    .description('metered seconds, window by window')
+    .action(async (leaseId: string, _: unknown, command: Command) => {
+      const { client, say, result } = contextOf(command);
+      const page = await client.usage(leaseId);
+      result(page);
+      say(
+        table(
+          ['from', 'to', 'seconds', 'so far', 'amount'],
+          page.items.map((w) => [
+            clock(w.windowStart),
+            clock(w.windowEnd),
+            String(w.seconds),
+            String(w.cumulativeSeconds),
+            usdc(w.amount),
+          ]),
+        ),
+      );
+    });
+};

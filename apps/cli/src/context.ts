@@ -1,0 +1,47 @@
+import { GridbourseClient } from '@gridbourse/sdk';
+import type { Command } from 'commander';
+import { type Credentials, findCredentials, saveCredentials } from './credentials.ts';
+
+export type GlobalOptions = { json?: boolean; origin?: string; apiKey?: string };
+
+/** What a command works with. */
+export type Context = {
+  client: GridbourseClient;
+  credentials: Credentials;
+  json: boolean;
+  /** To people when --json is off; nothing otherwise. */
+  say(line?: string): void;
+  /** The command's result for programs: exactly one JSON value on stdout. */
+  result(value: unknown): void;
+};
+
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+export const globalOptions = (command: Command): GlobalOptions => command.optsWithGlobals<GlobalOptions>();
+
+export const contextOf = (command: Command, deadlineMs?: number): Context => {
+  const options = globalOptions(command);
+  const credentials = findCredentials(options);
+  const json = options.json ?? false;
+  const client = new GridbourseClient({
+    origin: credentials.origin,
+    auth:
+      credentials.apiKey !== undefined
+        ? { apiKey: credentials.apiKey }
+        : credentials.tokens
+          ? { tokens: credentials.tokens, onTokens: (tokens) => void saveCredentials({ ...credentials, tokens }) }
+          : { none: true },
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  });
+  return {
+    client,
+    credentials,
+    json,
+    say: (line = '') => {
+      if (!json) print(line);
+    },
+    result: (value) => {
+      if (json) print(JSON.stringify(value));
+    },
+  };
+};

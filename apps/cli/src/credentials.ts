@@ -1,0 +1,60 @@
+import { DomainError } from '@gridbourse/kernel';
+import type { Tokens } from '@gridbourse/sdk';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080';
+
+export type Credentials = {
+  origin: string;
+  apiKey?: string;
+  tokens?: Tokens;
+  /** Only for wallets that this machine may sign with: a local test wallet. */
+  privateKey?: string;
+};
+
+/** What `npm start` leaves for us to find: a tenant on the local platform. */
+type DemoTenant = { origin: string; apiKey: string; privateKey: string; wallet: string; accountId: string };
+
+const PROJECT_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+export const localDataDir = (): string => process.env['GRIDBOURSE_DATA_DIR'] ?? join(PROJECT_ROOT, '.gridbourse');
+
+const configFile = (): string =>
+  join(process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'gridbourse', 'credentials.json');
+
+const readJson = <T>(file: string): T | undefined =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+
+export const demoTenant = (): DemoTenant | undefined => readJson(join(localDataDir(), 'demo-tenant.json'));
+
+export const saveCredentials = (credentials: Credentials): string => {
+  const file = configFile();
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
+  return file;
+};
+
+/**
+ * In this order: --api-key, GRIDBOURSE_API_KEY, what `gridbourse login` saved for the same origin, the demo tenant of
+ * a platform that runs here.
+ * @throws DomainError `not_signed_in`
+ */
+export const findCredentials = (options: { origin?: string; apiKey?: string }): Credentials => {
+  const origin = options.origin ?? process.env['GRIDBOURSE_ORIGIN'];
+  const apiKey = options.apiKey ?? process.env['GRIDBOURSE_API_KEY'];
+  const local = demoTenant();
+  if (apiKey !== undefined) return { origin: origin ?? local?.origin ?? DEFAULT_ORIGIN, apiKey };
+  const saved = readJson<Credentials>(configFile());
+  if (saved && (origin === undefined || saved.origin === origin)) return saved;
+  if (local && (origin === undefined || local.origin === origin)) {
+    return { origin: local.origin, apiKey: local.apiKey, privateKey: local.privateKey };
+  }
+  throw new DomainError(
+    'invalid',
+    'not_signed_in',
+    `there are no credentials for ${origin ?? DEFAULT_ORIGIN}: run "gridbourse login", or set GRIDBOURSE_API_KEY`,
+  );
+};

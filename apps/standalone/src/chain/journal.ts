@@ -1,0 +1,40 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+
+/**
+ * Every signed transaction that was handed to the local chain, in order, on disk before the chain has it. A local
+ * chain keeps its state in memory and saves it now and then; what it loses when it is killed is sent again from here.
+ */
+export class TransactionJournal {
+  private descriptor: number;
+
+  constructor(private readonly file: string) {
+    this.descriptor = openSync(file, 'a', 0o600);
+  }
+
+  append(rawTransaction: string): void {
+    writeSync(this.descriptor, `${rawTransaction}\n`);
+    fsyncSync(this.descriptor);
+  }
+
+  /** In the order they came. A last line that was cut off by a crash was never acknowledged and is left out. */
+  all(): string[] {
+    if (!existsSync(this.file)) return [];
+    const text = readFileSync(this.file, 'utf8');
+    const lines = text.split('\n');
+    lines.pop();
+    return lines.filter((line) => /^0x[0-9a-f]+$/i.test(line));
+  }
+
+  /** Forgets all but the transactions of the tail that the saved state does not hold. */
+  keepOnly(rawTransactions: readonly string[]): void {
+    const temporary = `${this.file}.tmp`;
+    writeFileSync(temporary, rawTransactions.map((raw) => `${raw}\n`).join(''), { mode: 0o600 });
+    closeSync(this.descriptor);
+    renameSync(temporary, this.file);
+    this.descriptor = openSync(this.file, 'a', 0o600);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}

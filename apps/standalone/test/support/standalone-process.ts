@@ -1,0 +1,135 @@
+import { freePort } from '@gridbourse/testing';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../cli/dist/main.js', import.meta.url));
+const START_DEADLINE_MS = 120_000;
+
+export type DemoTenant = { accountId: string; wallet: string; privateKey: string; apiKey: string; origin: string };
+export type Finished = { code: number | null; stdout: string; stderr: string };
+
+/** A platform as a user starts it: the built standalone in a process of its own, on a data folder of its own. */
+export class StandaloneProcess {
+  private child: ChildProcess | undefined;
+  output = '';
+
+  private constructor(
+    readonly dataDir: string,
+    readonly port: number,
+    readonly grpcPort: number,
+    readonly chainPort: number,
+    private readonly extraEnv: Record<string, string>,
+  ) {}
+
+  static async prepare(extraEnv: Record<string, string> = {}): Promise<StandaloneProcess> {
+    const dataDir = mkdtempSync(join(tmpdir(), 'gridbourse-e2e-'));
+    // Postgres runs as another user when the tests run as root.
+    chmodSync(dataDir, 0o755);
+    return new StandaloneProcess(dataDir, await freePort(), await freePort(), await freePort(), extraEnv);
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get chainUrl(): string {
+    return `http://127.0.0.1:${this.chainPort}`;
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      NODE_OPTIONS: '',
+      GRIDBOURSE_DATA_DIR: this.dataDir,
+      GRIDBOURSE_PORT: String(this.port),
+      GRIDBOURSE_GRPC_PORT: String(this.grpcPort),
+      GRIDBOURSE_CHAIN_PORT: String(this.chainPort),
+      ...this.extraEnv,
+    };
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  get running(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  read<T>(file: string): T {
+    return JSON.parse(readFileSync(join(this.dataDir, file), 'utf8')) as T;
+  }
+
+  get tenant(): DemoTenant {
+    return this.read<DemoTenant>('demo-tenant.json');
+  }
+
+  /** Resolves with the milliseconds until READY. @throws Error with the output when it ends before that */
+  start(): Promise<number> {
+    const begun = performance.now();
+    const child = spawn(process.execPath, [MAIN], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    this.output = '';
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`not ready in time:\n${this.output}`)), START_DEADLINE_MS);
+      const hear = (chunk: Buffer): void => {
+        this.output += chunk.toString('utf8');
+        if (/^READY$/m.test(this.output)) {
+          clearTimeout(late);
+          resolve(performance.now() - begun);
+        }
+      };
+      child.stdout.on('data', hear);
+      child.stderr.on('data', hear);
+      child.once('exit', (code) => {
+        clearTimeout(late);
+        reject(new Error(`ended with ${code} before it was ready:\n${this.output}`));
+      });
+    });
+  }
+
+  /** Ctrl-C. Resolves with the milliseconds it took. */
+  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number> {
+    const begun = performance.now();
+    if (this.running) {
+      const exited = new Promise<void>((resolve) => this.child!.once('exit', () => resolve()));
+      this.child!.kill(signal);
+      await exited;
+    }
+    return performance.now() - begun;
+  }
+
+  kill(): Promise<number> {
+    return this.stop('SIGKILL');
+  }
+
+  /** Stops what is left of it, and erases its data. */
+  async discard(): Promise<void> {
+    await this.stop();
+    await this.run(fileURLToPath(new URL('../../dist/reset.js', import.meta.url)), ['--yes']);
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  cli(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
+    return this.run(CLI, args, env);
+  }
+
+  private run(script: string, args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [script, ...args], {
+        env: { ...this.env, HOME: this.dataDir, XDG_CONFIG_HOME: this.dataDir, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let stdout = '';
+      let stderr = '';
+      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+      child.once('error', reject);
+      child.once('exit', (code) => resolve({ code, stdout, stderr }));
+    });
+  }
+}

@@ -1,0 +1,13 @@
+export * from './account-directory.ts';
+export { AccountEntity } from './account.entity.ts';
+export { AccountReplica } from './account-replica.ts';
+export * from './account-tables.ts';
+export { ApiKeyEntity } from './api-key.entity.ts';
+export * from './public.decorator.ts';
+export * from './require-scopes.decorator.ts';
+export { AuthGuard } from './auth.guard.ts';
+export { authMigrationSql } from './auth.migration.ts';
+export { Caller, callerOf } from './caller.ts';
+export * from './scopes.ts';
+export * from './token-format.ts';
+export * from './token-verifier.ts';

@@ -1,0 +1,220 @@
+import { EmbeddedBus } from '@gridbourse/event-bus';
+import { accountOpened, apiKeyIssued, EventCatalogue, type EventHeaders } from '@gridbourse/events';
+import { invalid, newId, systemClock, systemRandom } from '@gridbourse/kernel';
+import { silentLogger } from '@gridbourse/observability';
+import { eventually, freePort, testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Body, Controller, Get, Module, Post } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { callerOf } from '../auth/caller.ts';
+import { Public } from '../auth/public.decorator.ts';
+import { money, moneyDto } from '../http/money.dto.ts';
+import { Returns } from '../http/returns.decorator.ts';
+import { baseConfig } from './base-config.ts';
+import { defineService } from './definition.ts';
+import { type RunningService, startService } from './start.ts';
+
+// Real here: Postgres, the bus, Fastify, the whole chassis. Only the service on it is made for the test.
+
+const purchase = z.object({ item: z.string().min(1), count: z.int().min(1).max(10) });
+let made = 0;
+
+@Controller('v1/purchases')
+class PurchaseController {
+  @Post()
+  @Returns(201, z.object({ serial: z.int(), price: money }))
+  buy(@Body({ schema: purchase }) body: z.output<typeof purchase>) {
+    if (body.item === 'nothing') {
+      throw invalid('no_such_item', 'nothing is not sold', [{ pointer: '/item', message: 'expected something', line: 3, column: 7 }]);
+    }
+    if (body.item === 'bug') throw new Error('a secret of the inside');
+    made += 1;
+    return { serial: made, price: moneyDto(1_250_000n), hidden: 'not in the schema' };
+  }
+
+  @Get('open')
+  @Public()
+  @Returns(200, z.object({ open: z.boolean() }))
+  open() {
+    return { open: true };
+  }
+}
+
+@Module({ controllers: [PurchaseController] })
+class ShopModule {}
+
+const shop = defineService({
+  name: 'registry',
+  configSchema: baseConfig,
+  catalogue: new EventCatalogue([]),
+  entities: [],
+  migrations: [],
+  module: () => ShopModule,
+  publicPaths: ['/v1/purchases'],
+});
+
+const KEY = `gbk_${'k'.repeat(43)}`;
+
+describe('a service on the chassis', () => {
+  let database: TestDatabase;
+  let busDatabase: TestDatabase;
+  let bus: EmbeddedBus;
+  let service: RunningService;
+  let origin: string;
+
+  beforeAll(async () => {
+    [database, busDatabase] = await Promise.all([testDatabase('chassis'), testDatabase('chassis_bus')]);
+    bus = new EmbeddedBus({ databaseUrl: busDatabase.url, logger: silentLogger });
+    await bus.start();
+    const httpPort = await freePort();
+    origin = `http://127.0.0.1:${httpPort}`;
+    service = await startService(
+      shop,
+      {
+        databaseUrl: database.url,
+        busUrl: busDatabase.url,
+        httpPort,
+        jwksUrl: `${origin}/.well-known/jwks.json`,
+        publicOrigin: origin,
+      },
+      { bus },
+    );
+    // The account and its key come the way they always come: as events of the registry.
+    const accountId = newId('account', systemClock.now(), systemRandom);
+    const events = new EventCatalogue([accountOpened, apiKeyIssued]);
+    const headers = (type: string, sequence: number): EventHeaders => ({
+      ce_specversion: '1.0',
+      ce_id: `${accountId}/${sequence}`,
+      ce_type: `gridbourse.registry.${type}.v1`,
+      ce_source: '/gridbourse/registry',
+      ce_time: new Date().toISOString(),
+      ce_subject: accountId,
+      ce_dataschema: `https://gridbourse.dev/schemas/${type}.v1.json`,
+      sequence: String(sequence),
+    });
+    const record = (event: { type: string }, sequence: number) => ({
+      topic: 'gridbourse.registry.account',
+      key: accountId,
+      headers: headers(event.type, sequence),
+      value: events.encode(event).data,
+    });
+    await bus.publish([
+      record({ type: 'AccountOpened', accountId, wallet: `0x${'a'.repeat(40)}`, name: 'Ada', openedAtMs: 1 } as { type: string }, 1),
+      record(
+        {
+          type: 'ApiKeyIssued',
+          accountId,
+          apiKeyId: newId('apiKey', systemClock.now(), systemRandom),
+          keyHash: createHash('sha256').update(KEY).digest('hex'),
+          scopes: ['orders:write'],
+          expiresAtMs: null,
+          issuedAtMs: 1,
+        } as { type: string },
+        2,
+      ),
+    ]);
+    await eventually(async () => expect((await buy({ item: 'x', count: 1 }, 'warm-up')).status).toBe(201), {
+      deadlineMs: 5_000,
+    });
+  });
+  afterAll(async () => {
+    await service.close();
+    await bus.close();
+    await Promise.all([database.drop(), busDatabase.drop()]);
+  });
+
+  const buy = (body: unknown, idempotencyKey?: string, key = KEY): Promise<Response> =>
+    fetch(`${origin}/v1/purchases`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${key}`,
+        ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const problem = async (response: Response) => {
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    return (await response.json()) as Record<string, unknown>;
+  };
+
+  it('is live, ready, and shows its metrics', async () => {
+    expect((await fetch(`${origin}/health/live`)).status).toBe(200);
+    expect(await (await fetch(`${origin}/health/ready`)).json()).toMatchObject({ status: 'ready', checks: { database: 'ok' } });
+    expect(await (await fetch(`${origin}/metrics`)).text()).toContain('# ');
+  });
+
+  it('answers with what the schema names, and nothing else', async () => {
+    const response = await buy({ item: 'a', count: 1 });
+    expect(response.status).toBe(201);
+    expect(Object.keys((await response.json()) as object).sort()).toEqual(['price', 'serial']);
+    expect(response.headers.get('x-request-id')).toMatch(/^req_/);
+  });
+
+  it('refuses strangers, and lets everyone into what is public', async () => {
+    const refused = await fetch(`${origin}/v1/purchases`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toContain('Bearer');
+    expect(await problem(refused)).toMatchObject({ code: 'missing_credentials' });
+    expect((await buy({ item: 'a', count: 1 }, undefined, `gbk_${'z'.repeat(43)}`)).status).toBe(401);
+    expect((await fetch(`${origin}/v1/purchases/open`)).status).toBe(200);
+  });
+
+  it('tells where a request is wrong', async () => {
+    const response = await buy({ item: '', count: 99 });
+    expect(response.status).toBe(422);
+    const body = await problem(response);
+    expect(body).toMatchObject({ status: 422, code: 'invalid_request', instance: '/v1/purchases' });
+    expect((body['errors'] as { pointer: string }[]).map((e) => e.pointer)).toEqual(['/item', '/count']);
+  });
+
+  it('passes on the place of a fault that the domain found', async () => {
+    expect(await problem(await buy({ item: 'nothing', count: 1 }))).toMatchObject({
+      code: 'no_such_item',
+      errors: [{ pointer: '/item', line: 3, column: 7 }],
+    });
+  });
+
+  it.each([
+    ['{ not json', 400],
+    [`"${'x'.repeat(1_100_000)}"`, 413],
+  ])('answers an unreadable or oversized body with a problem', async (body, status) => {
+    const response = await buy(body);
+    expect(response.status).toBe(status);
+    await problem(response);
+  });
+
+  it('says nothing of its inside when it fails', async () => {
+    const response = await buy({ item: 'bug', count: 1 });
+    expect(response.status).toBe(500);
+    expect(JSON.stringify(await problem(response))).not.toContain('secret');
+  });
+
+  it('answers an unknown route with a problem', async () => {
+    const response = await fetch(`${origin}/v1/nowhere`);
+    expect(response.status).toBe(404);
+    expect(await problem(response)).toMatchObject({ code: 'no_such_route' });
+  });
+
+  it('does a request with an idempotency key once', async () => {
+    const first = await buy({ item: 'once', count: 1 }, 'key-1');
+    const second = await buy({ item: 'once', count: 1 }, 'key-1');
+    expect(second.status).toBe(201);
+    expect(second.headers.get('idempotency-replayed')).toBe('true');
+    expect(await second.json()).toEqual(await first.json());
+    const other = await buy({ item: 'other', count: 1 }, 'key-1');
+    expect(other.status).toBe(422);
+    expect(await problem(other)).toMatchObject({ code: 'idempotency_key_reused' });
+    expect((await buy({ item: 'nothing', count: 1 }, 'key-2')).status).toBe(422);
+    expect((await buy({ item: 'again', count: 1 }, 'key-2')).status).toBe(201);
+    expect((await buy({ item: 'a', count: 1 }, ' ')).status).toBe(422);
+  });
+
+  it('describes itself in OpenAPI 3.1', () => {
+    const document = service.openApi();
+    expect(document.openapi).toBe('3.1.0');
+    expect(document.paths).toHaveProperty('/v1/purchases');
+    expect(document.components?.schemas).toHaveProperty('Money');
+  });
+});

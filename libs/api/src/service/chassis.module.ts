@@ -1,0 +1,116 @@
+import { EventStore, eventStoreMigration, migrate } from '@gridbourse/event-store';
+import { type DomainEvent, type EventCatalogue } from '@gridbourse/events';
+import { DomainError, systemClock, systemRandom } from '@gridbourse/kernel';
+import { createLogger, serviceMeter } from '@gridbourse/observability';
+import { type DynamicModule, Global, Module, StandardSchemaSerializerInterceptor, StandardSchemaValidationPipe } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { AccountDirectory } from '../auth/account-directory.ts';
+import { AccountReplica } from '../auth/account-replica.ts';
+import { AccountEntity } from '../auth/account.entity.ts';
+import { ApiKeyEntity } from '../auth/api-key.entity.ts';
+import { AuthGuard } from '../auth/auth.guard.ts';
+import { ProblemFilter } from '../errors/problem.filter.ts';
+import { IdempotencyInterceptor } from '../http/idempotency.interceptor.ts';
+import type { BaseConfig } from './base-config.ts';
+import { chassisMigration } from './chassis.migration.ts';
+import type { ServiceDefinition, ServiceParts } from './definition.ts';
+import { HealthController } from './health.controller.ts';
+import { Outbox } from './outbox.ts';
+import { PeriodicTasks } from './periodic-tasks.ts';
+import { Readiness } from './readiness.ts';
+import { ScopeInterceptor } from './scope.interceptor.ts';
+import { CLOCK, LOGGER, METER, RANDOM, SERVICE_CONFIG, SERVICE_NAME } from './tokens.ts';
+
+type Issue = { readonly message: string; readonly path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined };
+
+const pointerOf = (path: Issue['path']): string =>
+  (path ?? []).map((part) => `/${String(typeof part === 'object' ? part.key : part)}`).join('');
+
+const refuse = (issues: readonly Issue[]): DomainError =>
+  new DomainError('invalid', 'invalid_request', `the request has ${issues.length} problem(s)`, {
+    faults: issues.map((issue) => ({ pointer: pointerOf(issue.path), message: issue.message })),
+  });
+
+const dataSourceOptions = <C extends BaseConfig>(definition: ServiceDefinition<C>, config: C): DataSourceOptions => ({
+  type: 'postgres',
+  url: config.databaseUrl,
+  applicationName: `gridbourse-${definition.name}`,
+  entities: [AccountEntity, ApiKeyEntity, ...definition.entities],
+  migrations: [eventStoreMigration, chassisMigration, ...definition.migrations],
+  migrationsTableName: 'migrations',
+  migrationsTransactionMode: 'each',
+  synchronize: false,
+  poolSize: config.databasePool,
+  extra: {
+    // One open write transaction anywhere stops the readers of the event store: none may idle for long.
+    idle_in_transaction_session_timeout: 15_000,
+    statement_timeout: 30_000,
+    connectionTimeoutMillis: 10_000,
+  },
+});
+
+/** What every service has, under names of its own: database, event store, clock, guard, error answers, health. */
+@Global()
+@Module({})
+export class ChassisModule {
+  static for<C extends BaseConfig>(definition: ServiceDefinition<C>, config: C, parts: ServiceParts): DynamicModule {
+    const clock = parts.clock ?? systemClock;
+    const shared = [
+      EventStore,
+      Outbox,
+      PeriodicTasks,
+      Readiness,
+      AccountDirectory,
+      CLOCK,
+      RANDOM,
+      SERVICE_CONFIG,
+      SERVICE_NAME,
+      LOGGER,
+      METER,
+    ];
+    return {
+      module: ChassisModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({ ...dataSourceOptions(definition, config), retryAttempts: 0 }),
+          dataSourceFactory: async (options) => {
+            const dataSource = await new DataSource(options!).initialize();
+            await migrate(dataSource);
+            return dataSource;
+          },
+        }),
+      ],
+      controllers: [HealthController, AccountReplica],
+      providers: [
+        { provide: CLOCK, useValue: clock },
+        { provide: RANDOM, useValue: parts.random ?? systemRandom },
+        { provide: SERVICE_CONFIG, useValue: config },
+        { provide: SERVICE_NAME, useValue: definition.name },
+        { provide: LOGGER, useValue: createLogger(definition.name) },
+        { provide: METER, useValue: serviceMeter(definition.name) },
+        {
+          provide: EventStore,
+          useFactory: () =>
+            new EventStore({
+              context: definition.name,
+              catalogue: definition.catalogue as unknown as EventCatalogue<DomainEvent>,
+              clock,
+            }),
+        },
+        Outbox,
+        PeriodicTasks,
+        Readiness,
+        AccountDirectory,
+        { provide: APP_FILTER, useValue: new ProblemFilter(definition.name) },
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: refuse }) },
+        { provide: APP_INTERCEPTOR, useValue: new ScopeInterceptor(definition.name) },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: StandardSchemaSerializerInterceptor },
+      ],
+      exports: [...shared, TypeOrmModule],
+    };
+  }
+}

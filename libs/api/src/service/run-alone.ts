@@ -1,0 +1,44 @@
+import { EmbeddedBus } from '@gridbourse/event-bus';
+import { DomainError } from '@gridbourse/kernel';
+import { configureLogging, createLogger } from '@gridbourse/observability';
+import { readFileSync } from 'node:fs';
+import { type BaseConfig, environmentInput, parseConfig } from './base-config.ts';
+import type { ServiceDefinition } from './definition.ts';
+import { startService } from './start.ts';
+
+const STOP_DEADLINE_MS = 10_000;
+
+/** The whole of a service's main.ts: configuration from the environment, listeners of its own, signals. */
+export const runAlone = async <C extends BaseConfig>(definition: ServiceDefinition<C>): Promise<void> => {
+  try {
+    const input = environmentInput(definition.name, process.env, (path) => readFileSync(path, 'utf8'));
+    const config = parseConfig(definition.name, definition.configSchema, input);
+    configureLogging({ level: config.logLevel });
+    const logger = createLogger(definition.name);
+    const bus = new EmbeddedBus({ databaseUrl: config.busUrl, logger });
+    await bus.start();
+    const service = await startService(definition, input, { bus });
+    let stopping = false;
+    const stop = (signal: string): void => {
+      if (stopping) return;
+      stopping = true;
+      logger.info({ signal }, 'stopping');
+      setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
+      void service
+        .close()
+        .then(() => bus.close())
+        .then(
+          () => process.exit(0),
+          (error: unknown) => {
+            logger.error({ err: error }, 'stop failed');
+            process.exit(1);
+          },
+        );
+    };
+    process.on('SIGTERM', () => stop('SIGTERM'));
+    process.on('SIGINT', () => stop('SIGINT'));
+  } catch (error) {
+    process.stderr.write(`${error instanceof DomainError ? error.message : String((error as Error)?.stack ?? error)}\n`);
+    process.exit(1);
+  }
+};

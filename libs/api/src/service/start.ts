@@ -1,0 +1,145 @@
+import { BusStrategy } from '@gridbourse/event-bus';
+import { OutboxRelay } from '@gridbourse/event-store';
+import { type DomainEvent, type EventCatalogue, publishedLanguage } from '@gridbourse/events';
+import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
+import { createLogger, enterScope, openScope } from '@gridbourse/observability';
+import { GRPC_LOADER } from '@gridbourse/proto';
+import { ReflectionService } from '@grpc/reflection';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type GrpcOptions, Transport } from '@nestjs/microservices';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { HealthImplementation } from 'grpc-health-check';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DataSource } from 'typeorm';
+import { openApiDocument } from '../http/openapi.ts';
+import { type BaseConfig, parseConfig } from './base-config.ts';
+import { ChassisModule } from './chassis.module.ts';
+import type { ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
+import { nestLogger } from './nest-logger.ts';
+import { Outbox } from './outbox.ts';
+import { Readiness, type ReadyReport } from './readiness.ts';
+
+export type RunningService = {
+  readonly name: ServiceName;
+  readonly app: NestFastifyApplication;
+  readonly publicPaths: readonly string[];
+  readonly grpcPackages: readonly string[];
+  /** `host:port`, undefined without a gRPC listener. */
+  readonly grpcTarget: string | undefined;
+  openApi(): OpenAPIObject;
+  /** Hands a request over without a socket in between. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  ready(): Promise<ReadyReport>;
+  /** Finishes what is in hand, then closes everything it opened. The bus stays: it was given. */
+  close(): Promise<void>;
+};
+
+@Module({})
+class ServiceRoot {
+  static with(chassis: DynamicModule, own: DynamicModule | Type): DynamicModule {
+    return { module: ServiceRoot, imports: [chassis, own] };
+  }
+}
+
+const connectGrpc = <C extends BaseConfig>(
+  app: NestFastifyApplication,
+  definition: ServiceDefinition<C>,
+  target: string,
+): void => {
+  app.connectMicroservice<GrpcOptions>(
+    {
+      transport: Transport.GRPC,
+      options: {
+        url: target,
+        package: definition.grpc!.map((api) => api.package),
+        protoPath: definition.grpc!.map((api) => api.proto),
+        loader: { ...GRPC_LOADER, includeDirs: [...GRPC_LOADER.includeDirs] },
+        maxReceiveMessageLength: 1_048_576,
+        gracefulShutdown: true,
+        onLoadPackageDefinition: (loaded, server: unknown) => {
+          new ReflectionService(loaded).addToServer(server as never);
+          new HealthImplementation({ '': 'SERVING' }).addToServer(server as never);
+        },
+      },
+    },
+    { inheritAppConfig: true },
+  );
+};
+
+/**
+ * Starts one service, alone in its process or beside others, by the same code.
+ * @throws DomainError `invalid_config` with every problem of the configuration; any error of its parts as it is.
+ */
+export const startService = async <C extends BaseConfig>(
+  definition: ServiceDefinition<C>,
+  input: unknown,
+  parts: ServiceParts,
+): Promise<RunningService> => {
+  const config = parseConfig(definition.name, definition.configSchema, input);
+  const logger = createLogger(definition.name);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    ServiceRoot.with(ChassisModule.for(definition, config, parts), definition.module(config)),
+    new FastifyAdapter({ bodyLimit: config.bodyLimitBytes, forceCloseConnections: true }),
+    { logger: nestLogger(logger), abortOnError: false },
+  );
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const traceparent = request.headers['traceparent'];
+    const requestId = newId('request', systemClock.now(), systemRandom);
+    enterScope(openScope(definition.name, typeof traceparent === 'string' ? traceparent : undefined, requestId));
+    void reply.header('x-request-id', requestId);
+    done();
+  });
+
+  const dataSource = app.get(DataSource);
+  app.connectMicroservice(
+    {
+      strategy: new BusStrategy({
+        bus: parts.bus,
+        dataSource,
+        group: definition.name,
+        catalogue: publishedLanguage as EventCatalogue<DomainEvent>,
+        logger,
+      }),
+    },
+    { inheritAppConfig: false },
+  );
+  const withGrpc = config.grpcPort > 0 && (definition.grpc?.length ?? 0) > 0;
+  const grpcTarget = withGrpc ? `${config.host}:${config.grpcPort}` : undefined;
+  if (grpcTarget !== undefined) connectGrpc(app, definition, grpcTarget);
+
+  const relay = new OutboxRelay({
+    dataSource,
+    catalogue: definition.catalogue as unknown as EventCatalogue<DomainEvent>,
+    bus: parts.bus,
+    context: definition.name,
+    logger,
+  });
+  app.get(Outbox).attach(relay);
+
+  // State first (init hooks load it), then events and calls, then what others hear from us.
+  await app.init();
+  await fastify.ready();
+  await app.startAllMicroservices();
+  relay.start();
+  if (config.httpPort > 0) await app.listen(config.httpPort, config.host);
+  logger.info({ httpPort: config.httpPort, grpcTarget }, 'service started');
+
+  return {
+    name: definition.name,
+    app,
+    publicPaths: definition.publicPaths,
+    grpcPackages: definition.grpc?.map((api) => api.package) ?? [],
+    grpcTarget,
+    openApi: () => openApiDocument(app, `Gridbourse ${definition.name}`),
+    handle: (request, response) => fastify.routing(request, response),
+    ready: () => app.get(Readiness).report(),
+    close: async () => {
+      await relay.stop();
+      await app.close();
+      logger.info({}, 'service stopped');
+    },
+  };
+};

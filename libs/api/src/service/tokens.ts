@@ -1,0 +1,7 @@
+/** Injection tokens of what the chassis gives to every service. */
+export const CLOCK = Symbol('gridbourse.clock');
+export const RANDOM = Symbol('gridbourse.random');
+export const SERVICE_CONFIG = Symbol('gridbourse.config');
+export const SERVICE_NAME = Symbol('gridbourse.service-name');
+export const LOGGER = Symbol('gridbourse.logger');
+export const METER = Symbol('gridbourse.meter');

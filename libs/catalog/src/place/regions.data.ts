@@ -1,0 +1,63 @@
+/**
+ * The market's own regions. `location` is the region's largest data-centre hub; `countries` are ISO 3166-1 alpha-2.
+ * The United States and Canada are split by longitude (see `regionOf`).
+ */
+export const REGION_ROWS = [
+  ['us-east', 'United States, east', 38.9, -77.04, 'US'],
+  ['us-central', 'United States, central', 32.78, -96.8, 'US'],
+  ['us-west', 'United States, west', 45.52, -122.68, 'US'],
+  ['ca-east', 'Canada, east', 43.65, -79.38, 'CA'],
+  ['ca-west', 'Canada, west', 49.28, -123.12, 'CA'],
+  [
+    'na-south',
+    'Mexico, Central America and the Caribbean',
+    19.43,
+    -99.13,
+    'MX GT HN SV NI CR PA CU DO PR JM',
+  ],
+  ['sa-east', 'South America', -23.55, -46.63, 'BR AR CL CO PE UY PY BO EC VE'],
+  ['eu-west', 'Europe, west', 51.51, -0.13, 'GB IE FR NL BE LU ES PT AD MC'],
+  ['eu-central', 'Europe, central', 50.11, 8.68, 'DE AT CH LI CZ PL SK HU SI'],
+  ['eu-north', 'Europe, north', 59.33, 18.07, 'SE NO FI DK IS EE LV LT'],
+  ['eu-south', 'Europe, south', 45.46, 9.19, 'IT HR GR MT CY SM VA AL BA ME MK'],
+  ['eu-east', 'Europe, east', 44.43, 26.1, 'RO BG UA MD RS XK BY RU'],
+  ['me', 'Middle East', 25.2, 55.27, 'AE SA QA KW BH OM IL JO LB TR IQ'],
+  ['af', 'Africa', -26.2, 28.05, 'ZA KE NG EG MA TN GH'],
+  ['ap-south', 'South and central Asia', 19.08, 72.88, 'IN PK BD LK NP KZ UZ'],
+  ['ap-southeast', 'South-east Asia', 1.35, 103.82, 'SG TH VN MY ID PH KH LA MM BN'],
+  ['ap-northeast', 'East Asia', 35.68, 139.69, 'JP KR TW HK MO CN MN'],
+  ['oc', 'Oceania', -33.87, 151.21, 'AU NZ FJ PG'],
+] as const;
+
+/** What other networks and clouds call places; every id on the right is one of ours. */
+export const REGION_ALIASES: Readonly<Record<string, string>> = {
+  us: 'us-east us-central us-west',
+  usa: 'us-east us-central us-west',
+  'na-us': 'us-east us-central us-west',
+  'us-midwest': 'us-central',
+  'us-south': 'us-central',
+  'us-southwest': 'us-west',
+  'us-northwest': 'us-west',
+  'us-southeast': 'us-east',
+  'us-northeast': 'us-east',
+  westcoast: 'us-west',
+  'west-coast': 'us-west',
+  eastcoast: 'us-east',
+  'east-coast': 'us-east',
+  ca: 'ca-east ca-west',
+  canada: 'ca-east ca-west',
+  na: 'us-east us-central us-west ca-east ca-west na-south',
+  'north-america': 'us-east us-central us-west ca-east ca-west na-south',
+  sa: 'sa-east',
+  'south-america': 'sa-east',
+  eu: 'eu-west eu-central eu-north eu-south eu-east',
+  europe: 'eu-west eu-central eu-north eu-south eu-east',
+  as: 'ap-south ap-southeast ap-northeast',
+  asia: 'ap-south ap-southeast ap-northeast',
+  ap: 'ap-south ap-southeast ap-northeast',
+  'ap-east': 'ap-northeast',
+  oceania: 'oc',
+  'oc-au': 'oc',
+  africa: 'af',
+  'middle-east': 'me',
+};

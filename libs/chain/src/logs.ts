@@ -1,0 +1,115 @@
+import type { ChainLog } from '@gridbourse/events';
+import { DomainError } from '@gridbourse/kernel';
+import type { Result } from 'ethers';
+import { interfaces } from './contracts.ts';
+import type { Deployment } from './deployment.ts';
+import { splitLeaseKey } from './lease-key.ts';
+import { unpackResults } from './settlement-batch.ts';
+
+/** A log as `eth_getLogs` gives it, as far as its meaning goes. */
+export type RawLog = { readonly address: string; readonly topics: readonly string[]; readonly data: string };
+export type IndexedContract = 'ComputeMarket' | 'ProviderRegistry';
+export type DecodedLog = { readonly contract: IndexedContract; readonly log: ChainLog };
+
+type Read = (args: Result) => ChainLog;
+
+const addressOf = (value: unknown): string => (value as string).toLowerCase();
+const leaseKeyOf = (value: unknown): string => `0x${(value as bigint).toString(16).padStart(24, '0')}`;
+
+const marketLogs: Readonly<Record<string, Read>> = {
+  Deposited: (args) => ({
+    name: 'Deposited',
+    tenant: addressOf(args['tenant']),
+    amountMicros: args['amount'] as bigint,
+  }),
+  Withdrawn: (args) => ({
+    name: 'Withdrawn',
+    tenant: addressOf(args['tenant']),
+    amountMicros: args['amount'] as bigint,
+  }),
+  SpendingLimitSet: (args) => ({
+    name: 'SpendingLimitSet',
+    tenant: addressOf(args['tenant']),
+    maxRateMicrosPerHour: args['maxRatePerHour'] as bigint,
+    maxLockedMicros: args['maxLocked'] as bigint,
+    validUntilSeconds: Number(args['validUntil']),
+  }),
+  LeaseOpened: (args) => {
+    const leaseKey = leaseKeyOf(args['leaseKey']);
+    return {
+      name: 'LeaseOpened',
+      leaseKey,
+      leaseRef: args['leaseRef'] as string,
+      tenant: addressOf(args['tenant']),
+      chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
+      rateMicrosPerHour: args['ratePerHour'] as bigint,
+      lockMicros: args['lock'] as bigint,
+      openedAtSeconds: Number(args['openedAt']),
+    };
+  },
+  BatchSettled: (args) => ({ name: 'LeasesSettled', ...unpackResults(args['rows'] as string) }),
+  LeaseClosed: (args) => {
+    const leaseKey = leaseKeyOf(args['leaseKey']);
+    return {
+      name: 'LeaseClosed',
+      leaseKey,
+      tenant: addressOf(args['tenant']),
+      chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
+      paidMicros: args['paid'] as bigint,
+      settledMicros: args['settled'] as bigint,
+      refundedMicros: args['refunded'] as bigint,
+    };
+  },
+  EarningsClaimed: (args) => ({
+    name: 'EarningsClaimed',
+    chainProviderId: Number(args['providerId']),
+    to: addressOf(args['to']),
+    amountMicros: args['amount'] as bigint,
+  }),
+};
+
+const registryLogs: Readonly<Record<string, Read>> = {
+  ProviderRegistered: (args) => ({
+    name: 'ProviderRegistered',
+    chainProviderId: Number(args['providerId']),
+    owner: addressOf(args['owner']),
+    payout: addressOf(args['payout']),
+  }),
+  StakeChanged: (args) => ({
+    name: 'StakeChanged',
+    chainProviderId: Number(args['providerId']),
+    owner: addressOf(args['owner']),
+    stakeMicros: args['stake'] as bigint,
+  }),
+};
+
+const readers: Readonly<Record<IndexedContract, Readonly<Record<string, Read>>>> = {
+  ComputeMarket: marketLogs,
+  ProviderRegistry: registryLogs,
+};
+
+export const indexedContracts = ['ComputeMarket', 'ProviderRegistry'] as const;
+
+/**
+ * What a log of our contracts says; null for one of another contract and for events that nobody follows (roles,
+ * pauses, thaws, payout changes).
+ * @throws DomainError `undecodable_log` for a log of ours that does not fit its own event
+ */
+export const decodeContractLog = (deployment: Deployment, raw: RawLog): DecodedLog | null => {
+  const contract = indexedContracts.find((name) => deployment.contracts[name] === raw.address.toLowerCase());
+  if (!contract) return null;
+  const event = raw.topics[0] === undefined ? null : interfaces[contract].getEvent(raw.topics[0]);
+  if (!event) throw undecodable(contract, raw);
+  const read = readers[contract][event.name];
+  if (!read) return null;
+  try {
+    return { contract, log: read(interfaces[contract].decodeEventLog(event, raw.data, raw.topics)) };
+  } catch (error) {
+    throw undecodable(contract, raw, error);
+  }
+};
+
+const undecodable = (contract: string, raw: RawLog, cause?: unknown): DomainError =>
+  new DomainError('internal', 'undecodable_log', `a log of ${contract} (topic ${raw.topics[0] ?? 'none'}) cannot be read`, {
+    cause,
+  });

@@ -1,0 +1,106 @@
+import type { Session } from './session.ts';
+
+/** A record as the log keeps it. */
+export type LoggedRecord = {
+  readonly offset: number;
+  readonly key: string;
+  readonly headers: unknown;
+  readonly value: unknown;
+};
+
+export type OpenLetter = LoggedRecord & {
+  readonly id: string;
+  readonly state: 'failed' | 'waiting' | 'skipping';
+  readonly skipReason: string | null;
+};
+
+type Place = { readonly group: string; readonly topic: string; readonly partition: number };
+
+const PARK = `
+  WITH parked AS (
+    INSERT INTO bus_parked_keys (consumer_group, topic, partition, key) VALUES ($1, $2, $3, $5)
+    ON CONFLICT DO NOTHING
+  )
+  INSERT INTO bus_dead_letters
+    (consumer_group, topic, partition, record_offset, key, headers, value, state, error, attempts)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  ON CONFLICT (consumer_group, topic, partition, record_offset) DO NOTHING`;
+
+const NEXT_LETTER = `
+  SELECT id, record_offset, key, headers, value, state, skip_reason FROM bus_dead_letters
+  WHERE consumer_group = $1 AND topic = $2 AND key = $3 AND settled_at IS NULL
+  ORDER BY record_offset LIMIT 1`;
+
+/** What the owner of a partition writes about records that could not be handled. */
+export class DeadLetterStore {
+  private readonly session: Session;
+  private readonly place: Place;
+
+  constructor(session: Session, place: Place) {
+    this.session = session;
+    this.place = place;
+  }
+
+  async parkedKeys(): Promise<string[]> {
+    const { group, topic, partition } = this.place;
+    const rows = await this.session.query<{ key: string }>(
+      'SELECT key FROM bus_parked_keys WHERE consumer_group = $1 AND topic = $2 AND partition = $3',
+      [group, topic, partition],
+    );
+    return rows.map((row) => row.key);
+  }
+
+  /** Keeps the record for good and parks its key. `error` is null for a record that only came behind a failed one. */
+  async park(record: LoggedRecord, error: string | null, attempts: number): Promise<void> {
+    const { group, topic, partition } = this.place;
+    const { offset, key, headers, value } = record;
+    const state = error === null ? 'waiting' : 'failed';
+    await this.session.query(PARK, [
+      ...[group, topic, partition, offset, key, JSON.stringify(headers), JSON.stringify(value)],
+      ...[state, error, attempts],
+    ]);
+  }
+
+  async next(key: string): Promise<OpenLetter | null> {
+    type Row = {
+      id: string;
+      record_offset: string;
+      key: string;
+      headers: unknown;
+      value: unknown;
+      state: OpenLetter['state'];
+      skip_reason: string | null;
+    };
+    const [row] = await this.session.query<Row>(NEXT_LETTER, [this.place.group, this.place.topic, key]);
+    if (!row) return null;
+    const { id, headers, value, state } = row;
+    return { id, offset: Number(row.record_offset), key, headers, value, state, skipReason: row.skip_reason };
+  }
+
+  async settle(id: string, state: 'replayed' | 'skipped'): Promise<void> {
+    await this.session.query(
+      'UPDATE bus_dead_letters SET state = $2, settled_at = clock_timestamp() WHERE id = $1',
+      [id, state],
+    );
+  }
+
+  /** A replay that failed: the key stays parked until it is asked for again. */
+  async failAgain(letter: OpenLetter, error: string, attempts: number): Promise<void> {
+    await this.session.query(
+      `WITH asked AS (
+         UPDATE bus_parked_keys SET replay_requested = false
+         WHERE consumer_group = $1 AND topic = $2 AND key = $3
+       )
+       UPDATE bus_dead_letters SET state = 'failed', error = $5, attempts = attempts + $6 WHERE id = $4`,
+      [this.place.group, this.place.topic, letter.key, letter.id, error, attempts],
+    );
+  }
+
+  /** The key has nothing open any more. */
+  async unpark(key: string): Promise<void> {
+    await this.session.query(
+      'DELETE FROM bus_parked_keys WHERE consumer_group = $1 AND topic = $2 AND key = $3',
+      [this.place.group, this.place.topic, key],
+    );
+  }
+}

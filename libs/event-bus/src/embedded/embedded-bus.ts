@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import { eventHeaders } from '@gridbourse/events';
+import { DomainError } from '@gridbourse/kernel';
+import { type Logger, serviceMeter } from '@gridbourse/observability';
+import pg from 'pg';
+import { BusMetrics } from '../metrics.ts';
+import type { BusRecord, EventBus, SubscribeOptions, Subscription } from '../port.ts';
+import { defaultRetryBudget, type RetryBudget } from '../retry.ts';
+import { GroupConsumer, WAKE_CHANNEL } from './group-consumer.ts';
+import { partitionOf } from './partitioner.ts';
+import { migrateBusDatabase } from './schema.ts';
+
+export type EmbeddedBusOptions = {
+  /** A Postgres database of the bus's own. */
+  readonly databaseUrl: string;
+  readonly logger: Logger;
+  /** Partitions of topics that do not exist yet (8): the most members of a group that can share a topic. */
+  readonly partitions?: number;
+  readonly retry?: RetryBudget;
+  /** Handlers of one subscription that run at once (8). Each may use a connection of its service's pool. */
+  readonly concurrency?: number;
+  /** Milliseconds between looks at the log when no wake-up comes (250). */
+  readonly pollMs?: number;
+  /** Milliseconds between looks at who is alive (500). */
+  readonly rebalanceMs?: number;
+  /** Records of one partition that a consumer takes in before they are settled (500). */
+  readonly maxUnsettled?: number;
+  /** Bytes of one record's JSON (2 MiB). */
+  readonly maxRecordBytes?: number;
+  /** Milliseconds for which handlers in hand are waited for at the end (8000). */
+  readonly graceMs?: number;
+  /** Connections for publishing (8). */
+  readonly maxConnections?: number;
+};
+
+type Encoded = { topic: string; partition: number; key: string; headers: string; value: string };
+
+const TOPIC = /^[a-z0-9][a-z0-9.-]{0,199}$/;
+const RECORDS_PER_CALL = 1_000;
+
+const invalidRecord = (message: string): DomainError => new DomainError('invalid', 'invalid_record', message);
+
+/** The bus on nothing but Postgres: what runs standalone, and the reference for what other adapters must do. */
+export class EmbeddedBus implements EventBus {
+  private readonly id = randomUUID();
+  private readonly pool: pg.Pool;
+  private readonly consumers = new Set<GroupConsumer>();
+  private readonly partitionCounts = new Map<string, number>();
+  private readonly publishing = new Set<Promise<void>>();
+  private started: Promise<void> | null = null;
+  private closed = false;
+  private notifying = false;
+  private readonly toAnnounce = new Set<string>();
+
+  constructor(private readonly options: EmbeddedBusOptions) {
+    this.pool = new pg.Pool({
+      connectionString: options.databaseUrl,
+      max: options.maxConnections ?? 8,
+      connectionTimeoutMillis: 10_000,
+      application_name: 'gridbourse-bus publisher',
+      keepAlive: true,
+    });
+    this.pool.on('error', (error) =>
+      options.logger.warn({ err: error }, 'an idle connection to the bus database was lost'),
+    );
+  }
+
+  start(): Promise<void> {
+    this.started ??= migrateBusDatabase(this.options.databaseUrl).catch((error: unknown) => {
+      this.started = null;
+      throw error;
+    });
+    return this.started;
+  }
+
+  async publish(records: readonly BusRecord[]): Promise<void> {
+    if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
+    if (records.length === 0) return;
+    const work = this.write(records);
+    this.publishing.add(work);
+    try {
+      await work;
+    } finally {
+      this.publishing.delete(work);
+    }
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
+    await this.start();
+    await this.ensureTopics(options.topics);
+    const partitions = [...options.topics]
+      .sort()
+      .flatMap((topic) =>
+        Array.from({ length: this.partitionCounts.get(topic)! }, (_, partition) => ({ topic, partition })),
+      );
+    const consumer = new GroupConsumer(
+      this.options.databaseUrl,
+      options,
+      partitions,
+      {
+        pollMs: this.options.pollMs ?? 250,
+        rebalanceMs: this.options.rebalanceMs ?? 500,
+        concurrency: this.options.concurrency ?? 8,
+        maxUnsettled: this.options.maxUnsettled ?? 500,
+        retry: this.options.retry ?? defaultRetryBudget,
+        graceMs: this.options.graceMs ?? 8_000,
+        busId: this.id,
+      },
+      this.options.logger,
+      new BusMetrics(serviceMeter(options.group)),
+    );
+    this.consumers.add(consumer);
+    consumer.start();
+    return {
+      close: async () => {
+        await consumer.close();
+        this.consumers.delete(consumer);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await Promise.allSettled([...this.publishing]);
+    await Promise.all([...this.consumers].map((consumer) => consumer.close()));
+    this.consumers.clear();
+    await this.pool.end();
+  }
+
+  private async write(records: readonly BusRecord[]): Promise<void> {
+    await this.start();
+    await this.ensureTopics([...new Set(records.map((record) => record.topic))]);
+    const encoded = records.map((record) => this.encode(record));
+    for (let at = 0; at < encoded.length; at += RECORDS_PER_CALL) {
+      const part = encoded.slice(at, at + RECORDS_PER_CALL);
+      await this.pool.query('SELECT bus_publish($1::text[], $2::int[], $3::text[], $4::text[], $5::text[])', [
+        part.map((record) => record.topic),
+        part.map((record) => record.partition),
+        part.map((record) => record.key),
+        part.map((record) => record.headers),
+        part.map((record) => record.value),
+      ]);
+    }
+    this.hint(new Set(records.map((record) => record.topic)));
+  }
+
+  private encode({ topic, key, headers, value }: BusRecord): Encoded {
+    if (key.length === 0 || key.length > 200 || key.includes('\0')) {
+      throw invalidRecord('the key of a record has 1 to 200 characters, none of them NUL');
+    }
+    const parsed = eventHeaders.safeParse(headers);
+    if (!parsed.success) throw invalidRecord(`headers of ${topic} ${key}: ${parsed.error.message}`);
+    const text = JSON.stringify(value ?? null);
+    const limit = this.options.maxRecordBytes ?? 2 * 1_024 * 1_024;
+    if (Buffer.byteLength(text) > limit) {
+      throw new DomainError(
+        'invalid',
+        'record_too_large',
+        `a record of ${topic} is larger than ${limit} bytes`,
+      );
+    }
+    const partition = partitionOf(key, this.partitionCounts.get(topic)!);
+    return { topic, partition, key, headers: JSON.stringify(parsed.data), value: text };
+  }
+
+  /** Topics are made by whoever first names them; the number of their partitions never changes after that. */
+  private async ensureTopics(topics: readonly string[]): Promise<void> {
+    const unknown = topics.filter((topic) => !this.partitionCounts.has(topic)).sort();
+    if (unknown.length === 0) return;
+    const misnamed = unknown.find((topic) => !TOPIC.test(topic));
+    if (misnamed !== undefined) throw invalidRecord(`"${misnamed.slice(0, 80)}" is not the name of a topic`);
+    await this.pool.query(
+      `WITH created AS (
+         INSERT INTO bus_topics (topic, partitions) SELECT t, $2 FROM unnest($1::text[]) AS t ORDER BY t
+         ON CONFLICT DO NOTHING RETURNING topic, partitions
+       )
+       INSERT INTO bus_partitions (topic, partition)
+       SELECT topic, n FROM created, generate_series(0, partitions - 1) AS n`,
+      [unknown, this.options.partitions ?? 8],
+    );
+    const { rows } = await this.pool.query<{ topic: string; partitions: number }>(
+      'SELECT topic, partitions FROM bus_topics WHERE topic = ANY($1::text[])',
+      [unknown],
+    );
+    for (const row of rows) this.partitionCounts.set(row.topic, row.partitions);
+  }
+
+  /** Wakes the consumers in this process at once, and those of other processes by a notification. */
+  private hint(topics: ReadonlySet<string>): void {
+    for (const consumer of this.consumers) {
+      if (consumer.topics.some((topic) => topics.has(topic))) consumer.wake();
+    }
+    for (const topic of topics) this.toAnnounce.add(topic);
+    void this.notifyOthers();
+  }
+
+  /**
+   * NOTIFY takes a lock of the whole cluster at commit, so it has a transaction of its own, one at a time. It is a hint:
+   * when it is lost, the next poll finds the record.
+   */
+  private async notifyOthers(): Promise<void> {
+    if (this.notifying) return;
+    this.notifying = true;
+    try {
+      while (this.toAnnounce.size > 0 && !this.closed) {
+        const topics = [...this.toAnnounce].slice(0, 30); // a payload has at most 8000 bytes
+        for (const topic of topics) this.toAnnounce.delete(topic);
+        await this.pool.query('SELECT pg_notify($1, $2)', [WAKE_CHANNEL, `${this.id} ${topics.join()}`]);
+      }
+    } catch (error) {
+      this.options.logger.debug({ err: error }, 'a wake-up could not be sent');
+    } finally {
+      this.notifying = false;
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import {
+  type DomainEvent,
+  type EventCatalogue,
+  type EventDefinition,
+  parseCloudEventType,
+  publishedLanguage,
+  topicOf,
+} from '@gridbourse/events';
+import { DomainError } from '@gridbourse/kernel';
+import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import { lastValueFrom } from 'rxjs';
+import type { DataSource } from 'typeorm';
+import { isConnectionError } from '../connection-error.ts';
+import { type InboxEntry, inboxGap, peekInbox, recordInbox } from '../inbox.ts';
+import { BusMetrics } from '../metrics.ts';
+import { type Delivery, type EventBus, PermanentFailure, RetryLater, type Subscription } from '../port.ts';
+import { EventContext } from './event-context.ts';
+import { BUS_TRANSPORT, type OnEventExtras, patternOf } from './on-event.ts';
+
+export type BusStrategyOptions = {
+  readonly bus: EventBus;
+  /** The database of the service, with the table of `inboxMigrationSql`. */
+  readonly dataSource: DataSource;
+  /** The consumer group: the name of the service. */
+  readonly group: string;
+  /** What the service can read; by default everything that is published. */
+  readonly catalogue?: EventCatalogue;
+  readonly logger: Logger;
+  readonly meter?: Meter;
+};
+
+type Handling = { readonly extras: OnEventExtras; readonly call: MessageHandler };
+type Handled = { readonly event: DomainEvent; readonly handlers: readonly Handling[] };
+
+/**
+ * Nest's side of the bus. Each event is handled and noted in the inbox in one transaction of the service's database, so
+ * its effect happens exactly once though it may be delivered more often.
+ */
+export class BusStrategy extends Server implements CustomTransportStrategy {
+  /** Nest leaves the report of a failure to us. */
+  override readonly propagatesEventHandlerErrors = true;
+  override transportId = BUS_TRANSPORT;
+  private readonly chains = new Map<string, Handling[]>();
+  private readonly catalogue: EventCatalogue;
+  private readonly known: ReadonlyMap<string, EventDefinition>;
+  private readonly metrics: BusMetrics;
+  private subscription: Subscription | null = null;
+
+  constructor(private readonly options: BusStrategyOptions) {
+    super();
+    this.catalogue = options.catalogue ?? publishedLanguage;
+    this.known = new Map(this.catalogue.all().map((definition) => [patternOf(definition), definition]));
+    this.metrics = new BusMetrics(options.meter ?? serviceMeter(options.group));
+  }
+
+  /**
+   * The base class links the second handler of a pattern to the first, which calls it without waiting and fails at the
+   * first error. Here they stay apart.
+   */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const key = this.normalizePattern(pattern as string);
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const handling = { extras: extras as unknown as OnEventExtras, call: callback };
+    this.chains.set(key, [...(this.chains.get(key) ?? []), handling]);
+    if (!this.messageHandlers.has(key)) this.messageHandlers.set(key, callback);
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.subscribe().then(() => callback(), callback);
+  }
+
+  /** Finishes what is in hand. */
+  async close(): Promise<void> {
+    await this.subscription?.close();
+    this.subscription = null;
+  }
+
+  on(): never {
+    throw new Error('the bus has no events of its own');
+  }
+
+  unwrap<T>(): T {
+    return this.options.bus as T;
+  }
+
+  private async subscribe(): Promise<void> {
+    const topics = new Set<string>();
+    for (const [pattern, handlers] of this.chains) {
+      const first = handlers[0]?.extras;
+      if (!first?.definition) throw new Error(`${pattern} was not declared with @OnEvent`);
+      this.catalogue.definition(first.definition.type); // throws for an event that could not be decoded
+      if (handlers.length > 1 && handlers.some(({ extras }) => extras.transaction === 'handler')) {
+        throw new Error(`${pattern} has a handler with its own transaction, so it can have no other`);
+      }
+      topics.add(topicOf(first.definition));
+    }
+    if (topics.size === 0) return;
+    this.subscription = await this.options.bus.subscribe({
+      group: this.options.group,
+      topics: [...topics].sort(),
+      handler: (delivery) => this.deliver(delivery),
+      onSkip: (delivery) => this.skip(delivery),
+    });
+  }
+
+  private async deliver(delivery: Delivery): Promise<void> {
+    try {
+      const handled = this.resolve(delivery);
+      if (!handled) await this.pass(delivery);
+      else if (handled.handlers[0]!.extras.transaction === 'handler') await this.inHandler(delivery, handled);
+      else await this.inTransaction(delivery, handled);
+    } catch (error) {
+      throw await this.classify(error, delivery);
+    }
+  }
+
+  /** Which handlers the event has, decoded for them; null when nobody here asked for it. */
+  private resolve({ headers, value, topic }: Delivery): Handled | null {
+    const parsed = parseCloudEventType(headers.ce_type);
+    const known = parsed && this.known.get(patternOf(parsed));
+    if (!parsed || !known) {
+      throw new PermanentFailure('unknown_event', `${headers.ce_type} in ${topic} is not known here`);
+    }
+    const handlers = this.chains.get(patternOf(known));
+    if (!handlers) return null;
+    try {
+      const stored = { type: parsed.type, schemaVersion: parsed.version, data: value };
+      return { event: this.catalogue.decode(stored), handlers };
+    } catch (error) {
+      const code = error instanceof DomainError ? error.code : 'event_not_decodable';
+      const faults =
+        error instanceof DomainError ? error.faults.map((f) => ` ${f.pointer} ${f.message}`).join() : '';
+      throw new PermanentFailure(code, `${headers.ce_type} in ${topic} cannot be read:${faults}`, error);
+    }
+  }
+
+  /** One transaction for the inbox and the effects of all handlers. */
+  private async inTransaction(delivery: Delivery, { event, handlers }: Handled): Promise<void> {
+    const entry = this.entryOf(delivery);
+    await this.options.dataSource.transaction(async (manager) => {
+      if ((await recordInbox(manager, entry)) === 'duplicate') return;
+      const context = new EventContext(delivery, entry, manager);
+      // One after the other: they share one connection.
+      for (const handler of handlers) await this.call(handler.call, event, context);
+    });
+  }
+
+  private async inHandler(delivery: Delivery, { event, handlers }: Handled): Promise<void> {
+    const entry = this.entryOf(delivery);
+    const { state, seen } = await peekInbox(this.options.dataSource.manager, entry);
+    if (state === 'gap') throw inboxGap(entry, seen);
+    if (state === 'duplicate') return;
+    const context = new EventContext(delivery, entry, null);
+    await this.call(handlers[0]!.call, event, context);
+    // A handler that found nothing to do opened no transaction.
+    if (!context.inboxRecorded) await recordInbox(this.options.dataSource.manager, entry);
+  }
+
+  private async call(handler: MessageHandler, event: DomainEvent, context: EventContext): Promise<void> {
+    // A handler's promise resolves even where it failed: to an Observable that errors.
+    const result$ = this.transformToObservable(await handler(event, context));
+    await lastValueFrom(result$, { defaultValue: undefined });
+  }
+
+  /** Nobody here asked for events of this type: only the place in line is noted. */
+  private async pass(delivery: Delivery): Promise<void> {
+    await recordInbox(this.options.dataSource.manager, this.entryOf(delivery));
+  }
+
+  private async skip(delivery: Delivery): Promise<void> {
+    try {
+      await this.pass(delivery);
+    } catch (error) {
+      throw await this.classify(error, delivery);
+    }
+  }
+
+  private entryOf({ topic, key, sequence }: Delivery): InboxEntry {
+    return { consumer: this.options.group, topic, key, sequence };
+  }
+
+  private async classify(error: unknown, { topic, key, sequence }: Delivery): Promise<unknown> {
+    const { group, logger } = this.options;
+    if (error instanceof DomainError && error.code === 'inbox_gap') {
+      this.metrics.gap({ group, topic });
+      logger.error({ err: error, group, topic, key, sequence }, 'a gap in the sequence: the key is held');
+    }
+    if (isConnectionError(error) && !(await this.databaseAnswers())) {
+      return new RetryLater('the database of the service is away', error);
+    }
+    return error;
+  }
+
+  private async databaseAnswers(): Promise<boolean> {
+    try {
+      await this.options.dataSource.query('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

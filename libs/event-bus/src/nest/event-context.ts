@@ -1,0 +1,63 @@
+import type { EventHeaders } from '@gridbourse/events';
+import { BaseRpcContext } from '@nestjs/microservices';
+import type { EntityManager } from 'typeorm';
+import { type InboxEntry, recordInbox } from '../inbox.ts';
+import type { Delivery } from '../port.ts';
+
+/** What a handler gets with `@Ctx()`. */
+export class EventContext extends BaseRpcContext<[Delivery]> {
+  private recorded = false;
+
+  constructor(
+    private readonly delivery: Delivery,
+    private readonly entry: InboxEntry,
+    private readonly transaction: EntityManager | null,
+  ) {
+    super([delivery]);
+  }
+
+  get headers(): EventHeaders {
+    return this.delivery.headers;
+  }
+
+  get topic(): string {
+    return this.delivery.topic;
+  }
+
+  /** The id of the aggregate that the event is about. */
+  get key(): string {
+    return this.delivery.key;
+  }
+
+  get sequence(): number {
+    return this.delivery.sequence;
+  }
+
+  get attempt(): number {
+    return this.delivery.attempt;
+  }
+
+  /** The transaction in which the inbox is recorded: what is written with it happens once. */
+  get manager(): EntityManager {
+    if (!this.transaction) {
+      throw new Error("this handler has { transaction: 'handler' }: it has to open its own transaction");
+    }
+    return this.transaction;
+  }
+
+  /** Whether recordInbox has been called. */
+  get inboxRecorded(): boolean {
+    return this.recorded;
+  }
+
+  /**
+   * For handlers with `{ transaction: 'handler' }`: notes the event as taken in their transaction. On `duplicate` the
+   * effect has happened before and must be left out.
+   * @throws DomainError `inbox_gap`: let it fail the transaction
+   */
+  async recordInbox(manager: EntityManager): Promise<'new' | 'duplicate'> {
+    const state = await recordInbox(manager, this.entry);
+    this.recorded = true;
+    return state;
+  }
+}

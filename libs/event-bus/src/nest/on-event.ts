@@ -1,0 +1,34 @@
+import type { EventDefinition } from '@gridbourse/events';
+import { applyDecorators, UseFilters } from '@nestjs/common';
+import { EventPattern } from '@nestjs/microservices';
+import { RethrowToBusFilter } from './rethrow-to-bus.filter.ts';
+
+export const BUS_TRANSPORT = Symbol('gridbourse.bus');
+
+export type OnEventOptions = {
+  /**
+   * `bus` (default): the strategy opens one transaction, records the inbox in it and calls the handlers of the event
+   * with `context.manager`. `handler`: the handler records the inbox in a transaction of its own, with
+   * `context.recordInbox(manager)`; it is then the only handler of that event in its service.
+   */
+  readonly transaction?: 'bus' | 'handler';
+};
+
+export type OnEventExtras = { readonly definition: EventDefinition; readonly transaction: 'bus' | 'handler' };
+
+/** `gridbourse.matchmaker.LeaseAccepted`: `ce_type` without its version. */
+export const patternOf = (definition: Pick<EventDefinition, 'context' | 'type'>): string =>
+  `gridbourse.${definition.context}.${definition.type}`;
+
+/**
+ * Calls the method for every event of this definition, exactly once in effect:
+ * `async onX(@Payload() event: EventOf<typeof definition>, @Ctx() context: EventContext)`.
+ */
+export const OnEvent = (definition: EventDefinition, options: OnEventOptions = {}): MethodDecorator => {
+  const extras: OnEventExtras = { definition, transaction: options.transaction ?? 'bus' };
+  return applyDecorators(
+    // `<string>` picks the overload that gives a plain MethodDecorator; the first one refuses `@Ctx()` parameters.
+    EventPattern<string>(patternOf(definition), BUS_TRANSPORT, extras),
+    UseFilters(RethrowToBusFilter),
+  );
+};

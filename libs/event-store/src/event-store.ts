@@ -1,0 +1,304 @@
+import { type Causation, currentCausation } from '@gridbourse/event-bus';
+import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
+import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
+import type { EntityManager } from 'typeorm';
+import { type Cursor, START } from './cursor.ts';
+
+/** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
+export type Append<E> = {
+  readonly streamId: string;
+  readonly expectedVersion: number;
+  readonly events: readonly E[];
+  /** What caused them; by default the trace and the event that are being handled. */
+  readonly metadata?: EventMetadata;
+};
+
+export type EventMetadata = Causation & Readonly<Record<string, unknown>>;
+
+export type StoredEvent<E> = {
+  readonly streamId: string;
+  /** 1 for the first event of the stream. */
+  readonly version: number;
+  readonly event: E;
+  readonly occurredAtMs: number;
+  readonly tx: string;
+  readonly position: string;
+  /** Place among the public events of the stream; null for a private event. */
+  readonly sequence: number | null;
+  readonly metadata: EventMetadata;
+};
+
+export type ReadOptions = {
+  /** Reads what comes behind it; from the beginning when left out. */
+  readonly after?: Cursor;
+  /** At most so many events, up to 10 000. */
+  readonly limit: number;
+  readonly types?: readonly string[];
+};
+
+type Row = {
+  stream_id: string;
+  version: string;
+  type: string;
+  schema_version: number;
+  data: unknown;
+  metadata: EventMetadata;
+  occurred_at_ms: string;
+  tx: string;
+  position: string;
+  sequence: string | null;
+};
+
+const COLUMNS = `
+  stream_id, version, type, schema_version, data, metadata,
+  floor(extract(epoch FROM occurred_at) * 1000) AS occurred_at_ms, tx::text AS tx, position, sequence`;
+
+const LOAD = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 ORDER BY e.version`;
+
+/** Behind a place in the order, of some types or of all. */
+const BEHIND = `
+  (e.tx, e.position) > ($1::xid8, $2::bigint) AND ($3::text[] IS NULL OR e.type = ANY($3::text[]))`;
+
+const READ_SETTLED = `
+  SELECT ${COLUMNS} FROM events e
+  WHERE ${BEHIND} AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+  ORDER BY e.tx, e.position LIMIT $4`;
+
+const READ_VISIBLE = `
+  SELECT ${COLUMNS} FROM events e WHERE ${BEHIND} ORDER BY e.tx, e.position LIMIT $4`;
+
+const APPEND = `
+  SELECT append_events($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
+    $9::int[], $10::text[], $11::text[], $12::boolean[], $13::timestamptz)::text AS tx`;
+
+/** A public event must fit into a record of any bus. */
+const MAX_EVENT_BYTES = 900 * 1_024;
+const MAX_STREAM_ID = 180;
+
+/** The key under which a stream publishes: what follows the first slash of its id, or the whole id. */
+export const keyOfStream = (streamId: string): string => streamId.slice(streamId.indexOf('/') + 1);
+
+export const versionConflict = (streamId: string): DomainError =>
+  conflict('version_conflict', `${streamId} has changed meanwhile`);
+
+const mixedTopics = (message: string): DomainError => new DomainError('internal', 'mixed_topics', message);
+
+/** Events of one service in its own database. Every method works inside the transaction of the manager it is given. */
+export class EventStore<E extends DomainEvent = DomainEvent> {
+  readonly context: string;
+  readonly catalogue: EventCatalogue<E>;
+  private readonly clock: Clock;
+
+  constructor(options: {
+    /** The bounded context: only its own events may be appended. */
+    readonly context: string;
+    readonly catalogue: EventCatalogue<E>;
+    readonly clock: Clock;
+  }) {
+    this.context = options.context;
+    this.catalogue = options.catalogue;
+    this.clock = options.clock;
+  }
+
+  /**
+   * Appends to any number of streams, all or nothing, in one SQL call. A stream may come several times, each time
+   * expecting the version that the entry before has made.
+   *
+   * @throws DomainError conflict `version_conflict`: the transaction is then lost and must be rolled back
+   * @throws DomainError internal `event_not_encodable`, `unknown_event`, `foreign_event`, `mixed_topics`,
+   *   `event_too_large`: faults of the caller; nothing was sent to the database
+   */
+  async append(manager: EntityManager, appends: readonly Append<E>[]): Promise<void> {
+    await this.appendInTransaction(manager, appends);
+  }
+
+  /** As `append`. @returns the id of the transaction, null when there was nothing to append */
+  async appendInTransaction(manager: EntityManager, appends: readonly Append<E>[]): Promise<string | null> {
+    const parameters = this.parametersOf(appends);
+    if (!parameters) return null;
+    try {
+      const [row] = await manager.query<{ tx: string }[]>(APPEND, parameters);
+      return row!.tx;
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** All events of a stream in order; version 0 and none when there is no such stream. */
+  async load(manager: EntityManager, streamId: string): Promise<{ version: number; events: E[] }> {
+    const rows = await manager.query<Row[]>(LOAD, [streamId]);
+    return { version: rows.length, events: rows.map((row) => this.decode(row)) };
+  }
+
+  /** All events of a stream with when and why. */
+  async history(manager: EntityManager, streamId: string): Promise<StoredEvent<E>[]> {
+    return (await manager.query<Row[]>(LOAD, [streamId])).map((row) => this.stored(row));
+  }
+
+  /**
+   * The events of the service in an order that never changes and never gets an event in between later: `(tx, position)`
+   * up to the oldest transaction that still runs anywhere in the cluster. So a reader that goes on from the last event it
+   * saw misses none. The newest events come only when the transactions that began before them have ended.
+   */
+  async read(manager: EntityManager, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    return this.page(manager, READ_SETTLED, options);
+  }
+
+  /**
+   * Every event that is committed now, in pages, to build the state of a single writer. Unlike `read` it does not stop
+   * at a transaction that still runs, so a place in it is no place to go on from later. Opens a transaction of its own
+   * (repeatable read), so give it the manager of the DataSource and none that is in a transaction.
+   */
+  async replay(
+    manager: EntityManager,
+    options: { readonly types?: readonly string[]; readonly pageSize?: number },
+    onEvent: (stored: StoredEvent<E>) => void,
+  ): Promise<void> {
+    const limit = options.pageSize ?? 2_000;
+    await manager.transaction('REPEATABLE READ', async (transaction) => {
+      await transaction.query('SET TRANSACTION READ ONLY');
+      for (let after = START; ;) {
+        const page = await this.page(transaction, READ_VISIBLE, { ...options, after, limit });
+        for (const stored of page) onEvent(stored);
+        const last = page.at(-1);
+        if (!last || page.length < limit) return;
+        after = { tx: last.tx, position: last.position };
+      }
+    });
+  }
+
+  private async page(manager: EntityManager, sql: string, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    const { tx, position } = options.after ?? START;
+    const limit = Math.max(1, Math.min(10_000, options.limit));
+    const rows = await manager.query<Row[]>(sql, [tx, position, options.types ?? null, limit]);
+    return rows.map((row) => this.stored(row));
+  }
+
+  private decode(row: Row): E {
+    return this.catalogue.decode({ type: row.type, schemaVersion: row.schema_version, data: row.data });
+  }
+
+  private stored(row: Row): StoredEvent<E> {
+    return {
+      streamId: row.stream_id,
+      version: Number(row.version),
+      event: this.decode(row),
+      occurredAtMs: Number(row.occurred_at_ms),
+      tx: row.tx,
+      position: row.position,
+      sequence: row.sequence === null ? null : Number(row.sequence),
+      metadata: row.metadata,
+    };
+  }
+
+  private parametersOf(appends: readonly Append<E>[]): unknown[] | null {
+    const streams = new Map<string, StreamAppend>();
+    const events: EventRow[] = [];
+    const causation = currentCausation();
+    for (const append of appends) {
+      const stream = openStream(streams, append);
+      if (!stream) continue;
+      const metadata = JSON.stringify(append.metadata ?? causation);
+      for (const event of append.events) {
+        const { type, schemaVersion, data } = this.catalogue.encode(event);
+        const isPublic = this.note(stream, type);
+        const text = JSON.stringify(data);
+        if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
+          throw new DomainError(
+            'internal',
+            'event_too_large',
+            `${type} has more than ${MAX_EVENT_BYTES} bytes`,
+          );
+        }
+        events.push({ stream: stream.place, type, schemaVersion, text, metadata, isPublic });
+      }
+    }
+    if (events.length === 0) return null;
+    const all = [...streams.values()];
+    return [
+      all.map((stream) => stream.streamId),
+      all.map((stream) => keyOfStream(stream.streamId)),
+      all.map((stream) => stream.topic),
+      all.map((stream) => stream.expected),
+      all.map((stream) => stream.events),
+      all.map((stream) => stream.publics),
+      events.map((event) => event.stream),
+      events.map((event) => event.type),
+      events.map((event) => event.schemaVersion),
+      events.map((event) => event.text),
+      events.map((event) => event.metadata),
+      events.map((event) => event.isPublic),
+      new Date(this.clock.now()).toISOString(),
+    ];
+  }
+
+  /** Counts the event into its stream. @returns whether it is public */
+  private note(stream: StreamAppend, type: string): boolean {
+    const definition = this.catalogue.definition(type);
+    if (definition.context !== this.context) {
+      throw new DomainError('internal', 'foreign_event', `${type} belongs to ${definition.context}`);
+    }
+    stream.events += 1;
+    if (definition.visibility === 'private') return false;
+    const topic = topicOf(definition);
+    if (stream.topic !== null && stream.topic !== topic) {
+      throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
+    }
+    stream.topic = topic;
+    stream.publics += 1;
+    return true;
+  }
+}
+
+type StreamAppend = {
+  readonly streamId: string;
+  /** 1-based, as SQL counts. */
+  readonly place: number;
+  readonly expected: number;
+  topic: string | null;
+  events: number;
+  publics: number;
+};
+
+type EventRow = {
+  readonly stream: number;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly text: string;
+  readonly metadata: string;
+  readonly isPublic: boolean;
+};
+
+/** The stream of this append, checked against what the appends before it make of the stream. */
+const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): StreamAppend | null => {
+  const { streamId, expectedVersion } = append;
+  const known = streams.get(streamId);
+  if (known) {
+    if (known.expected + known.events !== expectedVersion) throw versionConflict(streamId);
+    return known;
+  }
+  if (append.events.length === 0) return null;
+  if (streamId.length === 0 || streamId.length > MAX_STREAM_ID || keyOfStream(streamId) === '') {
+    throw new DomainError('internal', 'invalid_stream_id', `"${streamId.slice(0, 60)}" cannot name a stream`);
+  }
+  const place = streams.size + 1;
+  const stream = { streamId, place, expected: expectedVersion, topic: null, events: 0, publics: 0 };
+  streams.set(streamId, stream);
+  return stream;
+};
+
+/** Postgres errors that have a meaning for the caller. */
+const translate = (error: unknown): unknown => {
+  const { code, detail } = ((error as { driverError?: unknown }).driverError ?? error) as {
+    code?: string;
+    detail?: string;
+  };
+  if (code === 'GB001') return versionConflict(detail ?? 'a stream');
+  if (code === 'GB002') return mixedTopics(`${detail} publishes to another topic`);
+  if (code === '22P05') {
+    return new DomainError('invalid', 'unstorable_text', 'text with NUL characters cannot be stored', {
+      cause: error,
+    });
+  }
+  return error;
+};

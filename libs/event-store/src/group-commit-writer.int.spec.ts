@@ -1,0 +1,245 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { recordInbox } from '@gridbourse/event-bus';
+import { conflict } from '@gridbourse/kernel';
+import { eventually } from '@gridbourse/testing';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { added, openShop, range, type Shop, type ShopEvent } from '../test/shop.ts';
+import { type Decision, type GroupCommitOptions, GroupCommitWriter } from './index.ts';
+
+let shop: Shop;
+/** The state in memory: how many items each basket has. */
+let baskets: Map<string, number>;
+let reloads: number;
+let writer: GroupCommitWriter<ShopEvent>;
+
+const reload = async (): Promise<void> => {
+  reloads += 1;
+  const rebuilt = new Map<string, number>();
+  await shop.store.replay(shop.dataSource.manager, {}, ({ streamId, version }) =>
+    rebuilt.set(streamId, version),
+  );
+  baskets = rebuilt;
+};
+
+const writerWith = (options: Partial<GroupCommitOptions<ShopEvent>> = {}): GroupCommitWriter<ShopEvent> =>
+  new GroupCommitWriter({ dataSource: shop.dataSource, store: shop.store, onReload: reload, ...options });
+
+/** Adds an item and answers how many there are. */
+const add =
+  (
+    id: string,
+    more: Partial<Decision<ShopEvent, number>> & { item?: string; limit?: number } = {},
+  ): (() => Decision<ShopEvent, number>) =>
+  () => {
+    const streamId = `basket/${id}`;
+    const count = baskets.get(streamId) ?? 0;
+    if (count >= (more.limit ?? 1_000)) throw conflict('basket_full', 'no room');
+    baskets.set(streamId, count + 1);
+    return {
+      appends: [{ streamId, expectedVersion: count, events: [added(more.item ?? 'gpu')] }],
+      result: count + 1,
+      ...(more.inTransaction && { inTransaction: more.inTransaction }),
+    };
+  };
+
+const stored = async (id: string): Promise<number> =>
+  (await shop.store.load(shop.dataSource.manager, `basket/${id}`)).version;
+
+beforeEach(async () => {
+  shop = await openShop();
+  baskets = new Map();
+  reloads = 0;
+  writer = writerWith();
+});
+afterEach(async () => {
+  await writer.stop();
+  await shop.close();
+});
+
+describe('the group commit writer', () => {
+  it('carries out commands in order, many in one transaction', async () => {
+    let commits = 0;
+    writer = writerWith({ afterCommit: () => (commits += 1) });
+    const results = await Promise.all(range(300).map((n) => writer.execute(add(`b${n % 3}`))));
+    expect(results.filter((_, i) => i % 3 === 0)).toEqual(range(100));
+    expect(await Promise.all(['b0', 'b1', 'b2'].map(stored))).toEqual([100, 100, 100]);
+    expect(commits).toBeLessThanOrEqual(3);
+    const [row] = await shop.dataSource.query<{ n: string }[]>('SELECT count(DISTINCT tx) AS n FROM events');
+    expect(Number(row!.n)).toBe(commits);
+  });
+
+  it('rejects what the decision refuses, alone', async () => {
+    const settled = await Promise.allSettled(range(5).map(() => writer.execute(add('small', { limit: 2 }))));
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
+    expect((settled[2] as PromiseRejectedResult).reason).toMatchObject({ code: 'basket_full' });
+    expect(await stored('small')).toBe(2);
+    expect(reloads).toBe(0);
+  });
+
+  it('lets a poisoned command fail alone, and carries out the others of its batch in their order', async () => {
+    const poison = (): Promise<void> => Promise.reject(new Error('poison'));
+    const settled = await Promise.allSettled([
+      writer.execute(add('a')),
+      writer.execute(add('a', { inTransaction: poison })),
+      writer.execute(add('a')),
+      writer.execute(add('b', { item: 'NUL \u0000' })),
+      writer.execute(add('b')),
+    ]);
+    expect(settled.map((s) => (s.status === 'fulfilled' ? s.value : (s.reason as Error).message))).toEqual([
+      1,
+      'poison',
+      2,
+      'text with NUL characters cannot be stored',
+      1,
+    ]);
+    expect([await stored('a'), await stored('b')]).toEqual([2, 1]);
+    expect(baskets).toEqual(
+      new Map([
+        ['basket/a', 2],
+        ['basket/b', 1],
+      ]),
+    );
+    expect(await writer.execute(add('a'))).toBe(3);
+  });
+
+  it('rebuilds memory when another writer was faster', async () => {
+    await writer.execute(add('a'));
+    await shop.dataSource.transaction((manager) =>
+      shop.store.append(manager, [
+        { streamId: 'basket/a', expectedVersion: 1, events: [added('by another')] },
+      ]),
+    );
+    expect(await writer.execute(add('a'))).toBe(3);
+    expect(reloads).toBe(1);
+  });
+
+  it('leaves out what the inbox has seen, and undoes it in memory', async () => {
+    const once = (sequence: number): Partial<Decision<ShopEvent, number>> => ({
+      inTransaction: async (manager) => {
+        const entry = { consumer: 'shop', topic: 't', key: 'k', sequence };
+        return (await recordInbox(manager, entry)) === 'duplicate' ? 'skip' : undefined;
+      },
+    });
+    await writer.execute(add('a', once(1)));
+    await Promise.all([
+      writer.execute(add('a')),
+      writer.execute(add('a', once(1))),
+      writer.execute(add('a', once(2))),
+    ]);
+    expect(await stored('a')).toBe(3);
+    expect(baskets.get('basket/a')).toBe(3);
+    await expect(writer.execute(add('a', once(9)))).rejects.toMatchObject({ code: 'inbox_gap' });
+    expect(await writer.execute(add('a'))).toBe(4);
+  });
+
+  it('carries out commands that append nothing', async () => {
+    const written: string[] = [];
+    const result = await writer.execute(() => ({
+      appends: [],
+      result: 'done',
+      inTransaction: async (manager) => {
+        await manager.query('SELECT 1');
+        written.push('in transaction');
+      },
+    }));
+    expect([result, written]).toEqual(['done', ['in transaction']]);
+  });
+
+  it('refuses more than its queue holds', async () => {
+    writer = writerWith({ maxQueue: 3 });
+    const settled = await Promise.allSettled(range(5).map(() => writer.execute(add('a'))));
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    expect((settled[3] as PromiseRejectedResult).reason).toMatchObject({
+      kind: 'exhausted',
+      code: 'queue_full',
+    });
+  });
+
+  it('drains its queue when it stops, and takes nothing more', async () => {
+    writer = writerWith({ maxBatch: 2 });
+    const pending = range(7).map(() => writer.execute(add('a')));
+    await writer.stop();
+    await expect(writer.execute(add('a'))).rejects.toMatchObject({ code: 'writer_stopping' });
+    expect(await Promise.all(pending)).toEqual(range(7));
+    expect(await stored('a')).toBe(7);
+  });
+});
+
+/** A data source whose commits go wrong as told. */
+const faulty = (onCommit: (runner: QueryRunner, commit: () => Promise<void>) => Promise<void>): DataSource =>
+  new Proxy(shop.dataSource, {
+    get: (target, property) => {
+      if (property !== 'createQueryRunner') {
+        const value: unknown = Reflect.get(target, property);
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      return () => {
+        const runner = target.createQueryRunner();
+        const commit = runner.commitTransaction.bind(runner);
+        runner.commitTransaction = () => onCommit(runner, commit);
+        return runner;
+      };
+    },
+  });
+
+const connectionLost = (): Error =>
+  Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+
+describe('the group commit writer, when the connection breaks', () => {
+  it('does nothing twice when only the answer to a commit was lost', async () => {
+    let broken = false;
+    writer = writerWith({
+      dataSource: faulty(async (_, commit) => {
+        await commit();
+        if (broken) return;
+        broken = true;
+        throw connectionLost();
+      }),
+    });
+    expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
+    expect(await stored('a')).toBe(2);
+    expect(reloads).toBe(0);
+  });
+
+  it('carries out again what did not get through', async () => {
+    let broken = false;
+    writer = writerWith({
+      dataSource: faulty(async (runner, commit) => {
+        if (broken) return commit();
+        broken = true;
+        const [row] = (await runner.query('SELECT pg_backend_pid() AS pid')) as { pid: number }[];
+        await shop.dataSource.query('SELECT pg_terminate_backend($1)', [row!.pid]);
+        await commit();
+      }),
+    });
+    expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
+    expect(await stored('a')).toBe(2);
+    expect(reloads).toBe(1);
+  });
+
+  it('says so when the database stays away, and goes on when it is back', async () => {
+    let away = true;
+    const reloaded = reload;
+    writer = writerWith({
+      dataSource: faulty((_, commit) => (away ? Promise.reject(new Error('disk full')) : commit())),
+      onReload: () => (away ? Promise.reject(connectionLost()) : reloaded()),
+    });
+    const pending = writer.execute(add('a'));
+    await expect(pending).rejects.toMatchObject({ kind: 'unavailable', code: 'store_unavailable' });
+    away = false;
+    await eventually(async () => expect(await writer.execute(add('a'))).toBe(1));
+    expect(await stored('a')).toBe(1);
+  });
+});

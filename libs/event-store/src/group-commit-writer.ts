@@ -1,0 +1,312 @@
+import { AsyncResource } from 'node:async_hooks';
+import { type Causation, currentCausation, isConnectionError } from '@gridbourse/event-bus';
+import type { DomainEvent } from '@gridbourse/events';
+import { DomainError } from '@gridbourse/kernel';
+import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Append, EventStore } from './event-store.ts';
+
+/** What one command decided. */
+export type Decision<E, R> = {
+  readonly appends: readonly Append<E>[];
+  readonly result: R;
+  /**
+   * More to write in the same transaction (the inbox, a read model), before the events. `skip` says that the command has
+   * been carried out before: its events are left out and its result is given all the same.
+   */
+  readonly inTransaction?: (manager: EntityManager) => Promise<void | 'skip'>;
+};
+
+export type GroupCommitOptions<E extends DomainEvent> = {
+  readonly dataSource: DataSource;
+  readonly store: EventStore<E>;
+  /** Commands in one transaction (200). */
+  readonly maxBatch?: number;
+  /** Commands that may wait (10 000). */
+  readonly maxQueue?: number;
+  /** Builds the state in memory anew from what is committed (see EventStore.replay). */
+  readonly onReload: () => Promise<void>;
+  /** After each commit, for example `() => outbox.wake()`. */
+  readonly afterCommit?: () => void;
+  readonly logger?: Logger;
+  readonly meter?: Meter;
+  /** Names the writer in metrics; by default the context of the store. */
+  readonly name?: string;
+};
+
+type Unit<E> = {
+  readonly decide: () => Decision<E, unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly causation: Causation;
+};
+
+type Decided<E> = { readonly unit: Unit<E>; readonly decision: Decision<E, unknown> };
+
+/** The batch cannot stand as decided: a command in it turned out to be done already. */
+class Skipped<E> extends Error {
+  constructor(readonly by: Decided<E>) {
+    super('a command of the batch has been carried out before');
+  }
+}
+
+/** The connection broke while committing; nobody knows yet whether the transaction counts. */
+class InDoubt extends Error {
+  constructor(
+    readonly tx: string | null,
+    readonly wroteEvents: boolean,
+    cause: unknown,
+  ) {
+    super('the connection broke during the commit', { cause });
+  }
+}
+
+/**
+ * A single writer with group commit. Commands queue; each decides alone, in the order of the queue, against state in
+ * memory that already has the effects of those before it; one transaction persists a whole batch; then the replies go
+ * out. While a batch is committed the next one gathers, so the batch grows with the load.
+ *
+ * When a transaction fails, memory is rebuilt (`onReload`) and each command of the batch is decided again and committed
+ * alone, so that one that cannot be stored fails alone. When the connection breaks in the middle of a commit, Postgres is
+ * asked whether that transaction counts, so that no command is carried out twice.
+ */
+export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
+  private readonly o: GroupCommitOptions<E>;
+  private readonly queue: Unit<E>[] = [];
+  private readonly batches;
+  private readonly commands;
+  private readonly depth;
+  private readonly maxBatch: number;
+  private readonly maxQueue: number;
+  private worker: Promise<void> | null = null;
+  private stopping = false;
+  /** Memory may differ from what is committed: nothing is decided before it is rebuilt. */
+  private dirty = false;
+  private lastFailure: unknown = null;
+
+  constructor(options: GroupCommitOptions<E>) {
+    this.o = options;
+    this.maxBatch = options.maxBatch ?? 200;
+    this.maxQueue = options.maxQueue ?? 10_000;
+    const meter = options.meter ?? serviceMeter(options.store.context);
+    this.batches = meter.createCounter('group_commit_batches_total', {
+      description: 'Transactions, by outcome',
+    });
+    this.commands = meter.createCounter('group_commit_commands_total', { description: 'Commands taken' });
+    this.depth = meter.createGauge('group_commit_queue', { description: 'Commands that wait' });
+  }
+
+  /**
+   * @param decide runs synchronously and alone. It must apply its events to memory before it returns, and throw before it
+   *   changes anything. It may run a second time, against rebuilt memory, when its batch could not be committed.
+   * @returns the result of the decision, once it is committed
+   * @throws whatever `decide` throws; DomainError exhausted `queue_full`; unavailable `writer_stopping`,
+   *   `store_unavailable` (not carried out, or not known: ask again with the same idempotency key)
+   */
+  execute<R>(decide: () => Decision<E, R>): Promise<R> {
+    if (this.stopping)
+      return Promise.reject(new DomainError('unavailable', 'writer_stopping', 'shutting down'));
+    if (this.queue.length >= this.maxQueue) {
+      return Promise.reject(
+        new DomainError('exhausted', 'queue_full', `${this.maxQueue} commands are waiting already`),
+      );
+    }
+    return new Promise<R>((resolve, reject) => {
+      this.queue.push({
+        decide: AsyncResource.bind(decide),
+        resolve: resolve as (result: unknown) => void,
+        reject,
+        causation: currentCausation(),
+      });
+      this.worker ??= this.work();
+    });
+  }
+
+  /** How many commands wait. */
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  /** Takes no more, carries out what is queued, and resolves when the last reply is out. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.worker;
+  }
+
+  private async work(): Promise<void> {
+    // Everything that arrives in this turn of the event loop belongs to the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (this.queue.length > 0) {
+        this.depth.record(this.queue.length, this.labels);
+        const units = this.queue.splice(0, this.maxBatch);
+        this.commands.add(units.length, this.labels);
+        await this.carryOut(units);
+      }
+    } finally {
+      this.worker = null;
+    }
+  }
+
+  private async carryOut(units: readonly Unit<E>[]): Promise<void> {
+    if (this.dirty && !(await this.reload())) return this.refuse(units);
+    const decided = this.decideAll(units);
+    if (decided.length === 0) return;
+    try {
+      await this.commit(decided);
+    } catch (error) {
+      this.dirty = true;
+      if (error instanceof InDoubt) {
+        const verdict = await this.verdictOn(error);
+        if (verdict === 'unknown') return this.refuse(decided.map(({ unit }) => unit));
+        if (verdict === 'committed') {
+          this.dirty = false;
+          return this.reply(decided);
+        }
+      }
+      this.batches.add(1, { ...this.labels, outcome: 'failed' });
+      return this.oneByOne(decided, error);
+    }
+    this.reply(decided);
+  }
+
+  /** Each command again, alone, against rebuilt memory. */
+  private async oneByOne(decided: readonly Decided<E>[], failure: unknown): Promise<void> {
+    for (const [i, previous] of decided.entries()) {
+      if (failure instanceof Skipped && failure.by === previous) {
+        previous.unit.resolve(previous.decision.result);
+        continue;
+      }
+      if (this.dirty && !(await this.reload())) {
+        return this.refuse(decided.slice(i).map(({ unit }) => unit));
+      }
+      const [again] = this.decideAll([previous.unit]);
+      if (!again) continue;
+      try {
+        await this.commit([again]);
+        this.reply([again]);
+      } catch (error) {
+        this.dirty = true;
+        if (error instanceof Skipped) again.unit.resolve(again.decision.result);
+        else if (error instanceof InDoubt) await this.settleDoubt(again, error);
+        else again.unit.reject(isConnectionError(error) ? storeUnavailable(error) : error);
+      }
+    }
+    // Leave clean memory behind, for readers as well; if it fails now, the next batch tries again.
+    if (this.dirty) await this.reload();
+  }
+
+  private async settleDoubt(decided: Decided<E>, doubt: InDoubt): Promise<void> {
+    if ((await this.verdictOn(doubt)) === 'committed') {
+      this.dirty = false;
+      this.reply([decided]);
+    } else {
+      decided.unit.reject(storeUnavailable(doubt));
+    }
+  }
+
+  private decideAll(units: readonly Unit<E>[]): Decided<E>[] {
+    const decided: Decided<E>[] = [];
+    for (const unit of units) {
+      try {
+        decided.push({ unit, decision: unit.decide() });
+      } catch (error) {
+        unit.reject(error);
+      }
+    }
+    return decided;
+  }
+
+  private async commit(decided: readonly Decided<E>[]): Promise<void> {
+    const runner = this.o.dataSource.createQueryRunner();
+    let tx: string | null = null;
+    let wroteEvents = false;
+    let committing = false;
+    try {
+      await runner.startTransaction();
+      for (const one of decided) {
+        const skip = (await one.decision.inTransaction?.(runner.manager)) === 'skip';
+        if (skip && one.decision.appends.some((append) => append.events.length > 0)) throw new Skipped(one);
+      }
+      tx = await this.o.store.appendInTransaction(
+        runner.manager,
+        decided.flatMap(({ unit, decision }) =>
+          decision.appends.map((append) => ({ metadata: unit.causation, ...append })),
+        ),
+      );
+      wroteEvents = tx !== null;
+      tx ??= await this.currentTransaction(runner.manager);
+      committing = true;
+      await runner.commitTransaction();
+    } catch (error) {
+      if (committing && isConnectionError(error)) throw new InDoubt(tx, wroteEvents, error);
+      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /** The id of the transaction, null when it has written nothing. */
+  private async currentTransaction(manager: EntityManager): Promise<string | null> {
+    const rows = await manager.query<{ tx: string | null }[]>(
+      'SELECT pg_current_xact_id_if_assigned()::text AS tx',
+    );
+    return rows[0]!.tx;
+  }
+
+  /** What became of a transaction whose commit was not answered. */
+  private async verdictOn({ tx, wroteEvents }: InDoubt): Promise<'committed' | 'aborted' | 'unknown'> {
+    if (tx === null) return 'committed'; // nothing was written, so nothing can be missing
+    const verdict = await this.persistently('ask what became of a commit', async () => {
+      const [row] = await this.o.dataSource.query<{ status: string | null; written: boolean }[]>(
+        `SELECT pg_xact_status($1::xid8) AS status, EXISTS (SELECT FROM events WHERE tx = $1::xid8) AS written`,
+        [tx],
+      );
+      if (row!.status === 'in progress') throw new Error(`transaction ${tx} is still in progress`);
+      // After a crash Postgres may give the number of a lost transaction to another one.
+      return row!.status === 'committed' && (row!.written || !wroteEvents) ? 'committed' : 'aborted';
+    });
+    return verdict ?? 'unknown';
+  }
+
+  private async reload(): Promise<boolean> {
+    const done = await this.persistently('rebuild the state', async () => {
+      await this.o.onReload();
+      return true;
+    });
+    if (done) this.dirty = false;
+    return done === true;
+  }
+
+  /** Tries for about 4 s: a database that restarts is back by then. @returns null when it is not */
+  private async persistently<T>(what: string, work: () => Promise<T>): Promise<T | null> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        this.lastFailure = error;
+        this.o.logger?.warn({ err: error, ...this.labels, attempt }, `the writer could not ${what}`);
+        if (attempt >= 8) return null;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 25 * 2 ** attempt)));
+      }
+    }
+  }
+
+  private reply(decided: readonly Decided<E>[]): void {
+    this.batches.add(1, { ...this.labels, outcome: 'committed' });
+    for (const { unit, decision } of decided) unit.resolve(decision.result);
+    this.o.afterCommit?.();
+  }
+
+  private refuse(units: readonly Unit<E>[]): void {
+    for (const unit of units) unit.reject(storeUnavailable(this.lastFailure));
+  }
+
+  private get labels(): { writer: string } {
+    return { writer: this.o.name ?? this.o.store.context };
+  }
+}
+
+const storeUnavailable = (cause: unknown): DomainError =>
+  new DomainError('unavailable', 'store_unavailable', 'the database is away', { cause });

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Delivery, EmbeddedBus, recordInbox } from '@gridbourse/event-bus';
+import { eventHeaders } from '@gridbourse/events';
+import { silentLogger } from '@gridbourse/observability';
+import { eventually, testDatabase } from '@gridbourse/testing';
+import type { DataSource } from 'typeorm';
+import { RecordingBus } from '../test/recording-bus.ts';
+import {
+  added,
+  BASKETS,
+  connect,
+  note,
+  openShop,
+  range,
+  type Shop,
+  shopCatalogue,
+  type ShopEvent,
+} from '../test/shop.ts';
+import { OutboxRelay } from './index.ts';
+
+let shop: Shop;
+let relays: OutboxRelay[] = [];
+
+beforeEach(async () => {
+  shop = await openShop();
+});
+afterEach(async () => {
+  await Promise.all(relays.map((relay) => relay.stop()));
+  relays = [];
+  await shop.close();
+});
+
+const relayTo = (bus: RecordingBus | EmbeddedBus, dataSource: DataSource = shop.dataSource): OutboxRelay => {
+  const relay = new OutboxRelay({
+    ...{ dataSource, bus, catalogue: shopCatalogue, context: 'shop', logger: silentLogger },
+    pollMs: 20,
+    batchSize: 10,
+  });
+  relays.push(relay);
+  relay.start();
+  return relay;
+};
+const append = (streamId: string, expectedVersion: number, ...events: ShopEvent[]): Promise<void> =>
+  shop.dataSource.transaction((manager) =>
+    shop.store.append(manager, [{ streamId, expectedVersion, events }]),
+  );
+const checkpoint = async (): Promise<string> =>
+  (await shop.dataSource.query<{ position: string }[]>('SELECT position FROM outbox_checkpoint'))[0]!
+    .position;
+const lastPosition = async (): Promise<string> =>
+  (
+    await shop.dataSource.query<{ p: string }[]>(
+      'SELECT max(position) AS p FROM events WHERE sequence IS NOT NULL',
+    )
+  )[0]!.p;
+
+describe('the outbox relay', () => {
+  it('publishes public events as CloudEvents, in order, and keeps private ones at home', async () => {
+    const bus = new RecordingBus();
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    await shop.dataSource.transaction((manager) =>
+      shop.store.append(manager, [
+        {
+          streamId: 'basket/b1',
+          expectedVersion: 0,
+          events: [note('x'), added('gpu', 7n)],
+          metadata: { traceparent },
+        },
+        {
+          streamId: 'b2',
+          expectedVersion: 0,
+          events: [added('rack')],
+          metadata: { traceparent: 'nonsense' },
+        },
+      ]),
+    );
+    relayTo(bus);
+    await eventually(() => bus.published.length === 2);
+    expect(bus.published[0]).toEqual({
+      topic: BASKETS,
+      key: 'b1',
+      value: { item: 'gpu', priceMicros: '7' },
+      headers: {
+        ce_specversion: '1.0',
+        ce_id: 'basket/b1@2',
+        ce_type: 'gridbourse.shop.ItemAdded.v1',
+        ce_source: '/gridbourse/shop',
+        ce_time: new Date(shop.clock.now()).toISOString(),
+        ce_subject: 'b1',
+        ce_dataschema: '/gridbourse/schemas/shop.ItemAdded.v1.json',
+        sequence: '1',
+        traceparent,
+      },
+    });
+    expect(bus.published[1]).toMatchObject({ key: 'b2', headers: { ce_id: 'b2@1', sequence: '1' } });
+    for (const { headers } of bus.published) expect(eventHeaders.parse(headers)).toEqual(headers);
+  });
+
+  it('publishes each event once and gapless per key, while writers write', async () => {
+    const bus = new RecordingBus();
+    const relay = relayTo(bus);
+    await Promise.all(
+      range(6).map(async (n) => {
+        for (const i of range(20)) {
+          await append(`basket/b${n}`, (i - 1) * 2, added(`${i}`), note('private'));
+          relay.wake();
+        }
+      }),
+    );
+    await eventually(() => bus.published.length >= 120);
+    for (const n of range(6)) {
+      const sequences = bus.published
+        .filter(({ key }) => key === `b${n}`)
+        .map(({ headers }) => headers.sequence);
+      expect(sequences).toEqual(range(20).map(String));
+    }
+    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()));
+    expect(bus.published).toHaveLength(120);
+  });
+
+  it('publishes soon after a wake-up, though polling is slow', async () => {
+    const bus = new RecordingBus();
+    const relay = new OutboxRelay({
+      ...{
+        dataSource: shop.dataSource,
+        bus,
+        catalogue: shopCatalogue,
+        context: 'shop',
+        logger: silentLogger,
+      },
+      pollMs: 60_000,
+    });
+    relays.push(relay);
+    relay.start();
+    for (const n of range(5)) {
+      await append(`basket/b${n}`, 0, added('gpu'));
+      relay.wake();
+      await eventually(() => bus.published.length === n, { everyMs: 1 });
+    }
+  });
+
+  it('waits for transactions that began earlier, and then publishes them first', async () => {
+    const bus = new RecordingBus();
+    relayTo(bus);
+    const runner = shop.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await shop.store.append(runner.manager, [
+      { streamId: 'basket/slow', expectedVersion: 0, events: [added('a')] },
+    ]);
+    await append('basket/fast', 0, added('b'));
+    const [{ behind }] = (await shop.dataSource.query(
+      'SELECT count(*)::int AS behind FROM events WHERE sequence IS NOT NULL',
+    )) as [{ behind: number }];
+    expect(behind).toBe(1);
+    expect(bus.published).toEqual([]);
+    await runner.commitTransaction();
+    await runner.release();
+    await eventually(() => bus.published.length === 2);
+    expect(bus.published.map(({ key }) => key)).toEqual(['slow', 'fast']);
+  });
+
+  it('tries again when the bus is away, and loses nothing', async () => {
+    const bus = new RecordingBus();
+    let tries = 0;
+    bus.beforePublish = () => {
+      tries += 1;
+      if (tries < 4) throw new Error('the bus is away');
+    };
+    relayTo(bus);
+    await append('basket/b1', 0, ...range(25).map((n) => added(`${n}`)));
+    await eventually(() => bus.published.length === 25);
+    expect(bus.published.map(({ headers }) => headers.sequence)).toEqual(range(25).map(String));
+  });
+
+  it('has one owner; the next takes over when the connection of the first is gone', async () => {
+    const [first, second] = [new RecordingBus(), new RecordingBus()];
+    relayTo(first);
+    await append('basket/b1', 0, added('1'));
+    await eventually(() => first.published.length === 1);
+    const other = await connect(shop.url);
+    relayTo(second, other);
+    await append('basket/b1', 1, added('2'));
+    await eventually(() => first.published.length === 2);
+    expect(second.published).toEqual([]);
+    await relays[0]!.stop();
+    await append('basket/b1', 2, added('3'));
+    await eventually(() => second.published.length === 1);
+    expect(second.published[0]!.headers.sequence).toBe('3');
+    await relays[1]!.stop();
+    await other.destroy();
+  });
+
+  it('publishes again what it did not note, and the inbox drops it: the effect happens once', async () => {
+    const busDatabase = await testDatabase('bus');
+    const bus = new EmbeddedBus({
+      databaseUrl: busDatabase.url,
+      logger: silentLogger,
+      pollMs: 50,
+      rebalanceMs: 50,
+    });
+    const effects: string[] = [];
+    const deliveries: Delivery[] = [];
+    await bus.subscribe({
+      group: 'reader',
+      topics: [BASKETS],
+      handler: async (delivery) => {
+        deliveries.push(delivery);
+        const { topic, key, sequence } = delivery;
+        await shop.dataSource.transaction(async (manager) => {
+          const state = await recordInbox(manager, { consumer: 'reader', topic, key, sequence });
+          if (state === 'new') effects.push(`${key} ${sequence}`);
+        });
+      },
+    });
+    await append('basket/b1', 0, ...range(5).map((n) => added(`${n}`)));
+
+    // The connection that holds the lock dies after the publication and before the checkpoint.
+    let killed = false;
+    const dying = new RecordingBus();
+    dying.beforePublish = () => undefined;
+    dying.publish = async (records) => {
+      await bus.publish(records);
+      if (killed) return;
+      killed = true;
+      await shop.dataSource.query(
+        `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+         JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+         WHERE l.locktype = 'advisory' AND l.pid <> pg_backend_pid()`,
+      );
+    };
+    relayTo(dying);
+    await eventually(() => deliveries.length === 10);
+    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()));
+    expect(deliveries.map(({ sequence }) => sequence)).toEqual([...range(5), ...range(5)]);
+    expect(effects).toEqual(range(5).map((n) => `b1 ${n}`));
+    await bus.close();
+    await busDatabase.drop();
+  });
+});

@@ -1,0 +1,133 @@
+import { chainLog, type ChainLog } from '@gridbourse/events';
+import type { Instant, Micros } from '@gridbourse/kernel';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { ChainEvent } from '../domain/chain-postings.ts';
+import { type ChainLogState, hear, type Heard, type Tidings } from '../domain/chain-log-state.ts';
+import { providerOfLeaseKey } from '../domain/chart-of-accounts.ts';
+import type { SpendingLimit } from '../domain/funding.ts';
+
+const KNOWN = `
+  SELECT state, incarnation FROM chain_logs
+  WHERE chain_id = $1 AND block_hash = $2 AND log_index = $3 FOR UPDATE`;
+const WRITE = `
+  INSERT INTO chain_logs (chain_id, block_hash, log_index, state, incarnation, block_number, block_time_ms, tx_hash,
+                          name, tenant, log, heard_at_ms)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET state = EXCLUDED.state, incarnation = EXCLUDED.incarnation`;
+const WRITE_ROWS = `
+  INSERT INTO chain_lease_rows (chain_id, block_hash, log_index, row_index, lease_key, kind, live, lease_ref, tenant,
+                                chain_provider_id, rate_micros_per_hour, lock_micros, paid_micros, refunded_micros)
+  SELECT $1, $2, $3, r.row_index, r.lease_key, r.kind, true, r.lease_ref, r.tenant, r.chain_provider_id,
+         r.rate_micros_per_hour, r.lock_micros, coalesce(r.paid_micros, 0), coalesce(r.refunded_micros, 0)
+  FROM jsonb_to_recordset($4::jsonb) AS r
+    (row_index int, lease_key text, kind text, lease_ref text, tenant text, chain_provider_id bigint,
+     rate_micros_per_hour bigint, lock_micros bigint, paid_micros bigint, refunded_micros bigint)
+  ON CONFLICT (chain_id, block_hash, log_index, row_index) DO UPDATE SET live = true`;
+const KILL_ROWS = `
+  UPDATE chain_lease_rows SET live = false WHERE chain_id = $1 AND block_hash = $2 AND log_index = $3`;
+const PAID = `
+  SELECT lease_key, sum(paid_micros) AS paid_micros FROM chain_lease_rows
+  WHERE live AND lease_key = ANY($1::text[]) GROUP BY lease_key`;
+const OPENING = `
+  SELECT r.lease_key, l.block_time_ms FROM chain_lease_rows r JOIN chain_logs l USING (chain_id, block_hash, log_index)
+  WHERE r.live AND r.kind = 'opened' AND r.lease_ref = $1 ORDER BY l.block_number LIMIT 1`;
+const LIMIT = `
+  SELECT log FROM chain_logs WHERE tenant = $1 AND name = 'SpendingLimitSet' AND state <> 'retracted'
+  ORDER BY block_number DESC, log_index DESC LIMIT 1`;
+
+/** What a log says about single leases, one row for each. */
+const leaseRowsOf = (log: ChainLog): object[] => {
+  switch (log.name) {
+    case 'LeaseOpened':
+      return [
+        {
+          lease_key: log.leaseKey,
+          kind: 'opened',
+          lease_ref: log.leaseRef,
+          tenant: log.tenant,
+          chain_provider_id: log.chainProviderId,
+          rate_micros_per_hour: log.rateMicrosPerHour.toString(),
+          lock_micros: log.lockMicros.toString(),
+        },
+      ];
+    case 'LeasesSettled':
+      return [
+        ...log.rows.map((row) => ({
+          lease_key: row.leaseKey,
+          kind: 'settled',
+          chain_provider_id: providerOfLeaseKey(row.leaseKey),
+          paid_micros: row.paidMicros.toString(),
+        })),
+        ...log.skipped.map((row) => ({ lease_key: row.leaseKey, kind: 'skipped' })),
+      ];
+    case 'LeaseClosed':
+      return [
+        {
+          lease_key: log.leaseKey,
+          kind: 'closed',
+          tenant: log.tenant,
+          chain_provider_id: log.chainProviderId,
+          paid_micros: log.paidMicros.toString(),
+          refunded_micros: log.refundedMicros.toString(),
+        },
+      ];
+    default:
+      return [];
+  }
+};
+
+/** The logs of our contract as the indexer told them. */
+@Injectable()
+export class ChainLogStore {
+  /** Notes what was heard of a log. @returns what of it is to be booked or taken back */
+  async hear(manager: EntityManager, tidings: Tidings, event: ChainEvent, now: Instant): Promise<Heard> {
+    const place = [event.chainId, event.blockHash, event.logIndex];
+    const [known] = await manager.query<ChainLogState[]>(KNOWN, place);
+    const heard = hear(tidings, known ?? null);
+    if (known && heard.effect === 'none' && heard.next.state === known.state) return heard;
+    const json = z.encode(chainLog, event.log);
+    await manager.query(WRITE, [
+      ...place,
+      heard.next.state,
+      heard.next.incarnation,
+      event.blockNumber,
+      event.blockTimeMs,
+      event.txHash,
+      event.log.name,
+      'tenant' in event.log ? event.log.tenant : null,
+      JSON.stringify(json),
+      now,
+    ]);
+    const rows = leaseRowsOf(event.log).map((row, index) => ({ row_index: index, ...row }));
+    if (heard.effect === 'undo') await manager.query(KILL_ROWS, place);
+    if (heard.effect === 'book' && rows.length > 0) {
+      await manager.query(WRITE_ROWS, [...place, JSON.stringify(rows)]);
+    }
+    return heard;
+  }
+
+  /** What the chain has paid for each of these lease keys, by the logs that stand. */
+  async paidByKey(manager: EntityManager, leaseKeys: readonly string[]): Promise<ReadonlyMap<string, Micros>> {
+    const rows = await manager.query<{ lease_key: string; paid_micros: string }[]>(PAID, [leaseKeys]);
+    return new Map(rows.map((row) => [row.lease_key, BigInt(row.paid_micros)]));
+  }
+
+  /** The opening of a lease, where the chain told of it before the market did. */
+  async openingOf(
+    manager: EntityManager,
+    leaseRef: string,
+  ): Promise<{ leaseKey: string; openedAtMs: Instant } | null> {
+    const [row] = await manager.query<{ lease_key: string; block_time_ms: string }[]>(OPENING, [leaseRef]);
+    return row ? { leaseKey: row.lease_key, openedAtMs: Number(row.block_time_ms) } : null;
+  }
+
+  /** The limit that stands, by the logs that stand; null where the tenant never set one. */
+  async spendingLimitOf(manager: EntityManager, tenant: string): Promise<SpendingLimit | null> {
+    const [row] = await manager.query<{ log: unknown }[]>(LIMIT, [tenant]);
+    if (!row) return null;
+    const log = z.decode(chainLog, row.log as never);
+    return log.name === 'SpendingLimitSet' ? log : null;
+  }
+}

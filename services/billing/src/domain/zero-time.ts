@@ -1,0 +1,63 @@
+import type { Instant } from '@gridbourse/kernel';
+import type { Meter } from './meter.ts';
+import { type LeaseTerms, paidSeconds } from './rating.ts';
+
+/** How long before zero-time a tenant is warned, in seconds: 24 h, 1 h, 10 min. */
+export const WARNINGS_SECONDS = [86_400, 3_600, 600] as const;
+
+export type Alarms = {
+  /** The smallest warning that was already given; null before the first. */
+  readonly warnedSeconds: number | null;
+  readonly exhausted: boolean;
+};
+
+/** When the lock of a running lease is used up; null while it does not run or its meter is closed. */
+export const zeroTimeAtMs = (terms: LeaseTerms, meter: Meter): Instant | null =>
+  meter.closed || meter.runningFromMs === null
+    ? null
+    : meter.runningFromMs + Math.max(0, paidSeconds(terms) - meter.cumulativeSeconds) * 1_000;
+
+/** Warnings still to be given: those shorter than the lease itself, longest first. */
+const openWarnings = (terms: LeaseTerms, alarms: Alarms): number[] =>
+  WARNINGS_SECONDS.filter(
+    (warning) =>
+      warning < paidSeconds(terms) && (alarms.warnedSeconds === null || warning < alarms.warnedSeconds),
+  );
+
+/** When somebody has to look at the lease again; null when nothing will come. */
+export const nextAlarmAtMs = (terms: LeaseTerms, meter: Meter, alarms: Alarms): Instant | null => {
+  const zero = zeroTimeAtMs(terms, meter);
+  if (zero === null || alarms.exhausted) return null;
+  const [next] = openWarnings(terms, alarms);
+  return next === undefined ? zero : zero - next * 1_000;
+};
+
+export type Alarm =
+  | { type: 'EscrowLow'; secondsLeft: number; zeroTimeAtMs: Instant }
+  | { type: 'EscrowExhausted'; zeroTimeAtMs: Instant };
+
+/**
+ * What is due now. Warnings that were slept through are given late while there is something to warn of; after
+ * zero-time only the end is told.
+ */
+export const dueAlarms = (
+  terms: LeaseTerms,
+  meter: Meter,
+  alarms: Alarms,
+  now: Instant,
+): { alarms: Alarms; due: readonly Alarm[] } => {
+  const zero = zeroTimeAtMs(terms, meter);
+  if (zero === null || alarms.exhausted) return { alarms, due: [] };
+  if (zero <= now) {
+    return { alarms: { ...alarms, exhausted: true }, due: [{ type: 'EscrowExhausted', zeroTimeAtMs: zero }] };
+  }
+  const passed = openWarnings(terms, alarms).filter((warning) => zero - warning * 1_000 <= now);
+  return {
+    alarms: { ...alarms, warnedSeconds: passed.at(-1) ?? alarms.warnedSeconds },
+    due: passed.map(() => ({
+      type: 'EscrowLow',
+      secondsLeft: Math.ceil((zero - now) / 1_000),
+      zeroTimeAtMs: zero,
+    })),
+  };
+};

@@ -1,0 +1,215 @@
+import { formatUsdc, type Micros } from '@gridbourse/kernel';
+import type { NodeFree } from './capacity-book.ts';
+import { nominalVram } from './catalogue.ts';
+import { fits } from './amounts.ts';
+import { type Packed, pack } from './packing.ts';
+import { groupRate } from './pricing.ts';
+import type { GroupNeed, PodTag } from './requirements.ts';
+import type { Offer, Provider } from './market.ts';
+
+/** Everything that can keep an offer from an order, in the order in which it is checked and told. */
+export const CONSTRAINTS = [
+  'provider_active',
+  'provider_online',
+  'provider_included',
+  'provider_excluded',
+  'provider_declined',
+  'tier',
+  'region',
+  'attributes',
+  'duration',
+  'storage_class',
+  'gpu_vendor',
+  'gpu_model',
+  'gpu_vram',
+  'gpu_interface',
+  'gpu_count',
+  'cpu',
+  'memory',
+  'storage',
+  'machines',
+  'price',
+  'capacity',
+] as const;
+export type Constraint = (typeof CONSTRAINTS)[number];
+
+export type Failure = { readonly constraint: Constraint; readonly detail: string };
+
+/** One offer held against one group. */
+export type Subject = {
+  readonly need: GroupNeed;
+  readonly offer: Offer;
+  readonly provider: Provider;
+  /** What is free on each machine after all holds. */
+  readonly free: readonly NodeFree[];
+};
+
+type Check = (subject: Subject) => Failure | null;
+const failed = (constraint: Constraint, detail: string): Failure => ({ constraint, detail: detail.slice(0, 300) });
+const when = (broken: boolean, constraint: Constraint, detail: () => string): Failure | null =>
+  broken ? failed(constraint, detail()) : null;
+
+const providerActive: Check = ({ provider }) =>
+  when(!provider.activated || provider.suspended || provider.chainProviderId === null, 'provider_active', () =>
+    provider.suspended ? 'suspended' : 'its stake is below the minimum',
+  );
+
+const providerOnline: Check = ({ provider }) =>
+  when(provider.presence !== 'online', 'provider_online', () =>
+    provider.presence === 'unknown' ? 'not heard of yet' : provider.presence,
+  );
+
+const providerIncluded: Check = ({ need, provider }) =>
+  when(need.include.size > 0 && !need.include.has(provider.providerId), 'provider_included', () => 'not on your list');
+
+const providerExcluded: Check = ({ need, provider }) =>
+  when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it');
+
+const providerDeclined: Check = ({ need, provider }) =>
+  when(need.declinedBy.has(provider.providerId), 'provider_declined', () => 'it declined this order, or did not answer');
+
+const tier: Check = ({ need, provider }) =>
+  when(provider.tier > need.group.tierFloor, 'tier', () => `tier ${provider.tier}`);
+
+const region: Check = ({ need, provider }) =>
+  when(
+    need.group.regions.length > 0 && !need.group.regions.includes(provider.place.region),
+    'region',
+    () => `in ${provider.place.region}`,
+  );
+
+const attributes: Check = ({ need, provider }) => {
+  const missing = Object.entries(need.group.attributes).filter(([key, value]) => provider.attributes[key] !== value);
+  return when(missing.length > 0, 'attributes', () =>
+    missing.map(([key]) => `${key}: ${provider.attributes[key] ?? 'not given'}`).join(', '),
+  );
+};
+
+const duration: Check = ({ need, offer: { policy } }) =>
+  when(
+    need.durationSeconds < policy.minDurationSeconds || need.durationSeconds > policy.maxDurationSeconds,
+    'duration',
+    () => `takes ${policy.minDurationSeconds} to ${policy.maxDurationSeconds} s`,
+  );
+
+/** `default` means whatever class the provider has. */
+const storageClass: Check = ({ need, offer }) => {
+  const missing = need.storageClasses.filter((name) =>
+    name === 'default' ? offer.storageClasses.length === 0 : !offer.storageClasses.includes(name),
+  );
+  return when(missing.length > 0, 'storage_class', () =>
+    offer.storageClasses.length === 0 ? 'has none' : `has ${offer.storageClasses.join(', ')}`,
+  );
+};
+
+const gpuVendor: Check = ({ need, offer: { gpu } }) =>
+  when(
+    gpu !== null && need.gpuRequests.some((request) => request.vendor !== gpu.vendor),
+    'gpu_vendor',
+    () => `has ${gpu!.vendor}`,
+  );
+
+/** Model, then VRAM, then interface: the first that no entry of some request passes. */
+const gpuModel: Check = ({ need, offer: { gpu } }) => {
+  if (need.gpuRequests.length === 0) return null;
+  if (gpu === null) return failed('gpu_model', 'has no GPU');
+  for (const { models } of need.gpuRequests) {
+    if (models.length === 0) continue;
+    const named = models.filter((entry) => entry.model === gpu.model);
+    if (named.length === 0) return failed('gpu_model', `has ${gpu.model}`);
+    const vramMiB = nominalVram(gpu.model, gpu.vramMiB);
+    const large = named.filter(
+      (entry) => entry.vramMiB === null || vramMiB >= nominalVram(gpu.model, entry.vramMiB),
+    );
+    if (large.length === 0) return failed('gpu_vram', `has ${gpu.vramMiB} MiB`);
+    if (!large.some((entry) => entry.interface === null || entry.interface === gpu.interface)) {
+      return failed('gpu_interface', `has ${gpu.interface}`);
+    }
+  }
+  return null;
+};
+
+/** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
+const shape: Check = ({ need, offer }) => {
+  // A missing GPU is told by its own constraint.
+  const wantsMissingGpu = offer.gpu === null;
+  const of = (dimension: 'gpus' | 'cpuMillis' | 'memoryMiB' | 'storageMiB') => ({
+    largestPod: Math.max(...need.pods.map((pod) => pod.needs[dimension])),
+    largestNode: Math.max(...offer.nodes.map((node) => node[dimension])),
+    all: need.total[dimension],
+    declared: offer.nodes.reduce((total, node) => total + node[dimension], 0),
+  });
+  const dimensions = [
+    ['gpu_count', of('gpus'), 'GPUs'],
+    ['cpu', of('cpuMillis'), 'm of CPU'],
+    ['memory', of('memoryMiB'), 'MiB of memory'],
+    ['storage', of('storageMiB'), 'MiB of storage'],
+  ] as const;
+  for (const [constraint, size, unit] of dimensions) {
+    if (constraint === 'gpu_count' && wantsMissingGpu) continue;
+    if (size.largestPod > size.largestNode) return failed(constraint, `largest machine has ${size.largestNode} ${unit}`);
+    if (size.all > size.declared) return failed(constraint, `has ${size.declared} ${unit} in all`);
+  }
+  if (wantsMissingGpu && need.gpuRequests.length > 0) return null;
+  return when(pack(need.pods, offer.nodes) === null, 'machines', () => `${offer.nodes.length} machines cut otherwise`);
+};
+
+const price: Check = ({ need, offer }) => {
+  const rate = groupRate(offer.price, need.group);
+  return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
+};
+
+const freeCapacity = (subject: Subject): Failure => {
+  const { free, need } = subject;
+  const gpus = free.reduce((total, node) => total + node.gpus, 0);
+  const roomFor = need.pods.filter((pod) => free.some((node) => fits(pod.needs, node))).length;
+  return failed(
+    'capacity',
+    need.total.gpus > 0 ? `${gpus} GPUs free now` : `room for ${roomFor} of ${need.pods.length} replicas now`,
+  );
+};
+
+/** Cheap ones first: matching stops at the first that fails. */
+const STATIC_CHECKS: readonly Check[] = [
+  providerActive,
+  providerOnline,
+  providerIncluded,
+  providerExcluded,
+  providerDeclined,
+  tier,
+  region,
+  attributes,
+  duration,
+  storageClass,
+  gpuVendor,
+  gpuModel,
+  price,
+];
+
+export type Fit = {
+  readonly rateMicrosPerHour: Micros;
+  readonly packed: readonly Packed<PodTag>[];
+};
+
+/** Where the group would sit, and for how much; null as soon as one constraint fails. */
+export const fitOf = (subject: Subject): Fit | null => {
+  for (const check of STATIC_CHECKS) if (check(subject)) return null;
+  const packed = pack(subject.need.pods, subject.free);
+  return packed && { rateMicrosPerHour: groupRate(subject.offer.price, subject.need.group), packed };
+};
+
+/** Passes everything but what is free just now: worth waiting for. */
+export const fitsWhenEmpty = (subject: Subject): boolean =>
+  STATIC_CHECKS.every((check) => check(subject) === null) &&
+  pack(subject.need.pods, subject.offer.nodes) !== null;
+
+/** Every constraint that fails, in the order of CONSTRAINTS; empty when the offer fits. */
+export const failuresOf = (subject: Subject): Failure[] => {
+  const failures = STATIC_CHECKS.flatMap((check) => check(subject) ?? []);
+  const shapeFailure = shape(subject);
+  if (shapeFailure) failures.push(shapeFailure);
+  else if ((subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) && !pack(subject.need.pods, subject.free)) {
+    failures.push(freeCapacity(subject));
+  }
+  return failures.sort((a, b) => CONSTRAINTS.indexOf(a.constraint) - CONSTRAINTS.indexOf(b.constraint));
+};

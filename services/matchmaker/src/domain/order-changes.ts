@@ -1,0 +1,127 @@
+import type { WorkloadSpec } from '@gridbourse/events';
+import { formatUsdc, type Micros, minMicros } from '@gridbourse/kernel';
+import { type Change, single, type Try } from './change.ts';
+import { emptied, type MarketView, matchOrder, rankCandidates } from './matching.ts';
+import { groupBudget, ratio, scaleBudget } from './pricing.ts';
+import { groupNeeds, type MatchRequest } from './requirements.ts';
+
+/** More than anything costs: a billion USDC per hour. */
+const UNLIMITED: Micros = 10n ** 15n;
+
+/** The same order with another budget, spread over its services as before. */
+export const withBudget = (request: MatchRequest, maxRateMicrosPerHour: Micros): MatchRequest => ({
+  ...request,
+  maxRateMicrosPerHour,
+  spec: scaleBudget(request.spec, maxRateMicrosPerHour),
+});
+
+/** The budget whose share for each group pays that group's rate. */
+const budgetFor = (request: MatchRequest, rates: ReadonlyMap<string, Micros>): Micros => {
+  const total = request.spec.groups.reduce((sum, group) => sum + groupBudget(group), 0n);
+  let needed = [...rates.values()].reduce((sum, rate) => sum + rate, 0n);
+  for (const group of request.spec.groups) {
+    const share = groupBudget(group);
+    if (share === 0n || total === 0n) continue;
+    const scaled = ((rates.get(group.name) ?? 0n) * total + share - 1n) / share;
+    if (scaled > needed) needed = scaled;
+  }
+  return needed;
+};
+
+/** The lowest budget with which every group can pay for the cheapest offer that fits it. */
+function* price(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
+  const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
+  const match = attempt(unlimited);
+  if (!match) return;
+  const cheapest = new Map<string, Micros>();
+  for (const need of groupNeeds(unlimited)) {
+    const rates = rankCandidates(unlimited, need, view).map((candidate) => candidate.rateMicrosPerHour);
+    cheapest.set(need.group.name, rates.reduce(minMicros, UNLIMITED));
+  }
+  const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
+  const needed = [budgetFor(request, cheapest), budgetFor(request, found)].find(
+    (budget) => budget > request.maxRateMicrosPerHour && attempt(withBudget(request, budget)) !== null,
+  );
+  if (needed === undefined) return;
+  const [from, to] = [formatUsdc(request.maxRateMicrosPerHour), formatUsdc(needed)];
+  yield single(withBudget(request, needed), {
+    field: 'maxRateUsdcPerHour',
+    from,
+    to,
+    text: `Pay up to ${to} USDC/h instead of ${from}.`,
+    size: request.maxRateMicrosPerHour === 0n ? 2 : ratio(needed, request.maxRateMicrosPerHour) - 1,
+  });
+}
+
+function* duration(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
+  const now = request.spec.durationSeconds;
+  const limits = new Set<number>();
+  for (const { offer } of view.offers()) {
+    if (offer.policy.maxDurationSeconds < now) limits.add(offer.policy.maxDurationSeconds);
+    if (offer.policy.minDurationSeconds > now) limits.add(offer.policy.minDurationSeconds);
+  }
+  const byDistance = [...limits].sort((a, b) => Math.abs(a - now) - Math.abs(b - now));
+  for (const seconds of byDistance) {
+    const spec: WorkloadSpec = { ...request.spec, durationSeconds: seconds };
+    const changed = { ...request, spec };
+    if (!attempt(changed)) continue;
+    yield single(changed, {
+      field: 'durationSeconds',
+      from: `${now}`,
+      to: `${seconds}`,
+      text: `Ask for ${seconds} s instead of ${now} s.`,
+      size: Math.abs(Math.log2(seconds / now)),
+    });
+    return;
+  }
+}
+
+function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
+  if (request.includeProviders.length > 0) {
+    const changed = { ...request, includeProviders: [] };
+    if (attempt(changed)) {
+      yield single(changed, {
+        field: 'includeProviders',
+        from: `${request.includeProviders.length} providers`,
+        to: 'any',
+        text: 'Do not limit the order to the providers you named.',
+        size: 0.5,
+      });
+    }
+  }
+  for (const excluded of request.excludeProviders) {
+    const changed = { ...request, excludeProviders: request.excludeProviders.filter((one) => one !== excluded) };
+    if (!attempt(changed)) continue;
+    yield single(changed, {
+      field: 'excludeProviders',
+      from: excluded,
+      to: 'not excluded',
+      text: `Allow provider ${excluded} again.`,
+      size: 0.45,
+    });
+    return;
+  }
+}
+
+function* waiting(request: MatchRequest, view: MarketView): Generator<Change> {
+  const match = matchOrder(request, emptied(view));
+  if (!match) return;
+  const offers = [...new Set(match.groups.map(({ offerId }) => offerId))];
+  yield {
+    field: 'wait',
+    from: 'now',
+    to: 'when it is free',
+    text: `Wait: ${offers.slice(0, 3).join(', ')} would do and ${offers.length === 1 ? 'is' : 'are'} taken now; the order is matched when leases there end.`,
+    size: 0.35,
+    request,
+    waits: true,
+  };
+}
+
+/** Changes of the order as a whole, and waiting, with which it would match. */
+export function* orderChanges(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
+  yield* waiting(request, view);
+  yield* price(request, view, attempt);
+  yield* duration(request, view, attempt);
+  yield* providers(request, attempt);
+}

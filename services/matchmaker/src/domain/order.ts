@@ -1,0 +1,158 @@
+import type { Explanation, OrderEvent, OrderSubmitted } from '@gridbourse/events';
+import { canMove, conflict, type Instant, type LeaseId, type Micros, type Transitions } from '@gridbourse/kernel';
+import { ESCROW_CONSTRAINT } from './explanation.ts';
+import type { OrderWarning, PrivateOrderEvent } from './private-events.ts';
+
+/** `fulfilled`, `cancelled` and `expired` are terminal; the leases of a fulfilled order have a life of their own. */
+export type OrderState = 'submitted' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
+
+/** A matched order may be matched again: its provider declined, did not answer in time, or was lost. */
+export const ORDER_TRANSITIONS: Transitions<OrderState> = {
+  submitted: ['matched', 'unmatched', 'cancelled'],
+  unmatched: ['matched', 'unmatched', 'cancelled', 'expired'],
+  matched: ['matched', 'unmatched', 'fulfilled', 'cancelled', 'expired'],
+  fulfilled: [],
+  cancelled: [],
+  expired: [],
+};
+
+export type AnyOrderEvent = OrderEvent | PrivateOrderEvent;
+type CancelReason = Extract<OrderEvent, { type: 'OrderCancelled' }>['reason'];
+type MatchedLease = Extract<OrderEvent, { type: 'OrderMatched' }>['leases'][number];
+
+export type Order = Omit<OrderSubmitted, 'type'> & {
+  /** Events so far. */
+  readonly version: number;
+  readonly state: OrderState;
+  /** Leases of the present match; empty while there is none. */
+  readonly leaseIds: readonly LeaseId[];
+  readonly rateMicrosPerHour: Micros | null;
+  readonly explanation: Explanation | null;
+  readonly endReason: CancelReason | 'expired' | null;
+  readonly endDetail: string | null;
+  readonly endedAtMs: Instant | null;
+  readonly warnings: readonly OrderWarning[];
+  readonly requestHash: string;
+};
+
+export type OrderCommand =
+  | ({
+      readonly type: 'Submit';
+      readonly warnings: readonly OrderWarning[];
+      readonly requestHash: string;
+    } & Omit<OrderSubmitted, 'type'>)
+  | { readonly type: 'Match'; readonly leases: readonly MatchedLease[]; readonly rateMicrosPerHour: Micros; readonly atMs: Instant }
+  | { readonly type: 'Unmatch'; readonly explanation: Explanation; readonly atMs: Instant }
+  | { readonly type: 'Fulfil'; readonly atMs: Instant }
+  | { readonly type: 'Cancel'; readonly reason: CancelReason; readonly detail: string; readonly atMs: Instant }
+  | { readonly type: 'Expire'; readonly atMs: Instant };
+
+export const isEnded = (state: OrderState): boolean => ORDER_TRANSITIONS[state].length === 0;
+
+/** In the book, waiting for capacity or for money. */
+export const isWaiting = (order: Order): boolean => order.state === 'unmatched' || order.state === 'submitted';
+
+/** A place was found before, the money was not. */
+export const waitsForMoney = (order: Order): boolean =>
+  order.state === 'unmatched' && order.explanation?.constraints[0]?.constraint === ESCROW_CONSTRAINT;
+
+const move = (order: Order, to: OrderState, event: AnyOrderEvent): AnyOrderEvent[] =>
+  canMove(ORDER_TRANSITIONS, order.state, to) ? [event] : [];
+
+/**
+ * What a command makes of an order. Ended orders absorb everything; only a tenant's wish to cancel is answered loudly.
+ * @throws DomainError `order_ended` when there is nothing left to cancel.
+ */
+export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrderEvent[] => {
+  if (order === null) {
+    if (command.type !== 'Submit') throw conflict('no_such_order', `${command.type} of an order that is not there`);
+    const { type: _, warnings, requestHash, ...fields } = command;
+    return [
+      { type: 'OrderSubmitted', ...fields },
+      { type: 'OrderAnnotated', orderId: command.orderId, warnings, requestHash },
+    ];
+  }
+  const { orderId } = order;
+  switch (command.type) {
+    case 'Submit':
+      return [];
+    case 'Match':
+      return move(order, 'matched', {
+        type: 'OrderMatched',
+        orderId,
+        leases: [...command.leases],
+        rateMicrosPerHour: command.rateMicrosPerHour,
+        atMs: command.atMs,
+      });
+    case 'Unmatch':
+      return move(order, 'unmatched', {
+        type: 'OrderUnmatched',
+        orderId,
+        explanation: command.explanation,
+        atMs: command.atMs,
+      });
+    case 'Fulfil':
+      return move(order, 'fulfilled', { type: 'OrderFulfilled', orderId, atMs: command.atMs });
+    case 'Cancel':
+      if (order.state === 'cancelled') return [];
+      if (command.reason === 'tenant' && isEnded(order.state)) {
+        throw conflict('order_ended', `the order is ${order.state}: there is nothing left to cancel`);
+      }
+      return move(order, 'cancelled', {
+        type: 'OrderCancelled',
+        orderId,
+        reason: command.reason,
+        detail: command.detail.slice(0, 500),
+        atMs: command.atMs,
+      });
+    case 'Expire':
+      return move(order, 'expired', { type: 'OrderExpired', orderId, atMs: command.atMs });
+  }
+};
+
+const born = (event: OrderSubmitted): Order => {
+  const { type: _, ...fields } = event;
+  return {
+    ...fields,
+    version: 1,
+    state: 'submitted',
+    leaseIds: [],
+    rateMicrosPerHour: null,
+    explanation: null,
+    endReason: null,
+    endDetail: null,
+    endedAtMs: null,
+    warnings: [],
+    requestHash: '',
+  };
+};
+
+const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> => {
+  switch (event.type) {
+    case 'OrderAnnotated':
+      return { warnings: event.warnings, requestHash: event.requestHash };
+    case 'OrderMatched':
+      return {
+        state: 'matched',
+        leaseIds: event.leases.map(({ leaseId }) => leaseId),
+        rateMicrosPerHour: event.rateMicrosPerHour,
+        explanation: null,
+      };
+    case 'OrderUnmatched':
+      return { state: 'unmatched', leaseIds: [], rateMicrosPerHour: null, explanation: event.explanation };
+    case 'OrderFulfilled':
+      return { state: 'fulfilled' };
+    case 'OrderCancelled':
+      return { state: 'cancelled', endReason: event.reason, endDetail: event.detail, endedAtMs: event.atMs };
+    case 'OrderExpired':
+      return { state: 'expired', endReason: 'expired', endDetail: 'found no place in time', endedAtMs: event.atMs };
+    default:
+      return {};
+  }
+};
+
+export const evolveOrder = (order: Order | null, event: AnyOrderEvent): Order => {
+  if (event.type === 'OrderSubmitted') return born(event);
+  if (order === null) throw new Error(`${event.type} before OrderSubmitted`);
+  return { ...order, ...changed(event), version: order.version + 1 };
+};

@@ -1,0 +1,96 @@
+import { type Amounts, fits, leftOf, sum } from './amounts.ts';
+import type { NodeFree } from './capacity-book.ts';
+
+/** One replica that needs a machine; `tag` is handed back with it. */
+export type Pod<Tag> = { readonly tag: Tag; readonly needs: Amounts };
+export type Packed<Tag> = { readonly tag: Tag; readonly node: string };
+
+/** Beyond this many machines or pods only the first path of the search is walked: still right when it finds a place. */
+const MAX_SEARCHED = 64;
+/** Most attempts to place a pod before the search gives up and the answer is "does not fit". */
+const MAX_STEPS = 20_000;
+
+const bySize = <Tag>(a: Pod<Tag>, b: Pod<Tag>): number =>
+  b.needs.gpus - a.needs.gpus ||
+  b.needs.cpuMillis - a.needs.cpuMillis ||
+  b.needs.memoryMiB - a.needs.memoryMiB ||
+  b.needs.storageMiB - a.needs.storageMiB;
+
+const sameAmounts = (a: Amounts, b: Amounts): boolean =>
+  a.gpus === b.gpus && a.cpuMillis === b.cpuMillis && a.memoryMiB === b.memoryMiB && a.storageMiB === b.storageMiB;
+
+/** Fullest machine first (fewest GPUs left, then least CPU): what stays free stays in large pieces. */
+const byTightness = (nodes: readonly Amounts[], need: Amounts) => (i: number, j: number): number => {
+  const a = nodes[i]!;
+  const b = nodes[j]!;
+  return (
+    a.gpus - need.gpus - (b.gpus - need.gpus) || a.cpuMillis - b.cpuMillis || a.memoryMiB - b.memoryMiB || i - j
+  );
+};
+
+const candidates = (need: Amounts, nodes: readonly Amounts[]): number[] => {
+  const fitting: number[] = [];
+  for (let i = 0; i < nodes.length; i += 1) {
+    if (!fits(need, nodes[i]!)) continue;
+    // Machines with the same left are the same choice: trying one is enough.
+    if (!fitting.some((j) => sameAmounts(nodes[i]!, nodes[j]!))) fitting.push(i);
+  }
+  return fitting.sort(byTightness(nodes, need));
+};
+
+const tightest = (need: Amounts, nodes: readonly Amounts[]): number => {
+  const tighter = byTightness(nodes, need);
+  let best = -1;
+  for (let i = 0; i < nodes.length; i += 1) {
+    if (fits(need, nodes[i]!) && (best < 0 || tighter(i, best) < 0)) best = i;
+  }
+  return best;
+};
+
+/** Largest first, each on the tightest machine: one pass, no way back. */
+const packGreedily = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
+  const left: Amounts[] = [...nodes];
+  const packed: Packed<Tag>[] = [];
+  for (const pod of pods) {
+    const index = tightest(pod.needs, left);
+    if (index < 0) return null;
+    left[index] = leftOf(left[index]!, pod.needs);
+    packed.push({ tag: pod.tag, node: nodes[index]!.name });
+  }
+  return packed;
+};
+
+const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
+  const left: Amounts[] = [...nodes];
+  const chosen: number[] = [];
+  let steps = 0;
+  const place = (at: number): boolean => {
+    const pod = pods[at];
+    if (!pod) return true;
+    for (const index of candidates(pod.needs, left)) {
+      steps += 1;
+      if (steps > MAX_STEPS) return false;
+      const before = left[index]!;
+      left[index] = leftOf(before, pod.needs);
+      chosen[at] = index;
+      if (place(at + 1)) return true;
+      left[index] = before;
+    }
+    return false;
+  };
+  if (!place(0)) return null;
+  return pods.map((pod, at) => ({ tag: pod.tag, node: nodes[chosen[at]!]!.name }));
+};
+
+/**
+ * Finds a machine for every pod, all or nothing: best fit decreasing, with a way back while the problem is small
+ * (up to 64 machines, 64 pods and 20,000 attempts).
+ * @returns null when they do not fit, or when no way was found within the limits.
+ */
+export const pack = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
+  if (!fits(sum(pods.map((pod) => pod.needs)), sum(nodes))) return null;
+  const ordered = [...pods].sort(bySize);
+  const greedy = packGreedily(ordered, nodes);
+  if (greedy || nodes.length > MAX_SEARCHED || pods.length > MAX_SEARCHED) return greedy;
+  return packBySearch(ordered, nodes);
+};

@@ -1,0 +1,61 @@
+import type { OfferPrice, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
+import type { Micros } from '@gridbourse/kernel';
+import { type Amounts, sum } from './amounts.ts';
+import { groupAmounts } from './capacity-book.ts';
+
+/** CPU is priced by 1,000 millis and memory by 1,024 MiB; this is the common denominator of both. */
+const DENOMINATOR = 1_000n * 1_024n;
+
+/**
+ * Micro-USDC per hour for what is taken: unit prices times amounts, summed exactly and rounded up once per lease.
+ */
+export const rateMicrosPerHour = (price: OfferPrice, taken: Amounts): Micros => {
+  const numerator =
+    price.perGpu * BigInt(taken.gpus) * DENOMINATOR +
+    price.perCpuCore * BigInt(taken.cpuMillis) * 1_024n +
+    price.perMemoryGiB * BigInt(taken.memoryMiB) * 1_000n +
+    price.perStorageGiB * BigInt(taken.storageMiB) * 1_000n;
+  return (numerator + DENOMINATOR - 1n) / DENOMINATOR;
+};
+
+export const groupRate = (price: OfferPrice, group: PlacementGroup): Micros =>
+  rateMicrosPerHour(price, groupAmounts(group));
+
+/** What the manifest allows for a group, all replicas together, micro-USDC per hour. */
+export const groupBudget = (group: PlacementGroup): Micros =>
+  group.services.reduce(
+    (total, service) => total + BigInt(service.replicas) * service.maxRateMicrosPerHour,
+    0n,
+  );
+
+const ceilDivide = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
+
+/**
+ * Spreads another budget over the services in the proportion of their prices (evenly by replica when all are free).
+ * Each price is rounded up, so a lone offer at exactly the new budget fits; the order's own limit caps the sum.
+ */
+export const scaleBudget = (spec: WorkloadSpec, maxRateMicrosPerHour: Micros): WorkloadSpec => {
+  const total = spec.groups.reduce((budget, group) => budget + groupBudget(group), 0n);
+  const replicas = BigInt(
+    spec.groups.reduce((count, group) => count + group.services.reduce((n, s) => n + s.replicas, 0), 0),
+  );
+  return {
+    ...spec,
+    groups: spec.groups.map((group) => ({
+      ...group,
+      services: group.services.map((service) => ({
+        ...service,
+        maxRateMicrosPerHour:
+          total === 0n
+            ? ceilDivide(maxRateMicrosPerHour, replicas)
+            : ceilDivide(service.maxRateMicrosPerHour * maxRateMicrosPerHour, total),
+      })),
+    })),
+  };
+};
+
+/** Sum over all groups, for showing what an order takes. */
+export const specAmounts = (spec: WorkloadSpec): Amounts => sum(spec.groups.map(groupAmounts));
+
+/** a / b as a number for scores and for showing shares; six digits, exact enough and never used for an amount. */
+export const ratio = (a: Micros, b: Micros): number => (b === 0n ? 0 : Number((a * 1_000_000n) / b) / 1_000_000);

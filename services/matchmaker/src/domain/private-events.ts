@@ -1,0 +1,35 @@
+import type { Instant, LeaseId, OrderId } from '@gridbourse/kernel';
+
+/** Events that never leave this service. Their schemas are in ../event-catalogue.ts. */
+
+/** Something in the manifest that was understood and could not be honoured as written. */
+export type OrderWarning = {
+  readonly code: string;
+  readonly pointer: string;
+  readonly message: string;
+  readonly line: number;
+  readonly column: number;
+};
+
+export type PrivateOrderEvent = {
+  readonly type: 'OrderAnnotated';
+  readonly orderId: OrderId;
+  readonly warnings: readonly OrderWarning[];
+  /** Digest of the request, so that another request under the same idempotency key is told apart. */
+  readonly requestHash: string;
+};
+
+export type PrivateLeaseEvent =
+  | {
+      readonly type: 'LeaseFundingRetracted';
+      readonly leaseId: LeaseId;
+      /** Not funded again by then, the lease closes. */
+      readonly refundByMs: Instant;
+      readonly atMs: Instant;
+    }
+  | {
+      readonly type: 'LeaseFundingRestored';
+      readonly leaseId: LeaseId;
+      readonly chainLeaseKey: string;
+      readonly atMs: Instant;
+    };

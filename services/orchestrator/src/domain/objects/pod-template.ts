@@ -1,0 +1,151 @@
+import { readGpuName } from '@gridbourse/catalog';
+import type { GpuRequest, ServiceSpec, WorkloadSecrets } from '@gridbourse/events';
+import { conflict } from '@gridbourse/kernel';
+import { LABEL_SERVICE, ownerLabels } from './names.ts';
+import { GPU_RESOURCES } from './namespace.ts';
+import type { LeaseTerms, ObjectOptions } from './object-types.ts';
+import { envKey, envSecretName, hasRegistrySecret, registrySecretName } from './secrets.ts';
+import { ephemeralMiB, volumeParts } from './volumes.ts';
+
+type Part = Record<string, unknown>;
+
+/**
+ * What root in an ordinary image needs to set itself up (own files, become another user, take a low port). All are in
+ * the list that the `baseline` pod security standard allows to add.
+ */
+const BASELINE_CAPABILITIES = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETGID',
+  'SETUID',
+  'SYS_CHROOT',
+];
+
+const containerSecurity = ({ hardening }: ObjectOptions): Part => ({
+  allowPrivilegeEscalation: false,
+  privileged: false,
+  capabilities: {
+    drop: ['ALL'],
+    ...(hardening === 'baseline' ? { add: BASELINE_CAPABILITIES } : {}),
+  },
+  ...(hardening === 'restricted' ? { runAsNonRoot: true } : {}),
+});
+
+const resourcesOf = (service: ServiceSpec): Part => {
+  const { cpuMillis, memoryMiB, gpu } = service.resources;
+  const diskMiB = ephemeralMiB(service);
+  const amounts = {
+    cpu: `${cpuMillis}m`,
+    memory: `${memoryMiB}Mi`,
+    ...(diskMiB > 0 ? { 'ephemeral-storage': `${diskMiB}Mi` } : {}),
+    ...(gpu ? { [GPU_RESOURCES[gpu.vendor]]: `${gpu.count}` } : {}),
+  };
+  // Requests equal limits: a tenant has what it pays for, no less when neighbours are busy and no more when not.
+  return { requests: amounts, limits: amounts };
+};
+
+const portsOf = (service: ServiceSpec): Part[] => {
+  const seen = new Set<string>();
+  return service.ports.flatMap(({ containerPort, protocol }) => {
+    const transport = protocol === 'udp' ? 'UDP' : 'TCP';
+    const key = `${containerPort}/${transport}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [{ containerPort, protocol: transport }];
+  });
+};
+
+const environmentOf = (service: ServiceSpec): Part[] =>
+  service.envNames.map((name, index) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: envSecretName(service.name), key: envKey(service, index) } },
+  }));
+
+const fits = (product: string, { models }: GpuRequest): boolean => {
+  const name = readGpuName(product);
+  return (
+    models.length === 0 ||
+    models.some(
+      ({ model, interface: bus }) =>
+        name?.model.id === model && (bus === null || name.interface === null || name.interface === bus),
+    )
+  );
+};
+
+/**
+ * Pins the pod to the machine that the book placed it on, and, where GPU Feature Discovery says what GPUs that machine
+ * has, to those GPUs.
+ * @throws DomainError `gpu_mismatch` when the machine says that it has other GPUs than the lease is for
+ */
+const affinityOf = (service: ServiceSpec, node: string, options: ObjectOptions): Part => {
+  const facts = options.nodes[node];
+  const { gpu } = service.resources;
+  const expressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [facts?.hostname ?? node] }];
+  if (gpu?.vendor === 'nvidia' && facts?.gpuProduct) {
+    if (!fits(facts.gpuProduct, gpu)) {
+      const wanted = gpu.models.map(({ model }) => model).join(' or ');
+      throw conflict('gpu_mismatch', `machine ${node} has ${facts.gpuProduct}, the lease is for ${wanted}`);
+    }
+    expressions.push({ key: 'nvidia.com/gpu.product', operator: 'In', values: [facts.gpuProduct] });
+  }
+  return {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: expressions }],
+      },
+    },
+  };
+};
+
+export type PodTemplate = { template: Part; claimTemplates: Part[]; labels: Record<string, string> };
+
+/** @param placed.claims the pod belongs to a StatefulSet, which makes claims of its own */
+export const podTemplate = (
+  lease: LeaseTerms,
+  service: ServiceSpec,
+  secrets: WorkloadSecrets | null,
+  options: ObjectOptions,
+  placed: { node: string; controller: string; claims: boolean },
+): PodTemplate => {
+  const owner = ownerLabels(lease, options);
+  const parts = volumeParts(service, { ...options, claims: placed.claims, labels: owner });
+  const labels = { ...owner, [LABEL_SERVICE]: service.name, 'gridbourse.dev/controller': placed.controller };
+  const { gpu } = service.resources;
+  const spec: Part = {
+    restartPolicy: lease.run === 'job' ? 'Never' : 'Always',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: options.terminationGraceSeconds,
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    affinity: affinityOf(service, placed.node, options),
+    ...(gpu
+      ? { tolerations: [{ key: GPU_RESOURCES[gpu.vendor], operator: 'Exists', effect: 'NoSchedule' }] }
+      : {}),
+    ...(options.userNamespaces ? { hostUsers: false } : {}),
+    ...(options.runtimeClassName === null ? {} : { runtimeClassName: options.runtimeClassName }),
+    ...(options.priorityClassName === null ? {} : { priorityClassName: options.priorityClassName }),
+    ...(hasRegistrySecret(service, secrets)
+      ? { imagePullSecrets: [{ name: registrySecretName(service.name) }] }
+      : {}),
+    containers: [
+      {
+        name: service.name,
+        image: service.image,
+        ...(service.imagePullPolicy === null ? {} : { imagePullPolicy: service.imagePullPolicy }),
+        ...(service.command.length > 0 ? { command: service.command } : {}),
+        ...(service.args.length > 0 ? { args: service.args } : {}),
+        ...(service.envNames.length > 0 ? { env: environmentOf(service) } : {}),
+        ...(service.ports.length > 0 ? { ports: portsOf(service) } : {}),
+        resources: resourcesOf(service),
+        securityContext: containerSecurity(options),
+        ...(parts.mounts.length > 0 ? { volumeMounts: parts.mounts } : {}),
+      },
+    ],
+    ...(parts.volumes.length > 0 ? { volumes: parts.volumes } : {}),
+  };
+  return { template: { metadata: { labels }, spec }, claimTemplates: parts.claimTemplates, labels };
+};

@@ -1,0 +1,49 @@
+import type { OfferGpu, OfferNode, OfferPrice } from '@gridbourse/events';
+import { canonicalJson } from '@gridbourse/kernel';
+import type { Capacities, NodeCapacity } from './inventory.ts';
+
+export type OfferPolicy = {
+  readonly autoAccept: boolean;
+  readonly minDurationSeconds: number;
+  readonly maxDurationSeconds: number;
+};
+
+/** All that a provider says about an offer. */
+export type OfferContent = {
+  readonly label: string;
+  readonly gpu: OfferGpu | null;
+  readonly nodes: readonly OfferNode[];
+  readonly price: OfferPrice;
+  readonly policy: OfferPolicy;
+  readonly storageClasses: readonly string[];
+};
+
+export const sameContent = (a: OfferContent, b: OfferContent): boolean =>
+  canonicalJson(a) === canonicalJson(b);
+export const sameNodes = (a: readonly OfferNode[], b: readonly OfferNode[]): boolean =>
+  canonicalJson(a) === canonicalJson(b);
+
+const least = (declared: number, reported: number | null): number =>
+  reported === null ? declared : Math.min(declared, reported);
+
+const gpusOf = (node: OfferNode, gpu: OfferGpu | null, capacity: NodeCapacity): number => {
+  const anotherModel = gpu !== null && capacity.gpuModel !== null && capacity.gpuModel !== gpu.model;
+  return anotherModel ? 0 : least(node.gpus, capacity.gpus);
+};
+
+/**
+ * What can be sold of the declared machines: never more than declared, never more than their cluster reports, and no
+ * GPUs of another model than the offer's. A machine of which nothing was reported counts as declared.
+ */
+export const sellableNodes = (content: OfferContent, capacities: Capacities): OfferNode[] =>
+  content.nodes.map((node) => {
+    const capacity = capacities.get(node.name);
+    if (!capacity) return { ...node };
+    return {
+      name: node.name,
+      gpus: gpusOf(node, content.gpu, capacity),
+      cpuMillis: least(node.cpuMillis, capacity.cpuMillis),
+      memoryMiB: least(node.memoryMiB, capacity.memoryMiB),
+      storageMiB: least(node.storageMiB, capacity.storageMiB),
+    };
+  });

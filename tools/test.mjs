@@ -1,0 +1,92 @@
+// node tools/test.mjs [unit|int|rules|contracts|e2e …] [jest arguments …]
+// Runs every tier, or those named, and ends with one line: "N passed, N failed".
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const TIERS = ['unit', 'int', 'rules', 'contracts', 'e2e'];
+const named = process.argv.slice(2).filter((argument) => TIERS.includes(argument));
+const jestArguments = process.argv.slice(2).filter((argument) => !TIERS.includes(argument));
+const tiers = named.length > 0 ? named : TIERS;
+const total = { passed: 0, failed: 0 };
+const notRun = [];
+
+const reports = join(root, 'tmp', 'test-reports');
+mkdirSync(reports, { recursive: true });
+
+const runJest = (tier, extra) => {
+  const report = join(reports, `${tier}.json`);
+  rmSync(report, { force: true });
+  console.error(`\n=== ${tier}`);
+  const done = spawnSync(
+    process.execPath,
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+      '--config',
+      join(root, 'jest.config.mjs'),
+      '--testPathPatterns',
+      `\\.${tier}\\.spec\\.ts$`,
+      '--passWithNoTests',
+      '--json',
+      `--outputFile=${report}`,
+      ...extra,
+      ...jestArguments,
+    ],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  if (!existsSync(report)) {
+    console.error(`${tier}: no report was written (exit ${done.status ?? done.signal})`);
+    total.failed += 1;
+    return;
+  }
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  total.passed += result.numPassedTests;
+  total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+  if (done.status !== 0 && result.success) total.failed += 1;
+};
+
+const runContracts = () => {
+  console.error('\n=== contracts');
+  const done = spawnSync(process.execPath, [join(root, 'contracts', 'tools', 'test.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 64 * 2 ** 20,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  process.stderr.write(done.stdout ?? '');
+  const counts = /(\d+) passed, (\d+) failed/.exec(done.stdout ?? '');
+  if (!counts) {
+    notRun.push('contracts: Foundry could not be started');
+    total.failed += 1;
+    return;
+  }
+  total.passed += Number(counts[1]);
+  total.failed += Number(counts[2]);
+};
+
+/** The lint rules of the architecture, each broken on purpose. */
+const runRules = () => {
+  console.error('\n=== rules');
+  const done = spawnSync(process.execPath, ['--test', '--test-reporter=tap', join(root, 'tools', 'eslint', 'rules.test.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(done.stdout ?? '')?.[1] ?? 0);
+  if (done.status !== 0) process.stderr.write(done.stdout ?? '');
+  total.passed += count('pass');
+  total.failed += count('fail') + (done.status !== 0 && count('fail') === 0 ? 1 : 0);
+};
+
+for (const tier of tiers) {
+  if (tier === 'contracts') runContracts();
+  else if (tier === 'rules') runRules();
+  else runJest(tier, tier === 'e2e' ? ['--runInBand'] : ['--maxWorkers=2']);
+}
+for (const line of notRun) console.log(`NOT RUN: ${line}`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
