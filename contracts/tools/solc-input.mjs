@@ -30,7 +30,10 @@ export const compileAll = () => {
     readdirSync(new URL('src/', contractsRoot))
       .filter((file) => file.endsWith('.sol'))
       .sort()
-      .map((file) => [`src/${file}`, { content: readFileSync(new URL(`src/${file}`, contractsRoot), 'utf8') }]),
+      .map((file) => [
+        `src/${file}`,
+        { content: readFileSync(new URL(`src/${file}`, contractsRoot), 'utf8') },
+      ]),
   );
   const output = JSON.parse(
     solc.compile(JSON.stringify({ language: 'Solidity', sources, settings }), { import: readImport }),

@@ -51,7 +51,8 @@ export const startAnvil = async (options: AnvilOptions = {}): Promise<Anvil> => 
     mkdirSync(dirname(stateFile), { recursive: true });
     await restoreStateFile(stateFile);
   }
-  const logFile = options.logFile ?? join(stateFile === undefined ? tmpdir() : dirname(stateFile), `anvil-${port}.log`);
+  const logFile =
+    options.logFile ?? join(stateFile === undefined ? tmpdir() : dirname(stateFile), `anvil-${port}.log`);
   const log = openSync(logFile, 'w');
   const child = spawn(anvilBinary(), anvilArguments({ ...options, host, chainId, port }), {
     detached: options.detached ?? false,
@@ -183,4 +184,5 @@ const freePort = (host: string): Promise<number> =>
     });
   });
 
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));

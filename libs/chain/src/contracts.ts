@@ -37,9 +37,7 @@ export type ComputeMarketContract = Contract & {
   pause(): Sent;
   unpause(): Sent;
   tenantOf(tenant: string): Promise<{ free: bigint; locked: bigint; ratePerHour: bigint }>;
-  spendingLimitOf(
-    tenant: string,
-  ): Promise<{ maxRatePerHour: bigint; maxLocked: bigint; validUntil: bigint }>;
+  spendingLimitOf(tenant: string): Promise<{ maxRatePerHour: bigint; maxLocked: bigint; validUntil: bigint }>;
   earningsOf(chainProviderId: number): Promise<{ earned: bigint; claimed: bigint }>;
   leaseOf(leaseKey: string | bigint): Promise<{
     tenant: string;

@@ -88,7 +88,11 @@ export const deployContracts = async (options: {
   try {
     const deployer = new Wallet(options.deployerKey, provider);
     if (!(await hasCode(rpc, CREATE2_FACTORY))) {
-      throw new DomainError('unavailable', 'no_create2_factory', `chain ${chainId} has no contract at ${CREATE2_FACTORY}`);
+      throw new DomainError(
+        'unavailable',
+        'no_create2_factory',
+        `chain ${chainId} has no contract at ${CREATE2_FACTORY}`,
+      );
     }
     const { token, thawSeconds, forceCloseAfterSeconds } = options.params ?? {};
     const TestUSDC = token?.toLowerCase() ?? (await ensureCode(rpc, deployer, 'TestUSDC', testUsdcBytecode));
@@ -127,11 +131,19 @@ export const deployContracts = async (options: {
 export const verifyDeployment = async (rpc: Rpc, deployment: Deployment): Promise<void> => {
   const chainId = Number(await rpc.send('eth_chainId', []));
   if (chainId !== deployment.chainId) {
-    throw new DomainError('conflict', 'wrong_chain', `expected chain ${deployment.chainId}, found ${chainId}`);
+    throw new DomainError(
+      'conflict',
+      'wrong_chain',
+      `expected chain ${deployment.chainId}, found ${chainId}`,
+    );
   }
   for (const [name, address] of Object.entries(deployment.contracts)) {
     if (await hasCode(rpc, address)) continue;
-    throw new DomainError('conflict', 'contracts_missing', `there is no ${name} at ${address} on chain ${chainId}`);
+    throw new DomainError(
+      'conflict',
+      'contracts_missing',
+      `there is no ${name} at ${address} on chain ${chainId}`,
+    );
   }
 };
 
@@ -167,7 +179,11 @@ const ensureRoles = async (
   for (const { on, role, account } of wanted) {
     if ((await on.getFunction('hasRole')(role, account)) as boolean) continue;
     if (!((await on.getFunction('hasRole')(ADMIN_ROLE, deployer.address)) as boolean)) {
-      throw new DomainError('conflict', 'missing_role', `${account} lacks role ${role}, and the deployer is no longer admin`);
+      throw new DomainError(
+        'conflict',
+        'missing_role',
+        `${account} lacks role ${role}, and the deployer is no longer admin`,
+      );
     }
     await (await on.getFunction('grantRole')(role, account)).wait();
   }
@@ -190,7 +206,11 @@ const firstBlockOf = async (rpc: Rpc, contracts: Deployment['contracts']): Promi
     },
   ])) as { blockNumber: string }[];
   if (logs.length === 0) {
-    throw new DomainError('internal', 'deployment_failed', 'the chain shows no event of the contracts it has');
+    throw new DomainError(
+      'internal',
+      'deployment_failed',
+      'the chain shows no event of the contracts it has',
+    );
   }
   return Math.min(...logs.map((log) => Number(log.blockNumber)));
 };

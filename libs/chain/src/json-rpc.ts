@@ -52,7 +52,8 @@ export class HttpRpc implements Rpc {
 
   async send(method: string, params: readonly unknown[]): Promise<unknown> {
     const answer = (await this.post(method, this.request(method, params))) as Answer | null;
-    if (typeof answer !== 'object' || answer === null) throw rpcUnavailable(method, new Error('not an answer'));
+    if (typeof answer !== 'object' || answer === null)
+      throw rpcUnavailable(method, new Error('not an answer'));
     return resultOf(method, answer);
   }
 

@@ -13,9 +13,16 @@ export type LeaseKeyParts = { readonly chainProviderId: number; readonly serial:
  */
 export const chainLeaseKey = (chainProviderId: number, serial: bigint): string => {
   const fits =
-    Number.isInteger(chainProviderId) && chainProviderId >= 1 && chainProviderId <= MAX_PROVIDER && serial >= 0n;
+    Number.isInteger(chainProviderId) &&
+    chainProviderId >= 1 &&
+    chainProviderId <= MAX_PROVIDER &&
+    serial >= 0n;
   if (!fits || serial > MAX_SERIAL) {
-    throw new DomainError('invalid', 'invalid_lease_key', `no lease key of provider ${chainProviderId}, serial ${serial}`);
+    throw new DomainError(
+      'invalid',
+      'invalid_lease_key',
+      `no lease key of provider ${chainProviderId}, serial ${serial}`,
+    );
   }
   return `0x${chainProviderId.toString(16).padStart(8, '0')}${serial.toString(16).padStart(16, '0')}`;
 };

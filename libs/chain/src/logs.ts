@@ -110,6 +110,11 @@ export const decodeContractLog = (deployment: Deployment, raw: RawLog): DecodedL
 };
 
 const undecodable = (contract: string, raw: RawLog, cause?: unknown): DomainError =>
-  new DomainError('internal', 'undecodable_log', `a log of ${contract} (topic ${raw.topics[0] ?? 'none'}) cannot be read`, {
-    cause,
-  });
+  new DomainError(
+    'internal',
+    'undecodable_log',
+    `a log of ${contract} (topic ${raw.topics[0] ?? 'none'}) cannot be read`,
+    {
+      cause,
+    },
+  );

@@ -29,7 +29,11 @@ const describe = (description: ErrorDescription): Revert => {
   const told = Object.entries(args)
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
-  return { code: description.name, message: told === '' ? description.name : `${description.name}: ${told}`, args };
+  return {
+    code: description.name,
+    message: told === '' ? description.name : `${description.name}: ${told}`,
+    args,
+  };
 };
 
 /**

@@ -35,7 +35,11 @@ export const packBatch = (rows: readonly SettlementRow[]): string => {
   const groups = new Map<number, string[]>();
   for (const { leaseKey, cumulativeMicros } of rows) {
     if (cumulativeMicros < 0n || cumulativeMicros > MAX_UINT64) {
-      throw new DomainError('invalid', 'invalid_amount', `${cumulativeMicros} micros do not fit the contract`);
+      throw new DomainError(
+        'invalid',
+        'invalid_amount',
+        `${cumulativeMicros} micros do not fit the contract`,
+      );
     }
     const { chainProviderId, serial } = splitLeaseKey(leaseKey);
     const packed = hex(serial, 8) + hex(cumulativeMicros, 8);

@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { seededRandom } from '@gridbourse/kernel';
 import { eventually } from '@gridbourse/testing';
-import { type EventBus, PermanentFailure, type RetryBudget, RetryLater } from '../src/index.ts';
+import {
+  type Delivery,
+  type EventBus,
+  PermanentFailure,
+  type RetryBudget,
+  RetryLater,
+} from '../src/index.ts';
 import { Collector, gate, record } from './records.ts';
 
 export type DeadLetterView = {
@@ -15,8 +22,8 @@ export type DeadLetterView = {
 export type BusUnderTest = {
   /** A new member of the same bus: as another process would have it. */
   connect(options: { retry: RetryBudget }): EventBus;
-  /** Cuts the bus off from its server as a killed process would be: nothing is finished or handed over. */
-  kill(bus: EventBus): Promise<void>;
+  /** Cuts the members of a group off from the server, as if their processes were killed: nothing is handed over. */
+  kill(group: string): Promise<void>;
   readonly deadLetters: {
     list(filter: { group: string; topic: string; settled?: boolean }): Promise<DeadLetterView[]>;
     replay(which: { group: string; topic: string; key: string }): Promise<void>;
@@ -313,7 +320,7 @@ export const busContract = (name: string, makeBus: () => Promise<BusUnderTest>):
       await a.subscribe({ group: 'heirs', topics: [topic], handler: ca.handler });
       await b.publish(range(20).map((n) => record(topic, `key-${n}`, 1)));
       await eventually(() => ca.started.length > 0);
-      await under.kill(a);
+      await under.kill('heirs');
       await b.subscribe({ group: 'heirs', topics: [topic], handler: cb.handler });
       await eventually(() => cb.finished.length === 20, { deadlineMs: 8_000 });
       stuck.open();
@@ -355,6 +362,41 @@ export const busContract = (name: string, makeBus: () => Promise<BusUnderTest>):
       const second = await connect();
       await second.subscribe({ group: 'restart', topics: [topic], handler: collector.handler });
       await eventually(() => collector.sequencesOf('sick').length === 1);
+    });
+
+    it('has every effect once and in order, whatever fails and dies (seeded)', async () => {
+      const topic = newTopic();
+      const seed = Number(process.env['BUS_SEED'] ?? 20_261);
+      const random = seededRandom(seed);
+      const [a, b] = [
+        await connect({ ...quick, attempts: 1_000 }),
+        await connect({ ...quick, attempts: 1_000 }),
+      ];
+      // What the inbox of a consumer does, in memory: check and note in one step.
+      const inbox = new Map<string, number>();
+      const faults: string[] = [];
+      const handler = async ({ key, sequence }: Delivery): Promise<void> => {
+        if (random.next() < 0.1) throw new Error('before the effect');
+        await new Promise((resolve) => setImmediate(resolve));
+        const seen = inbox.get(key) ?? 0;
+        if (sequence > seen + 1) faults.push(`${key}: ${sequence} after ${seen}`);
+        if (sequence === seen + 1) inbox.set(key, sequence);
+        if (random.next() < 0.1) throw new Error('after the effect');
+      };
+      await a.subscribe({ group: 'chaos', topics: [topic], handler });
+      await b.subscribe({ group: 'chaos', topics: [topic], handler });
+      const keys = range(12).map((n) => `key-${n}`);
+      for (const sequence of range(30)) {
+        await b.publish(keys.map((key) => record(topic, key, sequence)));
+        if (random.next() < 0.2) await under.kill('chaos');
+      }
+      await eventually(() => keys.every((key) => inbox.get(key) === 30), { deadlineMs: 15_000 }).catch(
+        (error: unknown) => {
+          throw new Error(`seed ${seed}: ${JSON.stringify([...inbox])}`, { cause: error });
+        },
+      );
+      expect({ seed, faults }).toEqual({ seed, faults: [] });
+      expect(await under.deadLetters.list({ group: 'chaos', topic })).toEqual([]);
     });
 
     it('delivers within milliseconds', async () => {

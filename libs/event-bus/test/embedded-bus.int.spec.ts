@@ -17,11 +17,12 @@ busContract('embedded, on a real Postgres', async () => {
         pollMs: 50,
         rebalanceMs: 50,
       }),
-    kill: async () => {
-      // The first consumer's connection: what a dead process leaves is a closed socket.
+    kill: async (group) => {
+      // What a dead process leaves behind is a closed socket.
       await admin.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE application_name = 'gridbourse-bus heirs' AND datname = current_database()`,
+         WHERE application_name = $1 AND datname = current_database()`,
+        [`gridbourse-bus ${group}`],
       );
     },
     deadLetters,

@@ -141,7 +141,7 @@ describe('append and load', () => {
   });
 
   it.each([
-    ['foreign_event', [{ type: 'ShelfMoved', shelfId: 1 }]],
+    ['foreign_event', [{ type: 'ShelfMoved', shelfId: 1 } as const]],
     ['mixed_topics', [added('a'), tillOpen]],
     ['unknown_event', [{ type: 'Nonsense' } as unknown as ShopEvent]],
     ['event_not_encodable', [{ type: 'ItemAdded', item: 7, priceMicros: 1n } as unknown as ShopEvent]],

@@ -234,6 +234,7 @@ describe('the group commit writer, when the connection breaks', () => {
     const reloaded = reload;
     writer = writerWith({
       dataSource: faulty((_, commit) => (away ? Promise.reject(new Error('disk full')) : commit())),
+      patienceMs: 100,
       onReload: () => (away ? Promise.reject(connectionLost()) : reloaded()),
     });
     const pending = writer.execute(add('a'));

@@ -29,6 +29,8 @@ export type GroupCommitOptions<E extends DomainEvent> = {
   /** After each commit, for example `() => outbox.wake()`. */
   readonly afterCommit?: () => void;
   readonly logger?: Logger;
+  /** How long a command waits for a database that is away before it is refused (4000). */
+  readonly patienceMs?: number;
   readonly meter?: Meter;
   /** Names the writer in metrics; by default the context of the store. */
   readonly name?: string;
@@ -279,15 +281,16 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     return done === true;
   }
 
-  /** Tries for about 4 s: a database that restarts is back by then. @returns null when it is not */
+  /** Tries for a while: a database that restarts is back by then. @returns null when it is not */
   private async persistently<T>(what: string, work: () => Promise<T>): Promise<T | null> {
+    const until = performance.now() + (this.o.patienceMs ?? 4_000);
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await work();
       } catch (error) {
         this.lastFailure = error;
         this.o.logger?.warn({ err: error, ...this.labels, attempt }, `the writer could not ${what}`);
-        if (attempt >= 8) return null;
+        if (performance.now() >= until) return null;
         await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 25 * 2 ** attempt)));
       }
     }

@@ -7,6 +7,16 @@ import { testDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
 import { eventStoreMigration, migrate, sqlMigrations } from './index.ts';
 
+const nothing = (): void => undefined;
+/** TypeORM writes a failed migration to the console. */
+const quiet = {
+  type: 'postgres',
+  logger: {
+    ...{ logQuery: nothing, logQueryError: nothing, logQuerySlow: nothing },
+    ...{ logSchemaBuild: nothing, logMigration: nothing, log: nothing },
+  },
+} as const;
+
 const folderWith = (files: Record<string, string>): URL => {
   const folder = mkdtempSync(join(tmpdir(), 'gridbourse-migrations-'));
   for (const [name, sql] of Object.entries(files)) writeFileSync(join(folder, name), sql);
@@ -48,7 +58,7 @@ describe('migrations', () => {
       folderWith({ '0001-bad.sql': 'CREATE TABLE a (b text); SELECT nonsense;' }),
       'x',
     );
-    const source = await new DataSource({ type: 'postgres', url: database.url, migrations }).initialize();
+    const source = await new DataSource({ ...quiet, url: database.url, migrations }).initialize();
     await expect(migrate(source)).rejects.toThrow('nonsense');
     await expect(source.query('SELECT * FROM a')).rejects.toThrow('does not exist');
     await source.destroy();

@@ -2,6 +2,7 @@ import { type BusRecord, type EventBus, isConnectionError } from '@gridbourse/ev
 import { type EventCatalogue, type EventHeaders, topicOf } from '@gridbourse/events';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { type Cursor, START } from './cursor.ts';
 import { keyOfStream } from './event-store.ts';
 
 export type OutboxRelayOptions = {
@@ -44,14 +45,17 @@ const NEXT = `
          greatest(0, extract(epoch FROM clock_timestamp() - e.occurred_at))::float8 AS age_seconds,
          e.tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled
   FROM events e
-  WHERE e.sequence IS NOT NULL
-    AND (e.tx, e.position) > (SELECT c.tx, c.position FROM outbox_checkpoint c)
+  WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
   ORDER BY e.tx, e.position LIMIT $1`;
 
+const CHECKPOINT = `SELECT tx::text AS tx, position FROM outbox_checkpoint`;
 const ADVANCE = `UPDATE outbox_checkpoint SET tx = $1::xid8, position = $2::bigint`;
 
 /** One process of the service relays; the lock's name is the database itself, so the number can be fixed. */
 const LOCK = `hashtextextended('gridbourse:outbox-relay', 0)`;
+
+/** When to look again: `now` when the batch was full, `soon` when events wait for older transactions to end. */
+type Round = { readonly place: Cursor; readonly again: 'now' | 'soon' | 'later' };
 
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -122,34 +126,38 @@ export class OutboxRelay {
   /** Holds one connection: waits on it for the lock, then relays until told to stop or something fails. */
   private async serve(onHealthy: () => void): Promise<void> {
     const runner = this.o.dataSource.createQueryRunner();
-    let owner = false;
+    let place: Cursor | null = null;
     try {
       while (!this.stopping) {
-        if (!owner) owner = await this.tryLock(runner);
-        const again = owner ? await this.relay(runner, onHealthy) : null;
-        if (again === 'now') continue;
-        await this.wait(again === 'soon' ? 3 : (this.o.pollMs ?? 250), again === 'soon' || !owner);
+        place ??= await this.takeOver(runner);
+        const round: Round | null = place && (await this.relay(runner, place));
+        if (round) {
+          place = round.place;
+          onHealthy();
+        }
+        if (round?.again === 'now') continue;
+        await this.wait(round?.again === 'soon' ? 3 : (this.o.pollMs ?? 250), round?.again !== 'later');
       }
     } finally {
-      if (owner) await runner.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
+      if (place) await runner.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
       await runner.release();
     }
   }
 
-  private async tryLock(runner: QueryRunner): Promise<boolean> {
-    const rows = (await runner.query(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`)) as {
-      locked: boolean;
+  /** @returns how far the owner before has published; null while there is another owner */
+  private async takeOver(runner: QueryRunner): Promise<Cursor | null> {
+    const [lock] = (await runner.query(`SELECT pg_try_advisory_lock(${LOCK}) AS taken`)) as {
+      taken: boolean;
     }[];
-    return rows[0]!.locked;
+    if (!lock!.taken) return null;
+    const [checkpoint] = (await runner.query(CHECKPOINT)) as Cursor[];
+    return checkpoint ?? START;
   }
 
-  /**
-   * Publishes one batch.
-   * @returns when to look again: `now` (the batch was full), `soon` (events wait for older transactions to end), null
-   */
-  private async relay(runner: QueryRunner, onHealthy: () => void): Promise<'now' | 'soon' | null> {
+  /** Publishes one batch. */
+  private async relay(runner: QueryRunner, place: Cursor): Promise<Round> {
     const limit = this.o.batchSize ?? 500;
-    const rows = (await runner.query(NEXT, [limit])) as Row[];
+    const rows = (await runner.query(NEXT, [limit, place.tx, place.position])) as Row[];
     const end = rows.findIndex((row) => !row.settled);
     const settled = end === -1 ? rows : rows.slice(0, end);
     const last = settled.at(-1);
@@ -159,9 +167,8 @@ export class OutboxRelay {
       await runner.query(ADVANCE, [last.tx, last.position]);
       this.relayed.add(settled.length, { context: this.o.context });
     }
-    onHealthy();
-    if (end !== -1) return 'soon';
-    return rows.length === limit ? 'now' : null;
+    const again = end !== -1 ? 'soon' : rows.length === limit ? 'now' : 'later';
+    return { place: last ? { tx: last.tx, position: last.position } : place, again };
   }
 
   private recordOf(row: Row): BusRecord {

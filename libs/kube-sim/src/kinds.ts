@@ -30,27 +30,66 @@ const resource = (
   scaleSubresource: traits.scale === true,
 });
 
-export const NAMESPACES = resource('', 'v1', 'Namespace', 'namespaces', { cluster: true, status: true, short: ['ns'] });
+export const NAMESPACES = resource('', 'v1', 'Namespace', 'namespaces', {
+  cluster: true,
+  status: true,
+  short: ['ns'],
+});
 export const NODES = resource('', 'v1', 'Node', 'nodes', { cluster: true, status: true, short: ['no'] });
 export const PODS = resource('', 'v1', 'Pod', 'pods', { status: true, short: ['po'] });
 export const SERVICES = resource('', 'v1', 'Service', 'services', { status: true, short: ['svc'] });
 export const SECRETS = resource('', 'v1', 'Secret', 'secrets');
 export const CONFIG_MAPS = resource('', 'v1', 'ConfigMap', 'configmaps', { short: ['cm'] });
 export const EVENTS = resource('', 'v1', 'Event', 'events', { short: ['ev'] });
-export const RESOURCE_QUOTAS = resource('', 'v1', 'ResourceQuota', 'resourcequotas', { status: true, short: ['quota'] });
+export const RESOURCE_QUOTAS = resource('', 'v1', 'ResourceQuota', 'resourcequotas', {
+  status: true,
+  short: ['quota'],
+});
 export const LIMIT_RANGES = resource('', 'v1', 'LimitRange', 'limitranges', { short: ['limits'] });
 export const SERVICE_ACCOUNTS = resource('', 'v1', 'ServiceAccount', 'serviceaccounts', { short: ['sa'] });
-export const CLAIMS = resource('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', { status: true, short: ['pvc'] });
-export const VOLUMES = resource('', 'v1', 'PersistentVolume', 'persistentvolumes', { cluster: true, status: true, short: ['pv'] });
-export const DEPLOYMENTS = resource('apps', 'v1', 'Deployment', 'deployments', { status: true, scale: true, short: ['deploy'] });
-export const STATEFUL_SETS = resource('apps', 'v1', 'StatefulSet', 'statefulsets', { status: true, scale: true, short: ['sts'] });
-export const REPLICA_SETS = resource('apps', 'v1', 'ReplicaSet', 'replicasets', { status: true, scale: true, short: ['rs'] });
+export const CLAIMS = resource('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', {
+  status: true,
+  short: ['pvc'],
+});
+export const VOLUMES = resource('', 'v1', 'PersistentVolume', 'persistentvolumes', {
+  cluster: true,
+  status: true,
+  short: ['pv'],
+});
+export const DEPLOYMENTS = resource('apps', 'v1', 'Deployment', 'deployments', {
+  status: true,
+  scale: true,
+  short: ['deploy'],
+});
+export const STATEFUL_SETS = resource('apps', 'v1', 'StatefulSet', 'statefulsets', {
+  status: true,
+  scale: true,
+  short: ['sts'],
+});
+export const REPLICA_SETS = resource('apps', 'v1', 'ReplicaSet', 'replicasets', {
+  status: true,
+  scale: true,
+  short: ['rs'],
+});
 export const JOBS = resource('batch', 'v1', 'Job', 'jobs', { status: true });
-export const NETWORK_POLICIES = resource('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', { short: ['netpol'] });
-export const INGRESSES = resource('networking.k8s.io', 'v1', 'Ingress', 'ingresses', { status: true, short: ['ing'] });
-export const STORAGE_CLASSES = resource('storage.k8s.io', 'v1', 'StorageClass', 'storageclasses', { cluster: true, short: ['sc'] });
-export const PRIORITY_CLASSES = resource('scheduling.k8s.io', 'v1', 'PriorityClass', 'priorityclasses', { cluster: true, short: ['pc'] });
-export const RUNTIME_CLASSES = resource('node.k8s.io', 'v1', 'RuntimeClass', 'runtimeclasses', { cluster: true });
+export const NETWORK_POLICIES = resource('networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', {
+  short: ['netpol'],
+});
+export const INGRESSES = resource('networking.k8s.io', 'v1', 'Ingress', 'ingresses', {
+  status: true,
+  short: ['ing'],
+});
+export const STORAGE_CLASSES = resource('storage.k8s.io', 'v1', 'StorageClass', 'storageclasses', {
+  cluster: true,
+  short: ['sc'],
+});
+export const PRIORITY_CLASSES = resource('scheduling.k8s.io', 'v1', 'PriorityClass', 'priorityclasses', {
+  cluster: true,
+  short: ['pc'],
+});
+export const RUNTIME_CLASSES = resource('node.k8s.io', 'v1', 'RuntimeClass', 'runtimeclasses', {
+  cluster: true,
+});
 export const ENDPOINT_SLICES = resource('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
 
 /** Everything that is served. A kind without behaviour of its own needs only its line here. */

@@ -61,7 +61,10 @@ export type Container = {
   command?: string[];
   args?: string[];
   env?: EnvVar[];
-  envFrom?: { secretRef?: { name: string; optional?: boolean }; configMapRef?: { name: string; optional?: boolean } }[];
+  envFrom?: {
+    secretRef?: { name: string; optional?: boolean };
+    configMapRef?: { name: string; optional?: boolean };
+  }[];
   ports?: { name?: string; containerPort: number; protocol?: string }[];
   resources?: { limits?: ResourceList; requests?: ResourceList };
   volumeMounts?: { name: string; mountPath: string }[];
@@ -338,8 +341,10 @@ export const withCondition = (
   return conditions!.map((each) => (each === before ? made : each));
 };
 
-export const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
-  conditions?.find((each) => each.type === type);
+export const conditionOf = (
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined => conditions?.find((each) => each.type === type);
 
 export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
   object.metadata.ownerReferences?.find((owner) => owner.controller === true);

@@ -10,6 +10,9 @@ CREATE TABLE tenants (
   withdrawn_micros   bigint NOT NULL DEFAULT 0 CHECK (withdrawn_micros >= 0),
   -- Version of the event stream escrow/<account_id>.
   stream_version     int    NOT NULL DEFAULT 0,
+  -- Counts postings; reconciliation looks at tenants whose count has moved since it last agreed.
+  movements          bigint NOT NULL DEFAULT 0,
+  agreed_movements   bigint NOT NULL DEFAULT 0,
   CONSTRAINT tenant_books_balance
     CHECK (deposited_micros = free_micros + locked_micros + spent_micros + withdrawn_micros)
 );
@@ -52,6 +55,8 @@ CREATE TABLE ledger_entries (
 );
 CREATE INDEX ledger_entries_account ON ledger_entries (account_id, entry_id);
 CREATE INDEX ledger_entries_tenant ON ledger_entries (tenant, entry_id) WHERE tenant IS NOT NULL;
+
+CREATE INDEX tenants_to_reconcile ON tenants (wallet) WHERE movements <> agreed_movements;
 
 CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -143,7 +148,8 @@ BEGIN
       withdrawn_micros = t.withdrawn_micros + d.withdrawn,
       spent_micros     = t.spent_micros + d.spent,
       free_micros      = t.free_micros + d.free,
-      locked_micros    = t.locked_micros + d.locked
+      locked_micros    = t.locked_micros + d.locked,
+      movements        = t.movements + 1
     FROM (
       SELECT tenant,
              coalesce(sum(delta) FILTER (WHERE kind = 'deposit'), 0)::bigint          AS deposited,

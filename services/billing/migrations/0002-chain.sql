@@ -39,6 +39,7 @@ CREATE TABLE chain_lease_rows (
   FOREIGN KEY (chain_id, block_hash, log_index) REFERENCES chain_logs
 );
 CREATE INDEX chain_lease_rows_key ON chain_lease_rows (lease_key) WHERE live;
+CREATE INDEX chain_lease_rows_tenant ON chain_lease_rows (tenant) WHERE live AND tenant IS NOT NULL;
 CREATE INDEX chain_lease_rows_ref ON chain_lease_rows (lease_ref) WHERE live AND kind = 'opened';
 
 -- Our own transactions, for figures: how long the chain takes, and what it costs.

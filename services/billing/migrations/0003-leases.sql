@@ -47,11 +47,15 @@ CREATE TABLE leases (
   -- Since when the chain owes the next step; null when nothing is owed.
   owed_since_ms            bigint,
   stream_version           int     NOT NULL DEFAULT 0,
+  -- Counts writes; reconciliation looks at leases whose count has moved since they agreed for good.
+  changes                  bigint  NOT NULL DEFAULT 0,
+  agreed_changes           bigint  NOT NULL DEFAULT -1,
   CHECK (settled_micros >= 0 AND earned_micros >= 0 AND cumulative_seconds >= 0)
 );
 CREATE INDEX leases_account ON leases (account_id, proposed_at_ms);
-CREATE INDEX leases_tenant_opening ON leases (tenant) WHERE opening = 'requested' AND opened_at_ms IS NULL;
+CREATE INDEX leases_tenant_open ON leases (tenant) WHERE closed_at_ms IS NULL;
 CREATE INDEX leases_alarm ON leases (next_alarm_at_ms) WHERE next_alarm_at_ms IS NOT NULL;
+CREATE INDEX leases_to_reconcile ON leases (lease_id) WHERE changes <> agreed_changes AND opening <> 'none';
 CREATE INDEX leases_to_settle ON leases (owed_since_ms)
   WHERE opened_at_ms IS NOT NULL AND closed_at_ms IS NULL
     AND (earned_micros > settled_micros OR meter_closed_at_ms IS NOT NULL OR lapsed_at_ms IS NOT NULL);

@@ -18,9 +18,3 @@ CREATE TABLE breaks (
 );
 CREATE UNIQUE INDEX breaks_unresolved ON breaks (subject, kind) WHERE state <> 'resolved';
 CREATE INDEX breaks_account ON breaks (account_id, first_seen_ms);
-
--- Closed leases whose three sides agreed, the contract's storage included: not looked at again unless they change.
-CREATE TABLE reconciled_leases (
-  lease_id         text   PRIMARY KEY,
-  reconciled_at_ms bigint NOT NULL
-);

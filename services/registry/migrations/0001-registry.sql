@@ -31,7 +31,6 @@ CREATE INDEX providers_page ON providers (registered_at_ms, provider_id);
 CREATE TABLE offers (
   offer_id               text    PRIMARY KEY,
   provider_id            text    NOT NULL REFERENCES providers,
-  label                  text    NOT NULL DEFAULT '',
   revision               int     NOT NULL,
   gpu_model              text,
   gpu                    jsonb,

@@ -60,7 +60,10 @@ export const registryConfig = baseConfig.extend({
   /** Results of challenges are kept so many eras after their own was closed. */
   keepClosedEras: whole(0, 1_000).default(30),
   /** Tiers 1 to 6, best first; tier 7 is for whoever deserves none of them. */
-  tiers: z.array(tierRule).length(6).default([...DEFAULT_TIERS]),
+  tiers: z
+    .array(tierRule)
+    .length(6)
+    .default([...DEFAULT_TIERS]),
 });
 
 export type RegistryConfig = z.output<typeof registryConfig>;

@@ -12,14 +12,7 @@ import { isRpcUnavailable, RpcError } from '../json-rpc.ts';
  * - `refused`: the node understood, and will never take these bytes
  */
 export type SendFailure =
-  | 'known'
-  | 'used'
-  | 'gap'
-  | 'underpriced'
-  | 'contended'
-  | 'unfunded'
-  | 'unclear'
-  | 'refused';
+  'known' | 'used' | 'gap' | 'underpriced' | 'contended' | 'unfunded' | 'unclear' | 'refused';
 
 /** Words of geth, nitro, reth and anvil. First match counts. */
 const WORDS: readonly (readonly [RegExp, SendFailure])[] = [
@@ -27,9 +20,15 @@ const WORDS: readonly (readonly [RegExp, SendFailure])[] = [
   [/nonce too low|nonce is too low|old nonce|invalid nonce; got.*expected/i, 'used'],
   [/nonce too high|nonce gap|gapped/i, 'gap'],
   [/replacement transaction underpriced/i, 'contended'],
-  [/underpriced|less than block base fee|max fee per gas less|fee cap too low|feecap too low|basefee/i, 'underpriced'],
+  [
+    /underpriced|less than block base fee|max fee per gas less|fee cap too low|feecap too low|basefee/i,
+    'underpriced',
+  ],
   [/insufficient funds|insufficient balance/i, 'unfunded'],
-  [/deadline|timeout|timed out|too many|rate limit|busy|overloaded|unavailable|internal error|txpool is full/i, 'unclear'],
+  [
+    /deadline|timeout|timed out|too many|rate limit|busy|overloaded|unavailable|internal error|txpool is full/i,
+    'unclear',
+  ],
 ];
 
 /** JSON-RPC: the node's own trouble, or a limit of its operator. */

@@ -21,6 +21,8 @@ export type StoredAttempt = {
 
 export type Told = 'confirmed' | 'reverted' | 'rejected' | null;
 
+export type MinedIn = { readonly hash: string; readonly blockNumber: number; readonly blockHash: string };
+
 export type StoredNonce = {
   readonly nonce: number;
   readonly intent: QueuedIntent | null;
@@ -28,11 +30,17 @@ export type StoredNonce = {
   readonly told: Told;
   readonly poison: Revert | null;
   readonly state: 'open' | 'mined' | 'final';
-  readonly mined: { hash: string; blockNumber: number; blockHash: string } | null;
+  readonly mined: MinedIn | null;
+  /** Which of the attempts was in a block when last seen in one. */
+  readonly preferredHash: string | null;
   readonly attempts: readonly StoredAttempt[];
 };
 
-export type KeyRecord = { readonly chainId: number; readonly genesisHash: string; readonly nextNonce: number };
+export type KeyRecord = {
+  readonly chainId: number;
+  readonly genesisHash: string;
+  readonly nextNonce: number;
+};
 
 type IntentRow = { id: string; to_address: string; data: string; gas_limit: string | null; status: string };
 type NonceRow = IntentRow & {
@@ -43,7 +51,7 @@ type NonceRow = IntentRow & {
   hash: string | null;
   block_number: string | null;
   block_hash: string | null;
-  attempts: { hash: string; raw: string; fee: string; signed_at_ms: number; intent: boolean }[];
+  attempts: { hash: string; raw: string; fee: string; signed_at_ms: number; intent: boolean }[] | null;
 };
 
 const intentOf = (row: IntentRow): QueuedIntent => ({
@@ -74,10 +82,11 @@ const storedNonce = (row: NonceRow): StoredNonce => ({
   poison: row.poison,
   state: row.state,
   mined:
-    row.hash === null
+    row.hash === null || row.block_hash === null
       ? null
-      : { hash: row.hash, blockNumber: Number(row.block_number), blockHash: row.block_hash! },
-  attempts: row.attempts.map((attempt) => ({
+      : { hash: row.hash, blockNumber: Number(row.block_number), blockHash: row.block_hash },
+  preferredHash: row.hash,
+  attempts: (row.attempts ?? []).map((attempt) => ({
     hash: attempt.hash,
     raw: attempt.raw,
     maxFeePerGas: BigInt(attempt.fee),
@@ -148,7 +157,9 @@ export class SignerSession {
   }
 
   async release(): Promise<void> {
-    await this.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockName(this.signer)]).catch(() => undefined);
+    await this.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockName(this.signer)]).catch(
+      () => undefined,
+    );
     await this.runner.release();
   }
 
@@ -164,13 +175,22 @@ export class SignerSession {
     }
   }
 
+  /** Whether the connection still works: throws when it does not. */
+  async ping(): Promise<void> {
+    await this.query('SELECT 1', []);
+  }
+
   async key(): Promise<KeyRecord | null> {
     const [row] = await this.query<{ chain_id: string; genesis_hash: string; next_nonce: string }>(
       'SELECT chain_id, genesis_hash, next_nonce FROM signer_keys WHERE address = $1',
       [this.signer],
     );
     if (!row) return null;
-    return { chainId: Number(row.chain_id), genesisHash: row.genesis_hash, nextNonce: Number(row.next_nonce) };
+    return {
+      chainId: Number(row.chain_id),
+      genesisHash: row.genesis_hash,
+      nextNonce: Number(row.next_nonce),
+    };
   }
 
   async createKey(record: KeyRecord): Promise<void> {
@@ -185,7 +205,8 @@ export class SignerSession {
       'UPDATE signer_keys SET next_nonce = $3 WHERE address = $1 AND next_nonce = $2',
       [this.signer, from, to],
     );
-    if (changed !== 1) throw new DomainError('internal', 'nonce_conflict', `${this.signer}: the next nonce is not ${from}`);
+    if (changed !== 1)
+      throw new DomainError('internal', 'nonce_conflict', `${this.signer}: the next nonce is not ${from}`);
   }
 
   /** Oldest first. */
@@ -200,7 +221,9 @@ export class SignerSession {
 
   /** Nonces that are not final yet, in order. */
   async watched(): Promise<StoredNonce[]> {
-    const rows = await this.query<NonceRow>(`${NONCES} AND n.state IN ('open', 'mined') ORDER BY n.nonce`, [this.signer]);
+    const rows = await this.query<NonceRow>(`${NONCES} AND n.state IN ('open', 'mined') ORDER BY n.nonce`, [
+      this.signer,
+    ]);
     return rows.map(storedNonce);
   }
 
@@ -214,9 +237,12 @@ export class SignerSession {
     return rows.map(storedNonce);
   }
 
+  /** A nonce that was displaced on a chain which has since lost it may be given out again. */
   async insertNonce(manager: EntityManager, nonce: number, intentId: string | null): Promise<void> {
     await manager.query(
-      `INSERT INTO signer_nonces (signer, nonce, intent_id, state) VALUES ($1, $2, $3, 'open')`,
+      `INSERT INTO signer_nonces (signer, nonce, intent_id, state) VALUES ($1, $2, $3, 'open')
+       ON CONFLICT (signer, nonce) DO UPDATE SET intent_id = $3, state = 'open', poison = NULL
+       WHERE signer_nonces.state = 'displaced'`,
       [this.signer, nonce, intentId],
     );
     if (intentId === null) return;
@@ -226,14 +252,21 @@ export class SignerSession {
   async insertAttempt(
     manager: EntityManager,
     nonce: number,
-    attempt: number,
     intentId: string | null,
     signed: StoredAttempt,
   ): Promise<void> {
     await manager.query(
       `INSERT INTO signer_transactions (signer, nonce, attempt, intent_id, hash, raw, max_fee_per_gas, signed_at_ms)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [this.signer, nonce, attempt, intentId, signed.hash, signed.raw, signed.maxFeePerGas.toString(), signed.signedAtMs],
+       SELECT $1::text, $2::bigint, count(*) + 1, $3::text, $4::text, $5::text, $6::numeric, $7::bigint FROM signer_transactions WHERE signer = $1 AND nonce = $2`,
+      [
+        this.signer,
+        nonce,
+        intentId,
+        signed.hash,
+        signed.raw,
+        signed.maxFeePerGas.toString(),
+        signed.signedAtMs,
+      ],
     );
   }
 
@@ -245,11 +278,7 @@ export class SignerSession {
     ]);
   }
 
-  async setMined(
-    manager: EntityManager,
-    nonce: number,
-    mined: { hash: string; blockNumber: number; blockHash: string },
-  ): Promise<void> {
+  async setMined(manager: EntityManager, nonce: number, mined: MinedIn): Promise<void> {
     await manager.query(
       `UPDATE signer_nonces SET state = 'mined', hash = $3, block_number = $4, block_hash = $5
        WHERE signer = $1 AND nonce = $2`,
@@ -257,9 +286,10 @@ export class SignerSession {
     );
   }
 
+  /** Keeps the hash that was mined: those bytes are the ones to send again. */
   async setOpen(nonces: readonly number[]): Promise<void> {
     await this.query(
-      `UPDATE signer_nonces SET state = 'open', hash = NULL, block_number = NULL, block_hash = NULL
+      `UPDATE signer_nonces SET state = 'open', block_number = NULL, block_hash = NULL
        WHERE signer = $1 AND nonce = ANY($2::bigint[])`,
       [this.signer, nonces],
     );

@@ -64,7 +64,11 @@ export const localKey = (privateKey: string): TransactionKey => {
     };
   } catch {
     // The cause would carry the key into logs.
-    throw new DomainError('invalid', 'invalid_key', 'not a private key: expected 0x and 64 hexadecimal digits');
+    throw new DomainError(
+      'invalid',
+      'invalid_key',
+      'not a private key: expected 0x and 64 hexadecimal digits',
+    );
   }
 };
 

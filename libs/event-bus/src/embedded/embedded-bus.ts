@@ -19,7 +19,7 @@ export type EmbeddedBusOptions = {
   readonly retry?: RetryBudget;
   /** Handlers of one subscription that run at once (8). Each may use a connection of its service's pool. */
   readonly concurrency?: number;
-  /** Milliseconds between looks at the log when no wake-up comes (250). */
+  /** Milliseconds between looks at the log when no wake-up comes (500). */
   readonly pollMs?: number;
   /** Milliseconds between looks at who is alive (500). */
   readonly rebalanceMs?: number;
@@ -48,7 +48,9 @@ export class EmbeddedBus implements EventBus {
   private readonly partitionCounts = new Map<string, number>();
   private readonly publishing = new Set<Promise<void>>();
   private started: Promise<void> | null = null;
+  private closing = false;
   private closed = false;
+  private ending: Promise<void> | null = null;
   private notifying = false;
   private readonly toAnnounce = new Set<string>();
 
@@ -86,7 +88,7 @@ export class EmbeddedBus implements EventBus {
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
+    if (this.closing) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
     await this.start();
     await this.ensureTopics(options.topics);
     const partitions = [...options.topics]
@@ -99,7 +101,7 @@ export class EmbeddedBus implements EventBus {
       options,
       partitions,
       {
-        pollMs: this.options.pollMs ?? 250,
+        pollMs: this.options.pollMs ?? 500,
         rebalanceMs: this.options.rebalanceMs ?? 500,
         concurrency: this.options.concurrency ?? 8,
         maxUnsettled: this.options.maxUnsettled ?? 500,
@@ -120,12 +122,18 @@ export class EmbeddedBus implements EventBus {
     };
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    await Promise.allSettled([...this.publishing]);
+  close(): Promise<void> {
+    this.ending ??= this.end();
+    return this.ending;
+  }
+
+  private async end(): Promise<void> {
+    this.closing = true;
+    // Handlers in hand may still publish.
     await Promise.all([...this.consumers].map((consumer) => consumer.close()));
     this.consumers.clear();
+    this.closed = true;
+    await Promise.allSettled([...this.publishing]);
     await this.pool.end();
   }
 

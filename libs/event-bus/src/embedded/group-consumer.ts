@@ -67,7 +67,6 @@ export class GroupConsumer implements Subscription {
   private readonly releasing = new Set<Promise<void>>();
   private readonly closing = new AbortController();
   private readonly memberKey: string;
-  private session: Session | null = null;
   private broken: unknown = null;
   private loop: Promise<void> | null = null;
   private rotation = 0;
@@ -100,6 +99,7 @@ export class GroupConsumer implements Subscription {
 
   async close(): Promise<void> {
     this.closing.abort();
+    for (const worker of this.workers.values()) void worker.stop();
     this.signal.notify();
     await this.loop;
   }
@@ -120,8 +120,9 @@ export class GroupConsumer implements Subscription {
   private async runSession(onHealthy: () => void): Promise<void> {
     const { group } = this.subscription;
     this.broken = null;
-    const session = await Session.open(this.databaseUrl, `gridbourse-bus ${group}`, () => this.wake());
-    this.session = session;
+    const session = await Session.open(this.databaseUrl, `gridbourse-bus ${group}`, (error) =>
+      this.giveUpSession(error),
+    );
     try {
       session.onNotification(WAKE_CHANNEL, (payload) => this.notified(payload));
       await session.query(`LISTEN ${WAKE_CHANNEL}`);
@@ -139,18 +140,20 @@ export class GroupConsumer implements Subscription {
         onHealthy();
         if (!full) await this.signal.wait(this.pauseMs());
       }
-      await Promise.all([...this.releasing]);
-      await this.stopWorkers();
+      await this.finishWork();
       await this.commit(session);
     } finally {
-      // Wait for what is in hand, so that a reconnect never runs a key twice at once.
-      await Promise.all([...this.releasing]);
-      await this.stopWorkers();
+      // What is in hand is waited for, so that a reconnect does not run a key twice at once.
+      await this.finishWork();
       this.workers.clear();
       this.committed.clear();
-      this.session = null;
       await session.close();
     }
+  }
+
+  private giveUpSession(error: unknown): void {
+    this.broken ??= error;
+    this.wake();
   }
 
   private pauseMs(): number {
@@ -169,10 +172,11 @@ export class GroupConsumer implements Subscription {
   }
 
   /** Waits for the handlers in hand, but not for ever: one that hangs must not hold back everything else. */
-  private async stopWorkers(): Promise<void> {
+  private async finishWork(): Promise<void> {
     const workers = [...this.workers.values()];
     const stopped = new AbortController();
-    const all = Promise.all(workers.map((worker) => worker.stop())).then(() => stopped.abort());
+    const stops = [...this.releasing, ...workers.map((worker) => worker.stop())];
+    const all = Promise.all(stops).then(() => stopped.abort());
     await Promise.race([all, pause(this.settings.graceMs, stopped.signal)]);
     if (stopped.signal.aborted) return;
     const keys = workers.flatMap((worker) => worker.busyKeys).slice(0, 20);
@@ -277,10 +281,7 @@ export class GroupConsumer implements Subscription {
       logger: this.logger,
       metrics: this.metrics,
       onProgress: () => this.wake(),
-      onBroken: (error) => {
-        this.broken ??= error;
-        this.wake();
-      },
+      onBroken: (error) => this.giveUpSession(error),
     });
     this.committed.set(nameOf(worker), firstOffset);
     this.workers.set(nameOf(worker), worker);
@@ -296,7 +297,7 @@ export class GroupConsumer implements Subscription {
         this.committed.delete(nameOf(worker));
         await session.query('SELECT pg_advisory_unlock($1::bigint)', [this.partitionKey(worker)]);
       })()
-        .catch((error: unknown) => void (this.broken ??= error))
+        .catch((error: unknown) => this.giveUpSession(error))
         .finally(() => this.releasing.delete(release));
       this.releasing.add(release);
     }

@@ -14,7 +14,7 @@ export class Session {
     this.client = client;
   }
 
-  static async open(databaseUrl: string, name: string, onLost: () => void): Promise<Session> {
+  static async open(databaseUrl: string, name: string, onLost: (error: Error) => void): Promise<Session> {
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: name.slice(0, 63),
@@ -22,14 +22,13 @@ export class Session {
       keepAlive: true,
     });
     const session = new Session(client);
-    client.on('error', (error) => {
+    const lose = (error: Error): void => {
+      if (session.ended) return;
       session.failure ??= error;
-      onLost();
-    });
-    client.on('end', () => {
-      if (!session.ended) session.failure ??= new Error('the connection to the bus database ended');
-      onLost();
-    });
+      onLost(session.failure);
+    };
+    client.on('error', lose);
+    client.on('end', () => lose(new Error('the connection to the bus database ended')));
     await client.connect();
     // A peer that vanished without a word is noticed within 20 s. Progress may lag behind a crash of the database: the
     // log keeps its order, so a lost note of progress means a redelivery and nothing else.
@@ -37,10 +36,6 @@ export class Session {
       SET tcp_keepalives_idle = 8; SET tcp_keepalives_interval = 4; SET tcp_keepalives_count = 3;
       SET statement_timeout = '30s'; SET synchronous_commit = off`);
     return session;
-  }
-
-  get lost(): boolean {
-    return this.failure !== null || this.ended;
   }
 
   /** Statements run one after the other, in the order of the calls. */

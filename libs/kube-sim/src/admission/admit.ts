@@ -18,10 +18,14 @@ import { checkQuota } from './quota.ts';
 
 const qosClass = (pod: Pod): string => {
   const lists = pod.spec.containers.map((container) => container.resources ?? {});
-  const set = (list: Fields | undefined): boolean => list?.['cpu'] !== undefined || list?.['memory'] !== undefined;
-  if (!lists.some(({ limits, requests }) => set(limits as Fields) || set(requests as Fields))) return 'BestEffort';
+  const set = (list: Fields | undefined): boolean =>
+    list?.['cpu'] !== undefined || list?.['memory'] !== undefined;
+  if (!lists.some(({ limits, requests }) => set(limits as Fields) || set(requests as Fields)))
+    return 'BestEffort';
   const guaranteed = lists.every(({ limits, requests }) =>
-    ['cpu', 'memory'].every((name) => limits?.[name] !== undefined && String(limits[name]) === String(requests?.[name])),
+    ['cpu', 'memory'].every(
+      (name) => limits?.[name] !== undefined && String(limits[name]) === String(requests?.[name]),
+    ),
   );
   return guaranteed ? 'Guaranteed' : 'Burstable';
 };
@@ -29,7 +33,11 @@ const qosClass = (pod: Pod): string => {
 const admitPod = (store: ObjectStore, pod: Pod): Pod => {
   const { name } = pod.metadata;
   const { priorityClassName, runtimeClassName } = pod.spec;
-  if (priorityClassName && !priorityClassName.startsWith('system-') && !store.get(PRIORITY_CLASSES, undefined, priorityClassName)) {
+  if (
+    priorityClassName &&
+    !priorityClassName.startsWith('system-') &&
+    !store.get(PRIORITY_CLASSES, undefined, priorityClassName)
+  ) {
     throw forbidden(PODS, name, `no PriorityClass with name ${priorityClassName} was found`);
   }
   if (runtimeClassName && !store.get(RUNTIME_CLASSES, undefined, runtimeClassName)) {
@@ -50,7 +58,9 @@ const admitService = (store: ObjectStore, service: Service, before: Service | nu
     const candidate = `10.96.${Math.floor(n / 254)}.${(n % 254) + 1}`;
     if (!taken.has(candidate)) address = candidate;
   }
-  const nodePorts = new Set(store.list<Service>(SERVICES).flatMap((each) => each.spec.ports?.map((port) => port.nodePort) ?? []));
+  const nodePorts = new Set(
+    store.list<Service>(SERVICES).flatMap((each) => each.spec.ports?.map((port) => port.nodePort) ?? []),
+  );
   const exposed = service.spec.type === 'NodePort' || service.spec.type === 'LoadBalancer';
   const ports = service.spec.ports?.map((port, i) => {
     if (!exposed || port.nodePort) return port;

@@ -26,7 +26,11 @@ const containerDefaults = (container: Container): Container => ({
   ...(container.ports === undefined
     ? {}
     : { ports: container.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })) }),
-  ...{ imagePullPolicy: 'IfNotPresent', terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File' },
+  ...{
+    imagePullPolicy: 'IfNotPresent',
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'File',
+  },
   ...pick(container, ['imagePullPolicy', 'terminationMessagePath', 'terminationMessagePolicy']),
 });
 
@@ -43,7 +47,9 @@ const podSpecDefaults = (spec: PodSpec, restartPolicy: 'Always' | undefined): Po
     ...spec,
     ...(policy === undefined ? {} : { restartPolicy: policy }),
     containers: (spec.containers ?? []).map(containerDefaults),
-    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(containerDefaults) }),
+    ...(spec.initContainers === undefined
+      ? {}
+      : { initContainers: spec.initContainers.map(containerDefaults) }),
   } as PodSpec;
 };
 
@@ -58,7 +64,10 @@ const podDefaults = (object: KubeObject & { spec?: PodSpec }): KubeObject => {
         .filter((key) => !spec.tolerations?.some((each) => each.key === undefined || each.key === key))
         .map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })),
     ],
-    containers: spec.containers.map((container) => ({ ...container, resources: requestsFromLimits(container) })),
+    containers: spec.containers.map((container) => ({
+      ...container,
+      resources: requestsFromLimits(container),
+    })),
   };
   return { ...object, spec: admitted } as KubeObject;
 };
@@ -121,7 +130,12 @@ const jobDefaults = (object: Job): Job => {
   return {
     ...object,
     spec: {
-      ...{ backoffLimit: 6, completionMode: 'NonIndexed', suspend: false, podReplacementPolicy: 'TerminatingOrFailed' },
+      ...{
+        backoffLimit: 6,
+        completionMode: 'NonIndexed',
+        suspend: false,
+        podReplacementPolicy: 'TerminatingOrFailed',
+      },
       ...templated(spec, undefined),
       parallelism: spec.parallelism ?? 1,
       ...(both ? { completions: 1 } : {}),
@@ -153,13 +167,20 @@ const serviceDefaults = (object: Service): Service => ({
   },
 });
 
-type SecretLike = KubeObject & { stringData?: Record<string, string>; data?: Record<string, string>; type?: string };
+type SecretLike = KubeObject & {
+  stringData?: Record<string, string>;
+  data?: Record<string, string>;
+  type?: string;
+};
 
 /** `stringData` is for writing only: it is kept encoded in `data`. */
 export const encodeStringData = (object: SecretLike): SecretLike => {
   if (object.stringData === undefined) return object;
   const { stringData, ...rest } = object;
-  const encoded = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  const encoded = Object.entries(stringData).map(([key, text]) => [
+    key,
+    Buffer.from(text).toString('base64'),
+  ]);
   return { ...rest, data: { ...object.data, ...Object.fromEntries(encoded) } };
 };
 

@@ -14,7 +14,11 @@ const fill = (container: Container, limit: Limit): Container => {
   for (const resource of Object.keys(named)) requests[resource] = defaults[resource]!;
   return {
     ...container,
-    resources: { ...container.resources, limits, requests: { ...requests, ...container.resources?.requests } },
+    resources: {
+      ...container.resources,
+      limits,
+      requests: { ...requests, ...container.resources?.requests },
+    },
   };
 };
 
@@ -34,14 +38,22 @@ export const applyLimitRanges = (store: ObjectStore, pod: Pod): Pod => {
         const value = container.resources?.limits?.[resource];
         if (value !== undefined && amountOf(resource, value) > amountOf(resource, bound)) {
           const maximum = formatAmount(resource, amountOf(resource, bound));
-          throw forbidden(PODS, pod.metadata.name, `maximum ${resource} usage per Container is ${maximum}, but limit is ${value}`);
+          throw forbidden(
+            PODS,
+            pod.metadata.name,
+            `maximum ${resource} usage per Container is ${maximum}, but limit is ${value}`,
+          );
         }
       }
       for (const [resource, bound] of Object.entries(limit.min ?? {})) {
         const value = container.resources?.requests?.[resource];
         if (value !== undefined && amountOf(resource, value) < amountOf(resource, bound)) {
           const minimum = formatAmount(resource, amountOf(resource, bound));
-          throw forbidden(PODS, pod.metadata.name, `minimum ${resource} usage per Container is ${minimum}, but request is ${value}`);
+          throw forbidden(
+            PODS,
+            pod.metadata.name,
+            `minimum ${resource} usage per Container is ${minimum}, but request is ${value}`,
+          );
         }
       }
     }

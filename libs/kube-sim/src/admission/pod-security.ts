@@ -17,7 +17,8 @@ const RESTRICTED_VOLUMES = new Set([
 const baseline = (pod: Pod, containers: readonly Container[]): string[] => {
   const faults: string[] = [];
   const { spec } = pod;
-  if (spec.hostNetwork || spec.hostPID || spec.hostIPC) faults.push('host namespaces (hostNetwork, hostPID or hostIPC=true)');
+  if (spec.hostNetwork || spec.hostPID || spec.hostIPC)
+    faults.push('host namespaces (hostNetwork, hostPID or hostIPC=true)');
   const host = (spec.volumes ?? []).filter((volume) => volume.hostPath);
   if (host.length > 0) faults.push(`hostPath volumes (volume "${host[0]!.name}")`);
   for (const { name, securityContext: context } of containers) {
@@ -25,9 +26,25 @@ const baseline = (pod: Pod, containers: readonly Container[]): string[] => {
       faults.push(`privileged (container "${name}" must not set securityContext.privileged=true)`);
     }
     const added = ((context?.['capabilities'] as Fields | undefined)?.['add'] ?? []) as string[];
-    const allowed = ['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT'];
+    const allowed = [
+      'AUDIT_WRITE',
+      'CHOWN',
+      'DAC_OVERRIDE',
+      'FOWNER',
+      'FSETID',
+      'KILL',
+      'MKNOD',
+      'NET_BIND_SERVICE',
+      'SETFCAP',
+      'SETGID',
+      'SETPCAP',
+      'SETUID',
+      'SYS_CHROOT',
+    ];
     if (added.some((each) => !allowed.includes(each))) {
-      faults.push(`non-default capabilities (container "${name}" must not include "${added.join('", "')}" in securityContext.capabilities.add)`);
+      faults.push(
+        `non-default capabilities (container "${name}" must not include "${added.join('", "')}" in securityContext.capabilities.add)`,
+      );
     }
   }
   return faults;
@@ -39,23 +56,33 @@ const restricted = (pod: Pod, containers: readonly Container[]): string[] => {
   for (const { name, securityContext: context } of containers) {
     const dropped = ((context?.['capabilities'] as Fields | undefined)?.['drop'] ?? []) as string[];
     if (context?.['allowPrivilegeEscalation'] !== false) {
-      faults.push(`allowPrivilegeEscalation != false (container "${name}" must set securityContext.allowPrivilegeEscalation=false)`);
+      faults.push(
+        `allowPrivilegeEscalation != false (container "${name}" must set securityContext.allowPrivilegeEscalation=false)`,
+      );
     }
     if (!dropped.includes('ALL')) {
-      faults.push(`unrestricted capabilities (container "${name}" must set securityContext.capabilities.drop=["ALL"])`);
+      faults.push(
+        `unrestricted capabilities (container "${name}" must set securityContext.capabilities.drop=["ALL"])`,
+      );
     }
     if ((context?.['runAsNonRoot'] ?? podContext?.['runAsNonRoot']) !== true) {
-      faults.push(`runAsNonRoot != true (pod or container "${name}" must set securityContext.runAsNonRoot=true)`);
+      faults.push(
+        `runAsNonRoot != true (pod or container "${name}" must set securityContext.runAsNonRoot=true)`,
+      );
     }
     const profile = (context?.['seccompProfile'] ?? podContext?.['seccompProfile']) as Fields | undefined;
     if (profile?.['type'] !== 'RuntimeDefault' && profile?.['type'] !== 'Localhost') {
-      faults.push(`seccompProfile (pod or container "${name}" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")`);
+      faults.push(
+        `seccompProfile (pod or container "${name}" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")`,
+      );
     }
   }
   for (const { name, ...sources } of pod.spec.volumes ?? []) {
     const kinds = Object.keys(sources);
     if (kinds.some((each) => !RESTRICTED_VOLUMES.has(each))) {
-      faults.push(`restricted volume types (volume "${name}" uses restricted volume type "${kinds.join('", "')}")`);
+      faults.push(
+        `restricted volume types (volume "${name}" uses restricted volume type "${kinds.join('", "')}")`,
+      );
     }
   }
   return faults;

@@ -1,11 +1,21 @@
 import type { Container, Pod, ResourceQuota } from '../objects.ts';
 import { forbidden } from '../api/status.ts';
-import { CLAIMS, CONFIG_MAPS, JOBS, PODS, RESOURCE_QUOTAS, type ResourceKind, SECRETS, SERVICES } from '../kinds.ts';
+import {
+  CLAIMS,
+  CONFIG_MAPS,
+  JOBS,
+  PODS,
+  RESOURCE_QUOTAS,
+  type ResourceKind,
+  SECRETS,
+  SERVICES,
+} from '../kinds.ts';
 import { addAmounts, type Amounts, amountOf, amountsOf, formatAmount } from '../quantity.ts';
 import type { KubeObject, PersistentVolumeClaim, ResourceList } from '../objects.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
-export const isFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+export const isFinished = (pod: Pod): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 const largest = (containers: readonly Container[], list: 'requests' | 'limits'): Amounts => {
   const result: Amounts = new Map();
@@ -79,7 +89,8 @@ export const namespaceUsage = (store: ObjectStore, namespace: string): Amounts =
 
 export const usedOf = (quota: ResourceQuota, usage: Amounts): ResourceList => {
   const used: ResourceList = {};
-  for (const name of Object.keys(quota.spec.hard ?? {})) used[name] = formatAmount(name, usage.get(name) ?? 0);
+  for (const name of Object.keys(quota.spec.hard ?? {}))
+    used[name] = formatAmount(name, usage.get(name) ?? 0);
   return used;
 };
 
@@ -98,16 +109,22 @@ export const checkQuota = (store: ObjectStore, kind: ResourceKind, object: KubeO
   const wanted = usageOf(kind, object);
   const usage = namespaceUsage(store, namespace!);
   for (const quota of quotas) {
-    const hard = Object.entries(quota.spec.hard ?? {}).map(([key, value]) => [key, amountOf(key, value)] as const);
+    const hard = Object.entries(quota.spec.hard ?? {}).map(
+      ([key, value]) => [key, amountOf(key, value)] as const,
+    );
     if (kind === PODS) {
-      const missing = hard.filter(([key]) => /^(requests\.|limits\.)?(cpu|memory)$/.test(key) && !wanted.has(key));
+      const missing = hard.filter(
+        ([key]) => /^(requests\.|limits\.)?(cpu|memory)$/.test(key) && !wanted.has(key),
+      );
       if (missing.length > 0) {
         const what = missing.map(([key]) => key).join(',');
         const who = (object as Pod).spec.containers.map((container) => container.name).join(',');
         throw forbidden(kind, name, `failed quota: ${quota.metadata.name}: must specify ${what} for: ${who}`);
       }
     }
-    const over = hard.filter(([key, limit]) => (wanted.get(key) ?? 0) > 0 && (usage.get(key) ?? 0) + wanted.get(key)! > limit);
+    const over = hard.filter(
+      ([key, limit]) => (wanted.get(key) ?? 0) > 0 && (usage.get(key) ?? 0) + wanted.get(key)! > limit,
+    );
     if (over.length > 0) {
       const requested = show(over.map(([key]) => [key, wanted.get(key)!]));
       const used = show(over.map(([key]) => [key, usage.get(key) ?? 0]));

@@ -38,7 +38,11 @@ class Faults {
   readonly causes: StatusCause[] = [];
 
   required(field: string, message = ''): void {
-    this.causes.push({ reason: 'FieldValueRequired', field, message: `Required value${message && `: ${message}`}` });
+    this.causes.push({
+      reason: 'FieldValueRequired',
+      field,
+      message: `Required value${message && `: ${message}`}`,
+    });
   }
 
   invalid(field: string, value: unknown, why: string): void {
@@ -47,7 +51,11 @@ class Faults {
   }
 
   duplicate(field: string, value: unknown): void {
-    this.causes.push({ reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${JSON.stringify(value)}` });
+    this.causes.push({
+      reason: 'FieldValueDuplicate',
+      field,
+      message: `Duplicate value: ${JSON.stringify(value)}`,
+    });
   }
 
   unsupported(field: string, value: unknown, supported: readonly string[]): void {
@@ -83,12 +91,18 @@ const checkMeta = (kind: ResourceKind, object: KubeObject, faults: Faults): void
 
 const checkLabels = (labels: Record<string, string> | undefined, field: string, faults: Faults): void => {
   for (const [key, value] of Object.entries(labels ?? {})) {
-    const [prefix, name] = key.includes('/') ? [key.split('/')[0]!, key.slice(key.indexOf('/') + 1)] : ['', key];
+    const [prefix, name] = key.includes('/')
+      ? [key.split('/')[0]!, key.slice(key.indexOf('/') + 1)]
+      : ['', key];
     if (!LABEL_NAME.test(name) || name.length > 63 || (prefix !== '' && !DNS_SUBDOMAIN.test(prefix))) {
-      faults.invalid(field, key, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\'');
+      faults.invalid(field, key, "name part must consist of alphanumeric characters, '-', '_' or '.'");
     }
     if (typeof value !== 'string' || value.length > 63 || (value !== '' && !LABEL_NAME.test(value))) {
-      faults.invalid(field, value, 'a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', at most 63');
+      faults.invalid(
+        field,
+        value,
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', at most 63",
+      );
     }
   }
 };
@@ -119,7 +133,11 @@ const checkQuantities = (list: ResourceList, field: string, faults: Faults): voi
   for (const [resource, quantity] of Object.entries(list)) {
     const value = parseQuantity(quantity);
     if (Number.isNaN(value)) {
-      faults.invalid(`${field}.${resource}`, quantity, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
+      faults.invalid(
+        `${field}.${resource}`,
+        quantity,
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      );
     } else if (value < 0) {
       faults.invalid(`${field}.${resource}`, quantity, 'must be greater than or equal to 0');
     } else if (resource.includes('/') && !Number.isInteger(value)) {
@@ -141,7 +159,12 @@ const checkContainer = (container: Container, field: string, volumes: Set<string
   }
   if (typeof container.image !== 'string' || container.image.trim() === '') faults.required(`${field}.image`);
   for (const [i, variable] of (container.env ?? []).entries()) {
-    if (!ENV_NAME.test(variable.name ?? '')) faults.invalid(`${field}.env[${i}].name`, variable.name, 'a valid environment variable name must consist only of printable ASCII characters other than \'=\'');
+    if (!ENV_NAME.test(variable.name ?? ''))
+      faults.invalid(
+        `${field}.env[${i}].name`,
+        variable.name,
+        "a valid environment variable name must consist only of printable ASCII characters other than '='",
+      );
     if (variable.value !== undefined && typeof variable.value !== 'string') {
       faults.invalid(`${field}.env[${i}].value`, variable.value, 'must be a string');
     }
@@ -152,9 +175,14 @@ const checkContainer = (container: Container, field: string, volumes: Set<string
   const paths = new Set<string>();
   for (const [i, mount] of (container.volumeMounts ?? []).entries()) {
     if (!volumes.has(mount.name)) {
-      faults.causes.push({ reason: 'FieldValueNotFound', field: `${field}.volumeMounts[${i}].name`, message: `Not found: ${JSON.stringify(mount.name)}` });
+      faults.causes.push({
+        reason: 'FieldValueNotFound',
+        field: `${field}.volumeMounts[${i}].name`,
+        message: `Not found: ${JSON.stringify(mount.name)}`,
+      });
     }
-    if (paths.has(mount.mountPath)) faults.invalid(`${field}.volumeMounts[${i}].mountPath`, mount.mountPath, 'must be unique');
+    if (paths.has(mount.mountPath))
+      faults.invalid(`${field}.volumeMounts[${i}].mountPath`, mount.mountPath, 'must be unique');
     paths.add(mount.mountPath);
   }
   checkResources(container, field, faults);
@@ -180,8 +208,10 @@ const checkPodSpec = (
       names.add(container.name);
     }
   }
-  if (spec.restartPolicy === undefined) faults.required(`${field}.restartPolicy`, `valid values: "${policies.join('", "')}"`);
-  else if (!policies.includes(spec.restartPolicy)) faults.unsupported(`${field}.restartPolicy`, spec.restartPolicy, policies);
+  if (spec.restartPolicy === undefined)
+    faults.required(`${field}.restartPolicy`, `valid values: "${policies.join('", "')}"`);
+  else if (!policies.includes(spec.restartPolicy))
+    faults.unsupported(`${field}.restartPolicy`, spec.restartPolicy, policies);
 };
 
 const checkTemplate = (
@@ -193,13 +223,23 @@ const checkTemplate = (
   if (selectorNeeded) {
     if (!spec.selector) faults.required('spec.selector');
     else if (!selectorMatches(spec.selector, spec.template?.metadata?.labels)) {
-      faults.invalid('spec.template.metadata.labels', spec.template?.metadata?.labels, '`selector` does not match template `labels`');
+      faults.invalid(
+        'spec.template.metadata.labels',
+        spec.template?.metadata?.labels,
+        '`selector` does not match template `labels`',
+      );
     }
   }
   checkLabels(spec.template?.metadata?.labels, 'spec.template.metadata.labels', faults);
   const claims = (spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name);
   checkPodSpec(spec.template?.spec, 'spec.template.spec', policies, claims, faults);
-  for (const count of ['replicas', 'parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds'] as const) {
+  for (const count of [
+    'replicas',
+    'parallelism',
+    'completions',
+    'backoffLimit',
+    'activeDeadlineSeconds',
+  ] as const) {
     const value = (spec as Fields)[count];
     if (value !== undefined && (!Number.isInteger(value) || (value as number) < 0)) {
       faults.invalid(`spec.${count}`, value, 'must be greater than or equal to 0');
@@ -217,7 +257,8 @@ const checkService = (object: Service, faults: Faults): void => {
     checkPort(port.port, `spec.ports[${i}].port`, faults);
     if (ports.length > 1 && !port.name) faults.required(`spec.ports[${i}].name`);
     if (port.name !== undefined) {
-      if (!DNS_LABEL.test(port.name)) faults.invalid(`spec.ports[${i}].name`, port.name, 'a lowercase RFC 1123 label');
+      if (!DNS_LABEL.test(port.name))
+        faults.invalid(`spec.ports[${i}].name`, port.name, 'a lowercase RFC 1123 label');
       if (names.has(port.name)) faults.duplicate(`spec.ports[${i}].name`, port.name);
       names.add(port.name);
     }
@@ -254,22 +295,33 @@ const checkImmutable = (kind: ResourceKind, before: KubeObject, after: KubeObjec
   for (const field of IMMUTABLE.get(kind) ?? []) {
     if (old[field] === undefined || canonicalJson(old[field]) === canonicalJson(now[field])) continue;
     if (kind === STATEFUL_SETS) {
-      return faults.forbidden('spec', "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+      return faults.forbidden(
+        'spec',
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      );
     }
     if (kind === PODS) {
-      return faults.forbidden('spec', 'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations)');
+      return faults.forbidden(
+        'spec',
+        'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations)',
+      );
     }
     faults.invalid(`spec.${field}`, now[field], 'field is immutable');
   }
 };
 
 /** All faults of an object as the API server would name them; empty when it is accepted. */
-export const validate = (kind: ResourceKind, object: KubeObject, before: KubeObject | null): StatusCause[] => {
+export const validate = (
+  kind: ResourceKind,
+  object: KubeObject,
+  before: KubeObject | null,
+): StatusCause[] => {
   const faults = new Faults();
   checkMeta(kind, object, faults);
   const spec = ((object as unknown as Fields)['spec'] ?? {}) as never;
   if (kind === PODS) checkPodSpec(spec, 'spec', ['Always', 'OnFailure', 'Never'], [], faults);
-  if (kind === DEPLOYMENTS || kind === REPLICA_SETS || kind === STATEFUL_SETS) checkTemplate(spec, ['Always'], true, faults);
+  if (kind === DEPLOYMENTS || kind === REPLICA_SETS || kind === STATEFUL_SETS)
+    checkTemplate(spec, ['Always'], true, faults);
   if (kind === JOBS) checkTemplate(spec, ['OnFailure', 'Never'], false, faults);
   if (kind === SERVICES) checkService(object as Service, faults);
   if (kind === NETWORK_POLICIES) checkNetworkPolicy(object, faults);

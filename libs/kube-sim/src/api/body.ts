@@ -12,7 +12,11 @@ export const readBody = async (request: IncomingMessage): Promise<string> => {
   for await (const part of request) {
     size += (part as Buffer).length;
     if (size > MAX_BODY_BYTES) {
-      throw new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`);
+      throw new ApiError(
+        413,
+        'RequestEntityTooLarge',
+        `Request entity too large: limit is ${MAX_BODY_BYTES}`,
+      );
     }
     parts.push(part as Buffer);
   }

@@ -23,7 +23,12 @@ const resourceOf = (kind: ResourceKind): object[] => {
     verbs,
   });
   return [
-    { ...base, name: kind.plural, verbs: VERBS, ...(kind.shortNames.length ? { shortNames: kind.shortNames } : {}) },
+    {
+      ...base,
+      name: kind.plural,
+      verbs: VERBS,
+      ...(kind.shortNames.length ? { shortNames: kind.shortNames } : {}),
+    },
     ...(kind.statusSubresource ? [subresource('status', ['get', 'patch', 'update'])] : []),
     ...(kind.scaleSubresource ? [subresource('scale', ['get', 'patch', 'update'])] : []),
     ...(kind === PODS ? [subresource('log', ['get']), subresource('eviction', ['create'])] : []),
@@ -32,7 +37,9 @@ const resourceOf = (kind: ResourceKind): object[] => {
 };
 
 const groupOf = (group: string): object => {
-  const versions = [...new Set(resourceKinds.filter((kind) => kind.group === group).map((kind) => kind.version))];
+  const versions = [
+    ...new Set(resourceKinds.filter((kind) => kind.group === group).map((kind) => kind.version)),
+  ];
   const listed = versions.map((version) => ({ groupVersion: `${group}/${version}`, version }));
   return { name: group, versions: listed, preferredVersion: listed[0] };
 };

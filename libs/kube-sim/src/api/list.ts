@@ -29,7 +29,11 @@ export const parseRevision = (text: string | null): number | undefined => {
   return Number(text);
 };
 
-const snapshotRevision = (store: ObjectStore, query: URLSearchParams, token: Continue | undefined): number => {
+const snapshotRevision = (
+  store: ObjectStore,
+  query: URLSearchParams,
+  token: Continue | undefined,
+): number => {
   const asked = parseRevision(query.get('resourceVersion'));
   const exact = query.get('resourceVersionMatch') === 'Exact';
   const revision = token?.revision ?? (exact ? asked! : store.revision);
@@ -64,7 +68,8 @@ export const listObjects = (
   const text = query.get('continue');
   const token = text ? decode(text) : undefined;
   const revision = snapshotRevision(store, query, token);
-  const all = revision === store.revision ? store.list(kind, namespace) : store.listAt(kind, namespace, revision);
+  const all =
+    revision === store.revision ? store.list(kind, namespace) : store.listAt(kind, namespace, revision);
   const from = token ? all.filter((object) => keyOf(object) > token.after) : all;
   const matching = from.filter(matches);
   const items = limit > 0 ? matching.slice(0, limit) : matching;
@@ -75,7 +80,9 @@ export const listObjects = (
     metadata: {
       resourceVersion: String(revision),
       ...(left > 0 ? { continue: encode({ revision, after: keyOf(items.at(-1)!) }) } : {}),
-      ...(left > 0 && !query.get('labelSelector') && !query.get('fieldSelector') ? { remainingItemCount: left } : {}),
+      ...(left > 0 && !query.get('labelSelector') && !query.get('fieldSelector')
+        ? { remainingItemCount: left }
+        : {}),
     },
     items,
   };

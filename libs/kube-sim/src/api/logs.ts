@@ -46,13 +46,17 @@ export const serveLogs = (
   }
   const { waiting } = status?.state ?? { waiting: { reason: 'ContainerCreating' } };
   if (waiting && !status?.lastState.terminated) {
-    const why = /Image/.test(waiting.reason) ? 'trying and failing to pull image' : `waiting to start: ${waiting.reason}`;
+    const why = /Image/.test(waiting.reason)
+      ? 'trying and failing to pull image'
+      : `waiting to start: ${waiting.reason}`;
     throw badRequest(`container "${container.name}" in pod "${name}" is ${why}`);
   }
   const stamped = query.get('timestamps') === 'true';
   const write = (lines: readonly LogLine[]): void => {
     for (const { atMs, text } of lines) {
-      response.write(stamped ? `${new Date(atMs).toISOString().replace('Z', '000000Z')} ${text}\n` : `${text}\n`);
+      response.write(
+        stamped ? `${new Date(atMs).toISOString().replace('Z', '000000Z')} ${text}\n` : `${text}\n`,
+      );
     }
   };
   const read = (current: Pod): LogLine[] => {

@@ -43,17 +43,32 @@ const patched = (contentType: string, before: KubeObject, body: unknown): Fields
   }
 };
 
-const serverSideApply = (writer: ResourceWriter, request: PatchRequest): { object: KubeObject; created: boolean } => {
+const serverSideApply = (
+  writer: ResourceWriter,
+  request: PatchRequest,
+): { object: KubeObject; created: boolean } => {
   const { kind, namespace, name, subresource, body, manager, force, dryRun } = request;
   if (!request.managerGiven) {
-    throw new ApiError(422, 'Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch', {
-      causes: [{ reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' }],
-    });
+    throw new ApiError(
+      422,
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      {
+        causes: [
+          {
+            reason: 'FieldValueRequired',
+            field: 'fieldManager',
+            message: 'Required value: is required for apply patch',
+          },
+        ],
+      },
+    );
   }
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw badRequest('the request body is not an object');
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw badRequest('the request body is not an object');
   const applied = (kind === SECRETS ? encodeStringData(body as never) : body) as Fields;
   if (applied['apiVersion'] === undefined || applied['kind'] === undefined) {
-    throw badRequest("invalid object type: /, Kind=");
+    throw badRequest('invalid object type: /, Kind=');
   }
   const live = writer.store.get(kind, namespace, name) ?? null;
   if (!live && subresource !== undefined) throw notFound(kind, name);
@@ -63,10 +78,16 @@ const serverSideApply = (writer: ResourceWriter, request: PatchRequest): { objec
     if (live && !changed) return { object: live, created: false };
     if (live) {
       const replacement = { object: withAskedVersion(object, applied), managedFields };
-      return { object: writer.update(kind, namespace, name, replacement, { manager, subresource, dryRun }), created: false };
+      return {
+        object: writer.update(kind, namespace, name, replacement, { manager, subresource, dryRun }),
+        created: false,
+      };
     }
     const named = { ...object, metadata: { ...((object['metadata'] ?? {}) as Fields), name } };
-    return { object: writer.create(kind, namespace, named, { manager, managedFields, dryRun }), created: true };
+    return {
+      object: writer.create(kind, namespace, named, { manager, managedFields, dryRun }),
+      created: true,
+    };
   } catch (error) {
     if (!(error instanceof ApplyConflicts)) throw error;
     const causes = error.conflicts.map((each) => ({
@@ -90,7 +111,10 @@ const withAskedVersion = (object: Fields, applied: Fields): Fields => {
  * All four ways to patch.
  * @throws ApiError 404, 409, 415, 422
  */
-export const patchObject = (writer: ResourceWriter, request: PatchRequest): { object: KubeObject; created: boolean } => {
+export const patchObject = (
+  writer: ResourceWriter,
+  request: PatchRequest,
+): { object: KubeObject; created: boolean } => {
   if (request.contentType.startsWith('application/apply-patch')) return serverSideApply(writer, request);
   const { kind, namespace, name, subresource, body, contentType, manager, dryRun } = request;
   const before = writer.store.get(kind, namespace, name);
@@ -99,10 +123,20 @@ export const patchObject = (writer: ResourceWriter, request: PatchRequest): { ob
   try {
     const object = patched(contentType, before, body);
     const asked = (body as { metadata?: { resourceVersion?: string } }).metadata?.resourceVersion;
-    const replacement = { object: withAskedVersion(object, asked ? { metadata: { resourceVersion: asked } } : {}) };
-    return { object: writer.update(kind, namespace, name, replacement, { manager, subresource, dryRun }), created: false };
+    const replacement = {
+      object: withAskedVersion(object, asked ? { metadata: { resourceVersion: asked } } : {}),
+    };
+    return {
+      object: writer.update(kind, namespace, name, replacement, { manager, subresource, dryRun }),
+      created: false,
+    };
   } catch (error) {
-    if (error instanceof PatchFailed) throw new ApiError(422, 'Invalid', `the server rejected our request due to an error in our request: ${error.message}`);
+    if (error instanceof PatchFailed)
+      throw new ApiError(
+        422,
+        'Invalid',
+        `the server rejected our request due to an error in our request: ${error.message}`,
+      );
     throw error;
   }
 };

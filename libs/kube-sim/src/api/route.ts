@@ -22,7 +22,10 @@ const decode = (part: string): string => {
  * @throws ApiError 404 for anything that is not a resource
  */
 export const parseRoute = (path: string): Route => {
-  const parts = path.split('/').filter((part) => part !== '').map(decode);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decode);
   const core = parts[0] === 'api';
   const apiVersion = core ? parts[1] : `${parts[1]}/${parts[2]}`;
   const rest = parts.slice(core ? 2 : 3);

@@ -38,7 +38,8 @@ export const scaleOf = (
   const asked =
     operations.find((each) => each.path === '/spec/replicas')?.value ??
     ((body as Fields)['spec'] as Fields | undefined)?.['replicas'];
-  if (!Number.isInteger(asked) || (asked as number) < 0) throw badRequest('spec.replicas must be an integer of at least 0');
+  if (!Number.isInteger(asked) || (asked as number) < 0)
+    throw badRequest('spec.replicas must be an integer of at least 0');
   const scaled = { ...object, spec: { ...object.spec, replicas: asked as number } } as KubeObject;
   return view(writer.update(kind, namespace, name, { object: scaled as unknown as Fields }, { manager }));
 };

@@ -55,7 +55,9 @@ const parseTerm = (term: string): Requirement => {
   if (existence) {
     return { key: existence[2]!, operator: existence[1] === '!' ? 'absent' : 'exists', values: [] };
   }
-  throw badRequest(`unable to parse requirement: found '${term.trim()}', expected: '=', '!=', 'in' or 'notin'`);
+  throw badRequest(
+    `unable to parse requirement: found '${term.trim()}', expected: '=', '!=', 'in' or 'notin'`,
+  );
 };
 
 /** `a=b,c!=d,e in (f,g),h,!i` as the API's `labelSelector` parameter has it. */
@@ -84,7 +86,8 @@ export const selectorMatches = (
 /** The fields besides name and namespace that the real server can select by. */
 const FIELDS: Record<string, RegExp> = {
   pods: /^(spec\.(nodeName|restartPolicy|schedulerName|serviceAccountName|hostNetwork)|status\.(phase|podIP|nominatedNodeName))$/,
-  events: /^(involvedObject\.(kind|namespace|name|uid|apiVersion|resourceVersion|fieldPath)|reason|reportingComponent|source|type)$/,
+  events:
+    /^(involvedObject\.(kind|namespace|name|uid|apiVersion|resourceVersion|fieldPath)|reason|reportingComponent|source|type)$/,
   namespaces: /^status\.phase$/,
   nodes: /^spec\.unschedulable$/,
   secrets: /^type$/,

@@ -14,7 +14,17 @@ import { patchObject } from './patch.ts';
 import { parseRoute, type Route } from './route.ts';
 import { scaleOf } from './scale.ts';
 import { matcherOf } from './selectors.ts';
-import { ApiError, badRequest, conflict, methodNotAllowed, MODIFIED, noSuchPath, notFound, success, unauthorized } from './status.ts';
+import {
+  ApiError,
+  badRequest,
+  conflict,
+  methodNotAllowed,
+  MODIFIED,
+  noSuchPath,
+  notFound,
+  success,
+  unauthorized,
+} from './status.ts';
 import { WatchStream } from './watch.ts';
 import { type DeleteOptions, randomSuffix, ResourceWriter } from './writer.ts';
 
@@ -115,7 +125,11 @@ export class ApiServer {
       const known =
         error instanceof ApiError
           ? error
-          : new ApiError(500, 'InternalError', `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`);
+          : new ApiError(
+              500,
+              'InternalError',
+              `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
+            );
       const retry = known.status.details?.retryAfterSeconds;
       if (retry !== undefined) response.setHeader('retry-after', String(retry));
       reply(response, known.code, known.status);
@@ -139,8 +153,11 @@ export class ApiServer {
   private async serve(exchange: Exchange): Promise<void> {
     const { request, response, method, path, query } = exchange;
     if (!OPEN_PATHS.has(path)) this.authorize(request);
-    const watching = method === 'GET' && query.get('watch') !== null && !['false', '0'].includes(query.get('watch')!);
-    const effects = this.options.faults.strike(method, path, (effect) => applies(effect, method, path, watching));
+    const watching =
+      method === 'GET' && query.get('watch') !== null && !['false', '0'].includes(query.get('watch')!);
+    const effects = this.options.faults.strike(method, path, (effect) =>
+      applies(effect, method, path, watching),
+    );
     if (await this.suffer(effects, exchange)) return;
     if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) {
       response.end('ok');
@@ -180,12 +197,19 @@ export class ApiServer {
         return true;
       }
       if (effect.kind === 'error') {
-        const reasons: Record<number, string> = { 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable', 504: 'Timeout' };
+        const reasons: Record<number, string> = {
+          429: 'TooManyRequests',
+          500: 'InternalError',
+          503: 'ServiceUnavailable',
+          504: 'Timeout',
+        };
         const retry = effect.retryAfterSeconds ?? (effect.status === 429 ? 1 : undefined);
         throw new ApiError(
           effect.status,
           reasons[effect.status] ?? 'Unknown',
-          effect.status === 429 ? 'the server has received too many requests and has asked us to try again later' : 'injected fault',
+          effect.status === 429
+            ? 'the server has received too many requests and has asked us to try again later'
+            : 'injected fault',
           retry === undefined ? undefined : { retryAfterSeconds: retry },
         );
       }
@@ -239,13 +263,34 @@ export class ApiServer {
     }
     if (method === 'GET') return { status: 200, body: existing(store, kind, namespace, name) };
     if (method === 'PUT') {
-      return { status: 200, body: writer.update(kind, namespace, name, { object: body as Fields }, { manager, dryRun, subresource }) };
+      return {
+        status: 200,
+        body: writer.update(
+          kind,
+          namespace,
+          name,
+          { object: body as Fields },
+          { manager, dryRun, subresource },
+        ),
+      };
     }
     if (method === 'PATCH') {
       const force = query.get('force') === 'true';
       const nowMs = this.options.clock.now();
       const managerGiven = given !== null && given !== '';
-      const patch = { kind, namespace, name, subresource, contentType, body, manager, managerGiven, force, dryRun, nowMs };
+      const patch = {
+        kind,
+        namespace,
+        name,
+        subresource,
+        contentType,
+        body,
+        manager,
+        managerGiven,
+        force,
+        dryRun,
+        nowMs,
+      };
       const { object, created } = patchObject(writer, patch);
       return { status: created ? 201 : 200, body: object };
     }
@@ -255,11 +300,21 @@ export class ApiServer {
     throw methodNotAllowed();
   }
 
-  private remove(kind: ResourceKind, namespace: string | undefined, name: string, options: DeleteOptions): unknown {
+  private remove(
+    kind: ResourceKind,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteOptions,
+  ): unknown {
     const before = existing(this.options.store, kind, namespace, name);
     const left = this.options.writer.remove(kind, namespace, name, options);
     if (left) return left;
-    return success({ name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.plural, uid: before.metadata.uid });
+    return success({
+      name,
+      ...(kind.group === '' ? {} : { group: kind.group }),
+      kind: kind.plural,
+      uid: before.metadata.uid,
+    });
   }
 
   private removeCollection({ query }: Exchange, { kind, namespace }: Route, body: unknown): unknown {
@@ -267,12 +322,17 @@ export class ApiServer {
     const { store, writer } = this.options;
     const matches = matcherOf(kind, query);
     const items = store.list(kind, namespace).filter(matches);
-    for (const { metadata } of items) writer.remove(kind, metadata.namespace, metadata.name, deleteOptions(kind, query, body));
+    for (const { metadata } of items)
+      writer.remove(kind, metadata.namespace, metadata.name, deleteOptions(kind, query, body));
     return { ...(listObjects(store, kind, namespace, new URLSearchParams()) as object), items };
   }
 
   /** Subresources that are no view of their object. */
-  private special(method: string, { kind, namespace, name, subresource }: Route, body: unknown): { status: number; body: unknown } {
+  private special(
+    method: string,
+    { kind, namespace, name, subresource }: Route,
+    body: unknown,
+  ): { status: number; body: unknown } {
     const { store, writer, clock } = this.options;
     const object = existing(store, kind, namespace, name!);
     if (kind === PODS && subresource === 'eviction' && method === 'POST') {
@@ -286,20 +346,35 @@ export class ApiServer {
     if (kind === SERVICE_ACCOUNTS && subresource === 'token' && method === 'POST') {
       const expirationTimestamp = new Date(clock.now() + 3_600_000).toISOString();
       const token = `${object.metadata.uid}.${randomSuffix(24)}`;
-      return { status: 201, body: { ...(body as object), kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: {}, status: { token, expirationTimestamp } } };
+      return {
+        status: 201,
+        body: {
+          ...(body as object),
+          kind: 'TokenRequest',
+          apiVersion: 'authentication.k8s.io/v1',
+          metadata: {},
+          status: { token, expirationTimestamp },
+        },
+      };
     }
     throw noSuchPath();
   }
 
   /** Whoever holds the token may do everything, and is told so. */
   private async review({ path, request }: Exchange): Promise<object | undefined> {
-    if (!/^\/apis\/authorization\.k8s\.io\/v1\/self(subjectaccess|subjectrules)reviews$/.test(path)) return undefined;
+    if (!/^\/apis\/authorization\.k8s\.io\/v1\/self(subjectaccess|subjectrules)reviews$/.test(path))
+      return undefined;
     const body = parseBody(await readBody(request), 'application/json') as object;
     return { ...body, status: { allowed: true, reason: 'the token of this cluster allows everything' } };
   }
 }
 
-const existing = (store: ObjectStore, kind: ResourceKind, namespace: string | undefined, name: string): KubeObject => {
+const existing = (
+  store: ObjectStore,
+  kind: ResourceKind,
+  namespace: string | undefined,
+  name: string,
+): KubeObject => {
   const object = store.get(kind, namespace, name);
   if (!object) throw notFound(kind, name);
   return object;
@@ -323,11 +398,12 @@ const deleteOptions = (kind: ResourceKind, query: URLSearchParams, body: unknown
   const given = (body ?? {}) as DeleteOptions & { dryRun?: string[]; orphanDependents?: boolean };
   const grace = query.get('gracePeriodSeconds') ?? given.gracePeriodSeconds;
   const seconds = grace === undefined || grace === null ? undefined : Number(grace);
-  if (seconds !== undefined && !Number.isInteger(seconds)) throw badRequest('gracePeriodSeconds must be an integer');
+  if (seconds !== undefined && !Number.isInteger(seconds))
+    throw badRequest('gracePeriodSeconds must be an integer');
   const orphan = query.get('orphanDependents') === 'true' || given.orphanDependents === true;
-  const policy = (query.get('propagationPolicy') ?? given.propagationPolicy ?? (orphan ? 'Orphan' : undefined)) as
-    | DeleteOptions['propagationPolicy']
-    | undefined;
+  const policy = (query.get('propagationPolicy') ??
+    given.propagationPolicy ??
+    (orphan ? 'Orphan' : undefined)) as DeleteOptions['propagationPolicy'] | undefined;
   if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
     throw badRequest(`invalid propagationPolicy "${policy}"`);
   }
@@ -344,4 +420,3 @@ const reply = (response: ServerResponse, status: number, body: unknown): void =>
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 };
-

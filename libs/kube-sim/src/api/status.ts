@@ -62,7 +62,12 @@ export const noSuchPath = (): ApiError =>
   new ApiError(404, 'NotFound', 'the server could not find the requested resource', {});
 
 export const methodNotAllowed = (): ApiError =>
-  new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+  new ApiError(
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    {},
+  );
 
 export const alreadyExists = (kind: ResourceKind, name: string): ApiError =>
   new ApiError(409, 'AlreadyExists', `${qualified(kind)} "${name}" already exists`, detailsOf(kind, name));
@@ -78,12 +83,7 @@ export const conflict = (kind: ResourceKind, name: string, why: string): ApiErro
 export const MODIFIED =
   'the object has been modified; please apply your changes to the latest version and try again';
 
-export const forbidden = (
-  kind: ResourceKind,
-  name: string,
-  why: string,
-  causes?: StatusCause[],
-): ApiError =>
+export const forbidden = (kind: ResourceKind, name: string, why: string, causes?: StatusCause[]): ApiError =>
   new ApiError(403, 'Forbidden', `${qualified(kind)} "${name}" is forbidden: ${why}`, {
     ...detailsOf(kind, name),
     ...(causes === undefined ? {} : { causes }),
@@ -92,12 +92,17 @@ export const forbidden = (
 export const unprocessable = (kind: ResourceKind, name: string, causes: StatusCause[]): ApiError => {
   const list = causes.map((cause) => `${cause.field}: ${cause.message}`);
   const text = list.length === 1 ? list[0]! : `[${list.join(', ')}]`;
-  return new ApiError(422, 'Invalid', `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${text}`, {
-    name,
-    ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
-    causes,
-  });
+  return new ApiError(
+    422,
+    'Invalid',
+    `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${text}`,
+    {
+      name,
+      ...(kind.group === '' ? {} : { group: kind.group }),
+      kind: kind.kind,
+      causes,
+    },
+  );
 };
 
 export const expired = (message: string): ApiError => new ApiError(410, 'Expired', message);

@@ -1,13 +1,30 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { canonicalJson, type Clock } from '@gridbourse/kernel';
 import { apiVersionOf, NAMESPACES, NODES, PODS, type ResourceKind } from '../kinds.ts';
-import { type Fields, kubeTime, type KubeObject, type ManagedFields, type Namespace, type ObjectMeta, type Pod } from '../objects.ts';
+import {
+  type Fields,
+  kubeTime,
+  type KubeObject,
+  type ManagedFields,
+  type Namespace,
+  type ObjectMeta,
+  type Pod,
+} from '../objects.ts';
 import { admit } from '../admission/admit.ts';
 import { withDefaults } from '../admission/defaults.ts';
 import { validate } from '../admission/validation.ts';
 import { trackUpdate } from '../patch/managed-fields.ts';
 import type { ObjectStore } from '../storage/store.ts';
-import { ApiError, alreadyExists, badRequest, conflict, forbidden, MODIFIED, notFound, unprocessable } from './status.ts';
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  conflict,
+  forbidden,
+  MODIFIED,
+  notFound,
+  unprocessable,
+} from './status.ts';
 
 export type WriteOptions = {
   /** Whose fields these are; absent for the cluster's own controllers, whose writes nobody has to own. */
@@ -43,13 +60,22 @@ export class ResourceWriter {
   }
 
   /** @throws ApiError 400, 403, 404 (namespace), 409 (exists), 422 */
-  create<T extends KubeObject>(kind: ResourceKind, namespace: string | undefined, body: unknown, options: WriteOptions & Partial<Replacement> = {}): T {
+  create<T extends KubeObject>(
+    kind: ResourceKind,
+    namespace: string | undefined,
+    body: unknown,
+    options: WriteOptions & Partial<Replacement> = {},
+  ): T {
     const given = this.checkedBody(kind, namespace, body);
     const asked = asMeta(given['metadata']);
     const name = asked.name || (asked.generateName ? `${asked.generateName}${randomSuffix()}` : '');
     if (name === '') {
       throw unprocessable(kind, '', [
-        { reason: 'FieldValueRequired', field: 'metadata.name', message: 'Required value: name or generateName is required' },
+        {
+          reason: 'FieldValueRequired',
+          field: 'metadata.name',
+          message: 'Required value: name or generateName is required',
+        },
       ]);
     }
     if (asked.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
@@ -104,7 +130,11 @@ export class ResourceWriter {
       throw conflict(kind, name, MODIFIED);
     }
     if (asked.uid && asked.uid !== before.metadata.uid) {
-      throw conflict(kind, name, `Precondition failed: UID in precondition: ${asked.uid}, UID in object meta: ${before.metadata.uid}`);
+      throw conflict(
+        kind,
+        name,
+        `Precondition failed: UID in precondition: ${asked.uid}, UID in object meta: ${before.metadata.uid}`,
+      );
     }
     const after = this.merged(kind, before, given, options.subresource);
     const own = replacement.managedFields;
@@ -125,7 +155,11 @@ export class ResourceWriter {
 
   /** A controller's write of the status; skips what a client's write must pass. */
   putStatus<T extends KubeObject>(kind: ResourceKind, object: T, status: object): T {
-    const current = this.store.get<T & { status?: unknown }>(kind, object.metadata.namespace, object.metadata.name);
+    const current = this.store.get<T & { status?: unknown }>(
+      kind,
+      object.metadata.namespace,
+      object.metadata.name,
+    );
     if (!current || current.metadata.uid !== object.metadata.uid) return object;
     if (canonicalJson(current.status ?? null) === canonicalJson(status)) return current;
     return this.store.put(kind, { ...current, status });
@@ -140,15 +174,28 @@ export class ResourceWriter {
    * Deletes, or starts the deletion of what goes gracefully: pods, namespaces, and objects with finalizers. Returns
    * the object when it is still there afterwards, null when it is gone.
    */
-  remove(kind: ResourceKind, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject | null {
+  remove(
+    kind: ResourceKind,
+    namespace: string | undefined,
+    name: string,
+    options: DeleteOptions = {},
+  ): KubeObject | null {
     const object = this.store.get(kind, namespace, name);
     if (!object) throw notFound(kind, name);
     const { preconditions } = options;
     if (preconditions?.uid && preconditions.uid !== object.metadata.uid) {
-      throw conflict(kind, name, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${object.metadata.uid}`);
+      throw conflict(
+        kind,
+        name,
+        `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${object.metadata.uid}`,
+      );
     }
     if (preconditions?.resourceVersion && preconditions.resourceVersion !== object.metadata.resourceVersion) {
-      throw conflict(kind, name, `Precondition failed: resourceVersion in precondition: ${preconditions.resourceVersion}, in object meta: ${object.metadata.resourceVersion}`);
+      throw conflict(
+        kind,
+        name,
+        `Precondition failed: resourceVersion in precondition: ${preconditions.resourceVersion}, in object meta: ${object.metadata.resourceVersion}`,
+      );
     }
     const finalizers = new Set(object.metadata.finalizers ?? []);
     if (options.propagationPolicy === 'Foreground') finalizers.add('foregroundDeletion');
@@ -156,7 +203,9 @@ export class ResourceWriter {
     const grace = graceOf(kind, object, options.gracePeriodSeconds);
     const marked = withMeta(object, {
       deletionTimestamp: object.metadata.deletionTimestamp ?? kubeTime(this.clock.now() + grace * 1_000),
-      ...(kind === PODS ? { deletionGracePeriodSeconds: Math.min(grace, object.metadata.deletionGracePeriodSeconds ?? grace) } : {}),
+      ...(kind === PODS
+        ? { deletionGracePeriodSeconds: Math.min(grace, object.metadata.deletionGracePeriodSeconds ?? grace) }
+        : {}),
       ...(finalizers.size > 0 ? { finalizers: [...finalizers] } : {}),
     });
     if (options.dryRun) return marked;
@@ -166,12 +215,18 @@ export class ResourceWriter {
     }
     if (canonicalJson(marked) === canonicalJson(object)) return object;
     if (kind === NAMESPACES) {
-      return this.store.put(kind, { ...marked, status: { ...(marked as Namespace).status, phase: 'Terminating' } } as KubeObject);
+      return this.store.put(kind, {
+        ...marked,
+        status: { ...(marked as Namespace).status, phase: 'Terminating' },
+      } as KubeObject);
     }
     return this.store.put(kind, marked);
   }
 
-  private by(manager: string, subresource?: string): { manager: string; subresource: string | undefined; nowMs: number } {
+  private by(
+    manager: string,
+    subresource?: string,
+  ): { manager: string; subresource: string | undefined; nowMs: number } {
     return { manager, subresource, nowMs: this.clock.now() };
   }
 
@@ -183,12 +238,16 @@ export class ResourceWriter {
     const wanted = { apiVersion: apiVersionOf(kind), kind: kind.kind };
     for (const [field, value] of Object.entries(wanted)) {
       if (given[field] !== undefined && given[field] !== null && given[field] !== value) {
-        throw badRequest(`the ${field} in the data (${JSON.stringify(given[field])}) does not match the expected ${field} (${value})`);
+        throw badRequest(
+          `the ${field} in the data (${JSON.stringify(given[field])}) does not match the expected ${field} (${value})`,
+        );
       }
     }
     const inBody = asMeta(given['metadata']).namespace;
     if (kind.namespaced && inBody && inBody !== namespace) {
-      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+      throw badRequest(
+        'the namespace of the provided object does not match the namespace sent on the request',
+      );
     }
     return given;
   }
@@ -200,15 +259,27 @@ export class ResourceWriter {
     if (home.metadata.deletionTimestamp !== undefined) {
       const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
       throw forbidden(kind, name, why, [
-        { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
       ]);
     }
   }
 
-  private merged(kind: ResourceKind, before: KubeObject, given: Fields, subresource: string | undefined): KubeObject {
+  private merged(
+    kind: ResourceKind,
+    before: KubeObject,
+    given: Fields,
+    subresource: string | undefined,
+  ): KubeObject {
     const old = before as unknown as Fields;
     if (subresource === 'status') {
-      return { ...old, ...(given['status'] === undefined ? {} : { status: given['status'] }) } as unknown as KubeObject;
+      return {
+        ...old,
+        ...(given['status'] === undefined ? {} : { status: given['status'] }),
+      } as unknown as KubeObject;
     }
     const { status, metadata, ...rest } = given;
     const kept = kind.statusSubresource ? old['status'] : status;
@@ -226,8 +297,12 @@ export class ResourceWriter {
         uid: identity.uid,
         resourceVersion: identity.resourceVersion,
         creationTimestamp: identity.creationTimestamp,
-        ...(identity.deletionTimestamp === undefined ? {} : { deletionTimestamp: identity.deletionTimestamp }),
-        ...(identity.deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds: identity.deletionGracePeriodSeconds }),
+        ...(identity.deletionTimestamp === undefined
+          ? {}
+          : { deletionTimestamp: identity.deletionTimestamp }),
+        ...(identity.deletionGracePeriodSeconds === undefined
+          ? {}
+          : { deletionGracePeriodSeconds: identity.deletionGracePeriodSeconds }),
         ...(identity.generation === undefined ? {} : { generation: identity.generation }),
       },
     } as unknown as KubeObject;

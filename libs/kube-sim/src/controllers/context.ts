@@ -58,7 +58,8 @@ export type Controller = {
   readonly everything: () => readonly string[];
 };
 
-export const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+export const keyOf = (object: KubeObject): string =>
+  `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 
 export const splitKey = (key: string): [namespace: string, name: string] => {
   const at = key.indexOf('/');
@@ -114,7 +115,11 @@ export const recordEvent = (
   const now = kubeTime(clock.now());
   const own = store
     .list<KubeEvent>(EVENTS, namespace)
-    .filter((each) => each.involvedObject.uid === about.metadata.uid && each.metadata.name.startsWith(`${about.metadata.name}.`));
+    .filter(
+      (each) =>
+        each.involvedObject.uid === about.metadata.uid &&
+        each.metadata.name.startsWith(`${about.metadata.name}.`),
+    );
   const same = own.find((each) => each.reason === reason && each.message === message);
   if (same) {
     writer.put(EVENTS, { ...same, count: same.count + 1, lastTimestamp: now });

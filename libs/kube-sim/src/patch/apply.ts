@@ -1,5 +1,14 @@
 import { type Fields, type KubeObject, type ManagedFields, type Value } from '../objects.ts';
-import { type FieldSet, fieldsOf, isFields, keyStep, removeAt, showPath, stepsOf, valueAt } from './field-set.ts';
+import {
+  type FieldSet,
+  fieldsOf,
+  isFields,
+  keyStep,
+  removeAt,
+  showPath,
+  stepsOf,
+  valueAt,
+} from './field-set.ts';
 import { isAtomicMap, listTypeOf } from './list-types.ts';
 import { isEntryOf, makeEntry, ownable, sameValue, setOf, type Writer } from './managed-fields.ts';
 
@@ -40,7 +49,8 @@ const merge = (live: Value | undefined, applied: Value, fields: readonly string[
   }
   if (!isFields(applied) || !isFields(live) || isAtomicMap(fields)) return applied;
   const result: Fields = { ...live };
-  for (const [name, value] of Object.entries(applied)) result[name] = merge(live[name], value, [...fields, name]);
+  for (const [name, value] of Object.entries(applied))
+    result[name] = merge(live[name], value, [...fields, name]);
   return result;
 };
 
@@ -64,7 +74,8 @@ export const applyPatch = (
   const entries = live?.metadata.managedFields ?? [];
 
   const isMine = (entry: ManagedFields): boolean => isEntryOf(entry, writer, 'Apply');
-  const sameScope = (entry: ManagedFields): boolean => (entry.subresource ?? '') === (writer.subresource ?? '');
+  const sameScope = (entry: ManagedFields): boolean =>
+    (entry.subresource ?? '') === (writer.subresource ?? '');
   const conflicts: ApplyConflict[] = [];
   const others: { entry: ManagedFields; fields: FieldSet }[] = [];
   for (const entry of entries) {
@@ -75,7 +86,8 @@ export const applyPatch = (
       continue;
     }
     const taken = fields.filter(
-      (path) => wished.has(path) && !isListItem(path) && !sameValue(valueAt(base, path), valueAt(merged, path)),
+      (path) =>
+        wished.has(path) && !isListItem(path) && !sameValue(valueAt(base, path), valueAt(merged, path)),
     );
     for (const path of taken) {
       conflicts.push({ manager: entry.manager, apiVersion: entry.apiVersion, field: showPath(path) });

@@ -110,7 +110,8 @@ export const fieldsOf = (value: Fields): FieldSet => {
           const at = [...steps, keyStep(item, type.keys)];
           set.add(at);
           if (isFields(item)) {
-            for (const [name, below] of Object.entries(item)) walk(below, [...at, `f:${name}`], [...fields, name]);
+            for (const [name, below] of Object.entries(item))
+              walk(below, [...at, `f:${name}`], [...fields, name]);
           }
         }
       }
@@ -120,7 +121,8 @@ export const fieldsOf = (value: Fields): FieldSet => {
       if (steps.length > 0) set.add(steps);
       return;
     }
-    for (const [name, below] of Object.entries(current)) walk(below, [...steps, `f:${name}`], [...fields, name]);
+    for (const [name, below] of Object.entries(current))
+      walk(below, [...steps, `f:${name}`], [...fields, name]);
   };
   walk(value, [], []);
   return set;

@@ -57,7 +57,11 @@ export const isEntryOf = (entry: ManagedFields, writer: Writer, operation: 'Appl
   (entry.subresource ?? '') === (writer.subresource ?? '');
 
 /** After a create, update or patch: the writer owns what it changed, and nobody owns what is gone. */
-export const trackUpdate = (before: KubeObject | null, after: KubeObject, writer: Writer): ManagedFields[] => {
+export const trackUpdate = (
+  before: KubeObject | null,
+  after: KubeObject,
+  writer: Writer,
+): ManagedFields[] => {
   const old = before ? ownable(before as unknown as Fields, writer.subresource) : {};
   const now = ownable(after as unknown as Fields, writer.subresource);
   const present = fieldsOf(now);

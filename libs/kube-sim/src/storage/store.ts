@@ -19,14 +19,15 @@ export type StoreOptions = {
   persist?: (change: Change) => void;
 };
 
-const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
+/** Objects of one resource: namespace (empty for cluster objects) -> name -> object. */
+type Shelf = Map<string, Map<string, KubeObject>>;
 
 /**
  * All objects of the cluster under one revision counter, as in etcd: every change has a revision of its own, and the
  * recent ones are kept so that a watch can start in the past.
  */
 export class ObjectStore {
-  private readonly resources = new Map<string, Map<string, KubeObject>>();
+  private readonly resources = new Map<string, Shelf>();
   private readonly listeners = new Set<(change: Change) => void>();
   private history: Change[] = [];
   private current = 1;
@@ -50,7 +51,7 @@ export class ObjectStore {
 
   get size(): number {
     let total = 0;
-    for (const objects of this.resources.values()) total += objects.size;
+    for (const shelf of this.resources.values()) for (const objects of shelf.values()) total += objects.size;
     return total;
   }
 
@@ -59,7 +60,8 @@ export class ObjectStore {
     namespace: string | undefined,
     name: string,
   ): T | undefined {
-    return this.of(storageName(kind)).get(keyOf(kind.namespaced ? namespace : '', name)) as T | undefined;
+    const objects = this.of(storageName(kind)).get(kind.namespaced ? (namespace ?? '') : '');
+    return objects?.get(name) as T | undefined;
   }
 
   /** Objects in the order of their keys, as etcd gives them. */
@@ -70,14 +72,14 @@ export class ObjectStore {
   /** The list as it was at a revision that is not compacted yet. */
   listAt(kind: ResourceKind, namespace: string | undefined, revision: number): KubeObject[] {
     const resource = storageName(kind);
-    const past = new Map(this.of(resource));
+    const past: Shelf = new Map();
+    for (const [home, objects] of this.of(resource)) past.set(home, new Map(objects));
     for (let i = this.history.length - 1; i >= 0; i -= 1) {
       const change = this.history[i]!;
       if (change.revision <= revision) break;
       if (change.resource !== resource) continue;
-      const key = keyOf(change.object.metadata.namespace, change.object.metadata.name);
-      if (change.previous) past.set(key, change.previous);
-      else past.delete(key);
+      if (change.previous) place(past, change.previous);
+      else take(past, change.object);
     }
     return ordered(past, namespace);
   }
@@ -90,8 +92,11 @@ export class ObjectStore {
   /** Stores an object, new or changed, and returns it with its new resource version. */
   put<T extends KubeObject>(kind: ResourceKind, object: T): T {
     const resource = storageName(kind);
-    const key = keyOf(object.metadata.namespace, object.metadata.name);
-    const previous = this.of(resource).get(key) ?? null;
+    const { namespace, name } = object.metadata;
+    const previous =
+      this.of(resource)
+        .get(namespace ?? '')
+        ?.get(name) ?? null;
     const revision = this.current + 1;
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
     this.apply({ revision, type: previous ? 'MODIFIED' : 'ADDED', resource, object: stored, previous });
@@ -100,7 +105,7 @@ export class ObjectStore {
 
   remove(kind: ResourceKind, namespace: string | undefined, name: string): KubeObject | undefined {
     const resource = storageName(kind);
-    const previous = this.of(resource).get(keyOf(kind.namespaced ? namespace : '', name));
+    const previous = this.get(kind, namespace, name);
     if (!previous) return undefined;
     const revision = this.current + 1;
     const object = { ...previous, metadata: { ...previous.metadata, resourceVersion: String(revision) } };
@@ -122,7 +127,7 @@ export class ObjectStore {
 
   /** Puts back an object of a snapshot, without history. */
   restore(resource: string, object: KubeObject): void {
-    this.of(resource).set(keyOf(object.metadata.namespace, object.metadata.name), object);
+    place(this.of(resource), object);
   }
 
   /** Sets the counter to where the snapshot was taken. */
@@ -133,14 +138,20 @@ export class ObjectStore {
 
   /** Replays a change that was persisted before. */
   replay(change: Omit<Change, 'previous'>): void {
-    const key = keyOf(change.object.metadata.namespace, change.object.metadata.name);
-    this.record({ ...change, previous: this.of(change.resource).get(key) ?? null });
+    const { namespace, name } = change.object.metadata;
+    this.record({
+      ...change,
+      previous:
+        this.of(change.resource)
+          .get(namespace ?? '')
+          ?.get(name) ?? null,
+    });
   }
 
   /** Everything there is, for a snapshot. */
   *entries(): Iterable<{ resource: string; object: KubeObject }> {
-    for (const [resource, objects] of this.resources) {
-      for (const object of objects.values()) yield { resource, object };
+    for (const [resource, shelf] of this.resources) {
+      for (const objects of shelf.values()) for (const object of objects.values()) yield { resource, object };
     }
   }
 
@@ -151,10 +162,8 @@ export class ObjectStore {
   }
 
   private record(change: Change): void {
-    const objects = this.of(change.resource);
-    const key = keyOf(change.object.metadata.namespace, change.object.metadata.name);
-    if (change.type === 'DELETED') objects.delete(key);
-    else objects.set(key, change.object);
+    if (change.type === 'DELETED') take(this.of(change.resource), change.object);
+    else place(this.of(change.resource), change.object);
     this.current = change.revision;
     this.history.push(change);
     if (this.history.length > this.options.historyLimit * 2) {
@@ -164,19 +173,37 @@ export class ObjectStore {
     }
   }
 
-  private of(resource: string): Map<string, KubeObject> {
-    let objects = this.resources.get(resource);
-    if (!objects) {
-      objects = new Map();
-      this.resources.set(resource, objects);
+  private of(resource: string): Shelf {
+    let shelf = this.resources.get(resource);
+    if (!shelf) {
+      shelf = new Map();
+      this.resources.set(resource, shelf);
     }
-    return objects;
+    return shelf;
   }
 }
 
-const ordered = (objects: Map<string, KubeObject>, namespace: string | undefined): KubeObject[] => {
-  const prefix = namespace === undefined ? '' : `${namespace}/`;
-  const keys: string[] = [];
-  for (const key of objects.keys()) if (key.startsWith(prefix)) keys.push(key);
-  return keys.sort().map((key) => objects.get(key)!);
+const place = (shelf: Shelf, object: KubeObject): void => {
+  const home = object.metadata.namespace ?? '';
+  let objects = shelf.get(home);
+  if (!objects) {
+    objects = new Map();
+    shelf.set(home, objects);
+  }
+  objects.set(object.metadata.name, object);
+};
+
+const take = (shelf: Shelf, object: KubeObject): void => {
+  const home = object.metadata.namespace ?? '';
+  const objects = shelf.get(home);
+  objects?.delete(object.metadata.name);
+  if (objects?.size === 0) shelf.delete(home);
+};
+
+const ordered = (shelf: Shelf, namespace: string | undefined): KubeObject[] => {
+  const homes = namespace === undefined ? [...shelf.keys()].sort() : [namespace];
+  return homes.flatMap((home) => {
+    const objects = shelf.get(home);
+    return objects ? [...objects.keys()].sort().map((name) => objects.get(name)!) : [];
+  });
 };

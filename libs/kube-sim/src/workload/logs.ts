@@ -10,18 +10,32 @@ const MAX_SIGNS = 500;
 const instant = (time: string): number => Date.parse(time);
 
 /** One run of a container: from its start to its end, or to now. */
-const linesOfRun = (pod: Pod, container: Container, startedAtMs: number, until: { nowMs: number; finishedAtMs?: number; exitCode?: number }): LogLine[] => {
+const linesOfRun = (
+  pod: Pod,
+  container: Container,
+  startedAtMs: number,
+  until: { nowMs: number; finishedAtMs?: number; exitCode?: number },
+): LogLine[] => {
   const plan = planOf(pod, container);
   const endMs = until.finishedAtMs ?? until.nowMs;
   const argv = [...(container.command ?? []), ...(container.args ?? [])];
   const lines: LogLine[] = [
-    { atMs: startedAtMs, text: `[kube-sim] container ${container.name} started on node ${pod.spec.nodeName}, image ${container.image}` },
-    { atMs: startedAtMs, text: `[kube-sim] command: ${argv.length > 0 ? JSON.stringify(argv) : '(the default of the image)'}` },
+    {
+      atMs: startedAtMs,
+      text: `[kube-sim] container ${container.name} started on node ${pod.spec.nodeName}, image ${container.image}`,
+    },
+    {
+      atMs: startedAtMs,
+      text: `[kube-sim] command: ${argv.length > 0 ? JSON.stringify(argv) : '(the default of the image)'}`,
+    },
     ...plan.output.map((line) => ({ atMs: startedAtMs + line.atMs, text: line.text })),
   ];
   const first = Math.max(1, Math.floor((endMs - startedAtMs) / SIGN_OF_LIFE_MS) - MAX_SIGNS);
   for (let n = first; startedAtMs + n * SIGN_OF_LIFE_MS < endMs; n += 1) {
-    lines.push({ atMs: startedAtMs + n * SIGN_OF_LIFE_MS, text: `[kube-sim] running for ${(n * SIGN_OF_LIFE_MS) / 1_000} s` });
+    lines.push({
+      atMs: startedAtMs + n * SIGN_OF_LIFE_MS,
+      text: `[kube-sim] running for ${(n * SIGN_OF_LIFE_MS) / 1_000} s`,
+    });
   }
   if (until.finishedAtMs !== undefined) {
     lines.push({ atMs: until.finishedAtMs, text: `[kube-sim] ended with exit code ${until.exitCode}` });

@@ -29,7 +29,12 @@ const unquote = (text: string, env: ReadonlyMap<string, string>): string =>
 
 /** Statements of a script at its top level; quotes protect separators. Null where it uses more of the shell than that. */
 const statements = (script: string): { text: string; after: ';' | '&&' | '||' }[] | null => {
-  if (/[`|](?!\|)|\$\(|(^|[\s;])(while|for|until|if|case|function)\s|<<|[^&]&([^&]|$)/.test(script.replaceAll('||', ''))) return null;
+  if (
+    /[`|](?!\|)|\$\(|(^|[\s;])(while|for|until|if|case|function)\s|<<|[^&]&([^&]|$)/.test(
+      script.replaceAll('||', ''),
+    )
+  )
+    return null;
   const found: { text: string; after: ';' | '&&' | '||' }[] = [];
   let text = '';
   let quote = '';
@@ -94,9 +99,12 @@ export const planOf = (pod: Pod, container: Container): RunPlan => {
   const runFor = notes['sim/run-for'];
   if (runFor !== undefined) {
     const ms = parseDurationMs(runFor);
-    if (Number.isFinite(ms)) return { endsAfterMs: ms, exitCode: Number(notes['sim/exit-code'] ?? 0), output: [] };
+    if (Number.isFinite(ms))
+      return { endsAfterMs: ms, exitCode: Number(notes['sim/exit-code'] ?? 0), output: [] };
   }
-  const env = new Map((container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])));
+  const env = new Map(
+    (container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])),
+  );
   const argv = [...(container.command ?? []), ...(container.args ?? [])];
   const plan = planArguments(argv, env);
   const exitCode = notes['sim/exit-code'];
@@ -110,7 +118,8 @@ const planArguments = (argv: readonly string[], env: ReadonlyMap<string, string>
   if (SHELLS.test(first) && /^-[a-z]*c$/.test(second) && third !== undefined) return planScript(third, env);
   const name = first.split('/').at(-1)!;
   if (argv.length === 1 && /\s/.test(first)) return planScript(first, env);
-  if (['sleep', 'true', 'false', 'echo'].includes(name)) return planScript([name, ...argv.slice(1)].join(' '), env);
+  if (['sleep', 'true', 'false', 'echo'].includes(name))
+    return planScript([name, ...argv.slice(1)].join(' '), env);
   if (name === 'exit') return planScript(argv.join(' '), env);
   return FOREVER;
 };

@@ -42,6 +42,7 @@ export type LeaseRow = {
   failures: number;
   owed_since_ms: string | null;
   stream_version: number;
+  changes: string;
 };
 
 const agreementOf = (row: LeaseRow): Agreement | null =>

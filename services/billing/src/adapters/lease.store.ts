@@ -23,7 +23,7 @@ const COLUMNS = `
   failures int, owed_since_ms bigint, stream_version int`;
 const NAMES = COLUMNS.split(',').map((column) => column.trim().split(' ')[0]!);
 const SAVE = `
-  UPDATE leases l SET ${NAMES.map((name) => `${name} = r.${name}`).join(', ')}
+  UPDATE leases l SET changes = l.changes + 1, ${NAMES.map((name) => `${name} = r.${name}`).join(', ')}
   FROM jsonb_to_recordset($1::jsonb) AS r (lease_id text, ${COLUMNS}) WHERE l.lease_id = r.lease_id`;
 
 type Held = { before: BilledLease; lease: BilledLease; version: number; events: BillingEvent[] };

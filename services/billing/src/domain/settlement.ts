@@ -20,7 +20,7 @@ export type SettlementState =
  */
 export const settlementTransitions: Transitions<SettlementState> = {
   drafted: ['submitted', 'confirmed', 'failed_retryable', 'failed_final'],
-  submitted: ['confirmed', 'failed_retryable', 'failed_final'],
+  submitted: ['submitted', 'confirmed', 'failed_retryable', 'failed_final'],
   confirmed: ['submitted', 'finalized'],
   finalized: [],
   failed_retryable: ['submitted', 'confirmed', 'failed_final'],
@@ -73,10 +73,8 @@ export const decideSettlement = (command: SettlementCommand, settlement: Settlem
   switch (command.type) {
     case 'Submit': {
       const { txHash, submittedAtMs } = command;
-      if (settlement.state === 'confirmed' || settlement.state === 'finalized') {
-        return { next: { ...settlement, submittedAtMs }, events: [] };
-      }
-      if (settlement.txHash === txHash) return nothing;
+      if (settlement.state === 'confirmed' || settlement.state === 'finalized') return nothing;
+      if (settlement.txHash === txHash && settlement.state === 'submitted') return nothing;
       const next = moved(settlement, 'submitted', { txHash, submittedAtMs, failure: null });
       return { next, events: [submitted(settlement, txHash, submittedAtMs)] };
     }

@@ -28,6 +28,8 @@ export type Order = Omit<OrderSubmitted, 'type'> & {
   readonly leaseIds: readonly LeaseId[];
   readonly rateMicrosPerHour: Micros | null;
   readonly explanation: Explanation | null;
+  /** When it last went back to the book. */
+  readonly unmatchedAtMs: Instant | null;
   readonly endReason: CancelReason | 'expired' | null;
   readonly endDetail: string | null;
   readonly endedAtMs: Instant | null;
@@ -119,6 +121,7 @@ const born = (event: OrderSubmitted): Order => {
     leaseIds: [],
     rateMicrosPerHour: null,
     explanation: null,
+    unmatchedAtMs: null,
     endReason: null,
     endDetail: null,
     endedAtMs: null,
@@ -139,7 +142,13 @@ const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> 
         explanation: null,
       };
     case 'OrderUnmatched':
-      return { state: 'unmatched', leaseIds: [], rateMicrosPerHour: null, explanation: event.explanation };
+      return {
+        state: 'unmatched',
+        leaseIds: [],
+        rateMicrosPerHour: null,
+        explanation: event.explanation,
+        unmatchedAtMs: event.atMs,
+      };
     case 'OrderFulfilled':
       return { state: 'fulfilled' };
     case 'OrderCancelled':

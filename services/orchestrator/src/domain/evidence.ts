@@ -109,15 +109,20 @@ const startOf = ({ state }: ContainerView): Instant =>
 const markOf = (pod: PodView, run: WorkloadShape['run']): string => {
   const restarts = pod.containers.map((container) => container.restartCount).join('.');
   const ready = run === 'service' ? `@${pod.ready?.sinceMs ?? 0}` : '';
-  return `${pod.uid}#${restarts}${ready}`;
+  return `${pod.name}/${pod.uid}#${restarts}${ready}`;
 };
 
 const byAge = (a: PodView, b: PodView): number =>
   a.createdAtMs - b.createdAtMs || (a.uid < b.uid ? -1 : a.uid > b.uid ? 1 : 0);
 
-/** The pods, by uid, whose containers an incarnation names. */
-export const podsOfIncarnation = (incarnation: string): string[] =>
-  incarnation === '' ? [] : incarnation.split(',').map((mark) => mark.split('#', 1)[0]!);
+/** The pods whose containers an incarnation names. */
+export const podsOfIncarnation = (incarnation: string): { readonly name: string; readonly uid: string }[] =>
+  incarnation === ''
+    ? []
+    : incarnation.split(',').map((mark) => {
+        const [name, rest] = mark.split('/', 2);
+        return { name: name!, uid: rest!.split('#', 1)[0]! };
+      });
 
 const breaksOf = (pods: readonly PodView[]): Break[] => {
   const breaks: Break[] = [];

@@ -58,7 +58,7 @@ const endOfStretch = (
   if (!open) return 0;
   const proven =
     lastProof?.incarnation === open.incarnation ? Math.max(lastProof.atMs, open.sinceMs) : open.sinceMs;
-  const metered = new Set(podsOfIncarnation(open.incarnation));
+  const metered = new Set(podsOfIncarnation(open.incarnation).map(({ uid }) => uid));
   // A pod that is no longer shown took the moment of its end with it.
   if (!evidence || [...metered].some((pod) => !evidence.pods.includes(pod))) return proven;
   const first = evidence.breaks.find(({ pod, atMs }) => metered.has(pod) && atMs > open.sinceMs);
@@ -150,15 +150,13 @@ const observeExit = (draft: Draft, exit: NonNullable<Evidence['exit']>, command:
   const finishedAtMs = Math.max(sinceMs, Math.min(exit.finishedAtMs, provenAtMs));
   // A short job may be over before it was ever seen to run: it ran all the same.
   if (draft.state.observed !== 'running') runsFrom(draft, sinceMs, command);
-  return followIncarnation(draft, sinceMs, command)
-    .record(finishedAtMs, policy, 'always')
-    .add({
-      type: 'WorkloadExited',
-      leaseId: draft.leaseId,
-      exitCode: exit.exitCode,
-      finishedAtMs,
-      atMs: nowMs,
-    });
+  return followIncarnation(draft, sinceMs, command).record(finishedAtMs, policy, 'always').add({
+    type: 'WorkloadExited',
+    leaseId: draft.leaseId,
+    exitCode: exit.exitCode,
+    finishedAtMs,
+    atMs: nowMs,
+  });
 };
 
 const observeBroken = (draft: Draft, command: Observe): Draft => {

@@ -1,3 +1,4 @@
+import type { OfferNode } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -128,10 +129,11 @@ describe('what can be sold', () => {
     fc.assert(
       fc.property(fc.array(reported, { maxLength: 10 }), (reports) => {
         let inventory = EMPTY_INVENTORY;
+        let sellable: OfferNode | undefined;
         for (const { gpuAllocatable, cpu, ready, atMs } of reports) {
           const report = node({ gpuCapacity: 16, gpuAllocatable, cpuMillisAllocatable: cpu, ready });
           inventory = see(inventory, [report], atMs);
-          const [sellable] = sellableNodes(content, inventory.capacities);
+          [sellable] = sellableNodes(content, inventory.capacities, sellable && [sellable]);
           expect(sellable!.gpus).toBeGreaterThanOrEqual(0);
           expect(sellable!.gpus).toBeLessThanOrEqual(8);
           if (gpuAllocatable > 0) expect(sellable!.gpus).toBeLessThanOrEqual(gpuAllocatable);

@@ -23,27 +23,34 @@ export const sameContent = (a: OfferContent, b: OfferContent): boolean =>
 export const sameNodes = (a: readonly OfferNode[], b: readonly OfferNode[]): boolean =>
   canonicalJson(a) === canonicalJson(b);
 
-const least = (declared: number, reported: number | null): number =>
-  reported === null ? declared : Math.min(declared, reported);
+const least = (declared: number, reported: number | null, current: number): number =>
+  reported === null ? current : Math.min(declared, reported);
 
-const gpusOf = (node: OfferNode, gpu: OfferGpu | null, capacity: NodeCapacity): number => {
+const gpusOf = (node: OfferNode, gpu: OfferGpu | null, capacity: NodeCapacity, current: number): number => {
   const anotherModel = gpu !== null && capacity.gpuModel !== null && capacity.gpuModel !== gpu.model;
-  return anotherModel ? 0 : least(node.gpus, capacity.gpus);
+  return anotherModel ? 0 : least(node.gpus, capacity.gpus, current);
 };
 
 /**
  * What can be sold of the declared machines: never more than declared, never more than their cluster reports, and no
- * GPUs of another model than the offer's. A machine of which nothing was reported counts as declared.
+ * GPUs of another model than the offer's. What is not known stays as it is in `current`, and is as declared at first.
  */
-export const sellableNodes = (content: OfferContent, capacities: Capacities): OfferNode[] =>
-  content.nodes.map((node) => {
+export const sellableNodes = (
+  content: OfferContent,
+  capacities: Capacities,
+  current: readonly OfferNode[] = [],
+): OfferNode[] => {
+  const currentByName = new Map(current.map((node) => [node.name, node]));
+  return content.nodes.map((node) => {
+    const now = currentByName.get(node.name) ?? node;
     const capacity = capacities.get(node.name);
-    if (!capacity) return { ...node };
+    if (!capacity) return { ...now };
     return {
       name: node.name,
-      gpus: gpusOf(node, content.gpu, capacity),
-      cpuMillis: least(node.cpuMillis, capacity.cpuMillis),
-      memoryMiB: least(node.memoryMiB, capacity.memoryMiB),
-      storageMiB: least(node.storageMiB, capacity.storageMiB),
+      gpus: gpusOf(node, content.gpu, capacity, now.gpus),
+      cpuMillis: least(node.cpuMillis, capacity.cpuMillis, now.cpuMillis),
+      memoryMiB: least(node.memoryMiB, capacity.memoryMiB, now.memoryMiB),
+      storageMiB: least(node.storageMiB, capacity.storageMiB, now.storageMiB),
     };
   });
+};

@@ -1,4 +1,4 @@
-import type { Place, SealedBox } from '@gridbourse/events';
+import type { OfferNode, Place, SealedBox } from '@gridbourse/events';
 import {
   type AccountId,
   conflict,
@@ -91,7 +91,7 @@ const published = (
   state: Registered,
   offerId: OfferId,
   content: OfferContent,
-  capacities: Capacities,
+  nodes: OfferNode[],
   revision: number,
   atMs: Instant,
 ): RegistryProviderEvent => ({
@@ -100,7 +100,7 @@ const published = (
   offerId,
   revision,
   gpu: content.gpu,
-  nodes: sellableNodes(content, capacities),
+  nodes,
   price: content.price,
   policy: content.policy,
   storageClasses: [...content.storageClasses],
@@ -138,16 +138,16 @@ const declareOffer = (command: Command<'DeclareOffer'>, state: Registered): Regi
       storageClasses,
       declaredAtMs: atMs,
     },
-    published(state, offerId, content, capacities, (known?.revision ?? 0) + 1, atMs),
+    published(state, offerId, content, sellableNodes(content, capacities), (known?.revision ?? 0) + 1, atMs),
   ];
 };
 
 const seeCapacities = (command: Command<'SeeCapacities'>, state: Registered): RegistryProviderEvent[] =>
-  liveOffers(state)
-    .filter(([, offer]) => !sameNodes(sellableNodes(offer.content, command.capacities), offer.sellable))
-    .map(([offerId, offer]) =>
-      published(state, offerId, offer.content, command.capacities, offer.revision + 1, command.atMs),
-    );
+  liveOffers(state).flatMap(([offerId, { content, sellable, revision }]) => {
+    const nodes = sellableNodes(content, command.capacities, sellable);
+    if (sameNodes(nodes, sellable)) return [];
+    return [published(state, offerId, content, nodes, revision + 1, command.atMs)];
+  });
 
 const decideRegistered = (
   command: Exclude<ProviderCommand, { type: 'Register' }>,

@@ -16,9 +16,6 @@ export class OfferEntity {
   @JoinColumn({ name: 'provider_id' })
   provider!: Relation<ProviderEntity>;
 
-  @Column({ type: 'text' })
-  label!: string;
-
   @Column({ type: 'int' })
   revision!: number;
 

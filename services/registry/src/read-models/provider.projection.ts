@@ -100,9 +100,4 @@ export const projectProvider = async (
       await manager.query('UPDATE offers SET withdrawn = true WHERE offer_id = $1', [event.offerId]);
     }
   }
-  for (const event of events) {
-    if (event.type !== 'OfferDeclared') continue;
-    // After the loop: the row exists once the offer was published, which follows its declaration.
-    await manager.query('UPDATE offers SET label = $2 WHERE offer_id = $1', [event.offerId, event.label]);
-  }
 };

@@ -9,8 +9,14 @@ const time = z.string().transform((text, context) => {
   if (Number.isNaN(instant)) context.addIssue(`not a time: ${text.slice(0, 40)}`);
   return instant;
 });
-const text = z.string().nullish().transform((value) => value ?? '');
-const labels = z.record(z.string(), z.string()).nullish().transform((value) => value ?? {});
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const labels = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((value) => value ?? {});
 
 const metadata = z.object({
   name: z.string(),
@@ -113,13 +119,17 @@ const finishOf = (finishedAt: number | null | undefined): number | null =>
 const containerView = (status: z.output<typeof containerStatus>, createdAtMs: number): ContainerView => {
   const { running, terminated: end, waiting } = status.state ?? {};
   const common = { restartCount: status.restartCount, lastEnd: endOf(status.lastState?.terminated) };
-  if (running) return { ...common, state: { kind: 'running', startedAtMs: running.startedAt ?? createdAtMs } };
+  if (running)
+    return { ...common, state: { kind: 'running', startedAtMs: running.startedAt ?? createdAtMs } };
   if (end) {
     const { reason, exitCode } = end;
     const times = { startedAtMs: end.startedAt ?? null, finishedAtMs: finishOf(end.finishedAt) };
     return { ...common, state: { kind: 'terminated', reason, exitCode, ...times } };
   }
-  return { ...common, state: { kind: 'waiting', reason: waiting?.reason ?? '', message: waiting?.message ?? '' } };
+  return {
+    ...common,
+    state: { kind: 'waiting', reason: waiting?.reason ?? '', message: waiting?.message ?? '' },
+  };
 };
 
 export const podView = (pod: z.output<typeof podSchema>): PodView => {
@@ -159,14 +169,20 @@ export type NamespaceView = {
   readonly leaseId: string | null;
   readonly createdAtMs: number;
   readonly terminating: boolean;
+  /** When its deletion was asked for, by the cluster's clock. */
+  readonly deletedAtMs: number | null;
 };
 
-export const namespaceView = ({ metadata: meta, status }: z.output<typeof namespaceSchema>): NamespaceView => ({
+export const namespaceView = ({
+  metadata: meta,
+  status,
+}: z.output<typeof namespaceSchema>): NamespaceView => ({
   name: meta.name,
   uid: meta.uid,
   leaseId: meta.labels[LABEL_LEASE] ?? null,
   createdAtMs: meta.creationTimestamp,
   terminating: meta.deletionTimestamp != null || status?.phase === 'Terminating',
+  deletedAtMs: meta.deletionTimestamp ?? null,
 });
 
 export const nodeFacts = ({ metadata: meta }: z.output<typeof nodeSchema>): NodeFacts => ({

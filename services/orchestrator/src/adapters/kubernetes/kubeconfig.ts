@@ -116,8 +116,10 @@ export const clusterAccess = async (text: string): Promise<ClusterAccess> => {
   const { ca, cert, key, rejectUnauthorized, servername } = options;
   const keep = { keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64, maxFreeSockets: 8 };
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value);
-  if (options.auth != null) headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  for (const [name, value] of Object.entries(options.headers ?? {}))
+    headers[name.toLowerCase()] = String(value);
+  if (options.auth != null)
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   return {
     server: cluster.server.replace(/\/+$/, ''),
     headers,

@@ -23,13 +23,18 @@ export class KubernetesError extends Error {
 export const noAnswer = (message: string, cause?: unknown): KubernetesError =>
   new KubernetesError(0, 'NoAnswer', message, { cause });
 
-export const isNotFound = (error: unknown): boolean => error instanceof KubernetesError && error.status === 404;
+export const isNotFound = (error: unknown): boolean =>
+  error instanceof KubernetesError && error.status === 404;
 export const isGone = (error: unknown): boolean => error instanceof KubernetesError && error.status === 410;
 
 /** May pass when asked again: no answer, overload, a fault of the server, or an edit that came in between. */
 export const isTransient = (error: unknown): boolean =>
   error instanceof KubernetesError &&
-  (error.status === 0 || error.status === 408 || error.status === 409 || error.status === 429 || error.status >= 500);
+  (error.status === 0 ||
+    error.status === 408 ||
+    error.status === 409 ||
+    error.status === 429 ||
+    error.status >= 500);
 
 /**
  * Says nothing about the object, only that this platform gets no work done at that cluster: no answer, a server in
@@ -38,4 +43,6 @@ export const isTransient = (error: unknown): boolean =>
 export const isAboutTheCluster = (error: unknown): boolean =>
   isTransient(error) ||
   (error instanceof KubernetesError &&
-    (error.status === 401 || (error.status === 403 && /\bcannot (get|list|watch|create|patch|update|delete)\b/.test(error.message))));
+    (error.status === 401 ||
+      (error.status === 403 &&
+        /\bcannot (get|list|watch|create|patch|update|delete)\b/.test(error.message))));

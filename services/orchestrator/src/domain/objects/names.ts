@@ -1,4 +1,4 @@
-import type { LeaseId, ProviderId } from '@gridbourse/kernel';
+import { isId, type LeaseId, type ProviderId } from '@gridbourse/kernel';
 import type { KubernetesObject, LeaseTerms, ObjectOptions } from './object-types.ts';
 
 export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
@@ -10,6 +10,12 @@ export const LABEL_SERVICE = 'gridbourse.dev/service';
 
 /** `gb-lea-01k…`: always the same for a lease, so that a repeated attempt finds what an earlier one left. */
 export const namespaceOf = (leaseId: LeaseId): string => `gb-${leaseId.replaceAll('_', '-')}`;
+
+/** The lease that a namespace of ours is for; null for any other name. */
+export const leaseOfNamespace = (namespace: string): LeaseId | null => {
+  const leaseId = namespace.startsWith('gb-') ? namespace.slice(3).replaceAll('-', '_') : '';
+  return isId('lease', leaseId) ? leaseId : null;
+};
 
 /** On every object, so that whatever is found in a cluster says whose it is. */
 export const ownerLabels = (lease: LeaseTerms, options: ObjectOptions): Record<string, string> => ({

@@ -1,0 +1,117 @@
+import { GridbourseClient } from '@gridbourse/sdk';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StandaloneProcess } from './support/standalone-process.ts';
+
+// Real here: everything, as `npm start` starts it.
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+
+describe('starting and stopping', () => {
+  let platform: StandaloneProcess;
+  const pids = () => ({
+    postgres: platform.read<{ pid: number }>('postgres.json').pid,
+    chain: platform.read<{ pid: number }>('chain.json').pid,
+    market: platform.read<{ pid: number }>('market.json').pid,
+  });
+  const account = async () => {
+    const client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
+    return { ...(await client.account()), escrow: await client.escrow() };
+  };
+
+  beforeAll(async () => {
+    platform = await StandaloneProcess.prepare();
+    await platform.start();
+    expect((await platform.cli(['escrow', 'deposit', '7'])).code).toBe(0);
+  }, 180_000);
+  afterAll(() => platform.discard(), 60_000);
+
+  it('says where everything is, and what to type next', () => {
+    for (const part of [`${platform.origin}/v1`, `${platform.origin}/docs`, `127.0.0.1:${platform.grpcPort}`, platform.chainUrl, platform.tenant.apiKey, 'npm run demo']) {
+      expect(platform.output).toContain(part);
+    }
+  });
+
+  it('Ctrl-C ends every process, and the next start has all data of before', async () => {
+    const before = await account();
+    const left = pids();
+    expect(await platform.stop('SIGINT')).toBeLessThan(10_000);
+    for (const [name, pid] of Object.entries(left)) expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
+    await platform.start();
+    expect(await account()).toEqual(before);
+  }, 60_000);
+
+  it('after kill -9 the next start adopts what was left running', async () => {
+    const before = await account();
+    const left = pids();
+    await platform.kill();
+    for (const [name, pid] of Object.entries(left)) expect({ name, alive: alive(pid) }).toEqual({ name, alive: true });
+    await platform.start();
+    expect(pids()).toEqual(left);
+    expect(await account()).toEqual(before);
+  }, 60_000);
+
+  it('after kill -9 of everything the next start replaces it and has lost nothing', async () => {
+    const before = await account();
+    const left = pids();
+    await platform.kill();
+    for (const pid of Object.values(left)) process.kill(pid, 'SIGKILL');
+    await platform.start();
+    expect(await account()).toEqual(before);
+  }, 60_000);
+
+  it.each(['chain', 'postgres'] as const)('goes on when the %s dies under it', async (name) => {
+    const before = await account();
+    process.kill(pids()[name], 'SIGKILL');
+    const client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey }, deadlineMs: 30_000 });
+    await expect(
+      (async () => {
+        for (;;) {
+          const health = await fetch(`${platform.origin}/health/ready`).catch(() => undefined);
+          if (health?.ok && alive(pids()[name])) return client.escrow();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      })(),
+    ).resolves.toEqual(before.escrow);
+  }, 60_000);
+
+  it('a second platform on the same folder, and a taken port, are one clear sentence', async () => {
+    const again = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname], { env: platform.env });
+    let said = '';
+    again.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
+    const code = await new Promise((resolve) => again.once('exit', resolve));
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('already runs on the data folder') });
+
+    const other = await StandaloneProcess.prepare();
+    const squatter = createServer().listen(other.port, '127.0.0.1');
+    await expect(other.start()).rejects.toThrow(`Port ${other.port} is taken by another program.`);
+    await new Promise((resolve) => squatter.close(resolve));
+    await other.discard();
+  }, 60_000);
+
+  it('a newer data folder, and a chain that is not the one the database knows, are one clear sentence', async () => {
+    await platform.stop();
+    const layout = join(platform.dataDir, 'layout.json');
+    const kept = readFileSync(layout, 'utf8');
+    writeFileSync(layout, JSON.stringify({ version: 99 }));
+    await expect(platform.start()).rejects.toThrow('was written by a newer Gridbourse');
+    writeFileSync(layout, kept);
+
+    const deployment = join(platform.dataDir, 'deployment.json');
+    const known = readFileSync(deployment, 'utf8');
+    writeFileSync(deployment, JSON.stringify({ ...(JSON.parse(known) as object), deployBlockHash: `0x${'00'.repeat(32)}` }));
+    await expect(platform.start()).rejects.toThrow('is not the one that the database');
+    writeFileSync(deployment, known);
+    await platform.start();
+  }, 90_000);
+});

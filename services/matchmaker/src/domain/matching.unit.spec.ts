@@ -1,0 +1,334 @@
+import { parseUsdc, seededRandom, nextInt } from '@gridbourse/kernel';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { group, idOf, offerPublished, readyProvider, requestFor, service } from '../../test/builders.ts';
+import { type Amounts, fits, leftOf } from './amounts.ts';
+import { CapacityBook } from './capacity-book.ts';
+import { failuresOf, fitOf } from './constraints.ts';
+import { explain } from './explanation.ts';
+import { Market } from './market.ts';
+import { matchOrder, rankCandidates, viewOf } from './matching.ts';
+import { pack } from './packing.ts';
+import { rateMicrosPerHour } from './pricing.ts';
+import { groupNeeds, type MatchRequest } from './requirements.ts';
+import { PROFILE_WEIGHTS } from './scoring.ts';
+import { smallestChange } from './smallest-change.ts';
+
+type World = { market: Market; book: CapacityBook };
+
+const worldOf = (...offers: Parameters<typeof offerPublished>[]): World => {
+  const world = { market: new Market(), book: new CapacityBook() };
+  for (const provider of new Set(offers.map(([name]) => name))) {
+    readyProvider(provider).forEach((event, i) => world.market.apply(event, i + 1));
+  }
+  offers.forEach((offer, i) => world.market.apply(offerPublished(...offer), 10 + i));
+  return world;
+};
+
+const match = (world: World, request: MatchRequest) => matchOrder(request, viewOf(world.market, world.book));
+
+describe('rates', () => {
+  it('are unit prices times what is taken, rounded up once', () => {
+    const price = { perGpu: 400_000n, perCpuCore: 1_001n, perMemoryGiB: 139n, perStorageGiB: 14n };
+    expect(rateMicrosPerHour(price, { gpus: 2, cpuMillis: 4_000, memoryMiB: 8_192, storageMiB: 10_240 })).toBe(
+      800_000n + 4_004n + 1_112n + 140n,
+    );
+    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 1, memoryMiB: 1, storageMiB: 1 })).toBe(2n);
+    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 0, memoryMiB: 0, storageMiB: 0 })).toBe(0n);
+  });
+});
+
+describe('constraints', () => {
+  const need = (services: ReturnType<typeof service>[], options: Parameters<typeof group>[2] = {}) =>
+    requestFor([group('main', services, options)]);
+  const failed = (world: World, request: MatchRequest): string[] => {
+    const [one] = viewOf(world.market, world.book).offers();
+    const { offer, provider } = one!;
+    return failuresOf({ need: groupNeeds(request)[0]!, offer, provider, free: world.book.free(offer) }).map(
+      ({ constraint }) => constraint,
+    );
+  };
+  const a100 = worldOf(['p', 'o', { model: 'a100', vramGiB: 40, interface: 'sxm', nodes: [{ gpus: 2 }, { gpus: 2 }] }]);
+
+  it.each<[string, ReturnType<typeof need>, string[]]>([
+    ['model', need([service('s', { models: [{ model: 'h100' }] })]), ['gpu_model']],
+    ['VRAM', need([service('s', { models: [{ model: 'a100', vramMiB: 81_920 }] })]), ['gpu_vram']],
+    ['interface', need([service('s', { models: [{ model: 'a100', interface: 'pcie' }] })]), ['gpu_interface']],
+    ['vendor', need([service('s', { models: [], vendor: 'amd' })]), ['gpu_vendor']],
+    ['GPUs in one machine', need([service('s', { models: [], gpus: 3, maxRate: '9' })]), ['gpu_count']],
+    ['GPUs in all', need([service('s', { models: [], gpus: 2, replicas: 3, maxRate: '9' })]), ['gpu_count']],
+    ['CPU', need([service('s', { models: [], cpuMillis: 65_000 })]), ['cpu']],
+    ['memory', need([service('s', { models: [], memoryMiB: 300_000 })]), ['memory']],
+    ['storage', need([service('s', { models: [], storageMiB: 9_000_000 })]), ['storage']],
+    ['storage class', need([service('s', { models: [], storageClass: 'beta1' })]), ['storage_class']],
+    ['any storage class', need([service('s', { models: [], storageClass: 'default' })]), []],
+    ['region', need([service('s', { models: [] })], { regions: ['us-east'] }), ['region']],
+    ['tier', need([service('s', { models: [] })], { tierFloor: 2 }), ['tier']],
+    ['attributes', need([service('s', { models: [] })], { attributes: { host: 'bare' } }), ['attributes']],
+    ['price', need([service('s', { models: [], maxRate: '0.39' })]), ['price']],
+    ['several', need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]), ['gpu_model', 'price']],
+    ['none', need([service('s', { models: [{ model: 'a100', vramMiB: 40_000 }] })]), []],
+  ])('%s', (_, request, expected) => {
+    expect(failed(a100, request)).toEqual(expected);
+  });
+
+  it('duration, and who may offer', () => {
+    const world = worldOf(['p', 'o', { minSeconds: 60, maxSeconds: 600 }]);
+    const services = [group('main', [service('s')])];
+    expect(failed(world, requestFor(services, { durationSeconds: 601 }))).toEqual(['duration']);
+    expect(failed(world, requestFor(services, { durationSeconds: 59 }))).toEqual(['duration']);
+    const short = { durationSeconds: 60 };
+    expect(failed(world, requestFor(services, { ...short, includeProviders: [idOf('provider', 'q')] }))).toEqual(['provider_included']);
+    expect(failed(world, requestFor(services, { ...short, excludeProviders: [idOf('provider', 'p')] }))).toEqual(['provider_excluded']);
+    world.market.apply({ type: 'ProviderDeactivated', providerId: idOf('provider', 'p'), stakeMicros: 0n, reason: 'stake_below_minimum', atMs: 1 }, 90);
+    expect(failed(world, requestFor(services, short))).toEqual(['provider_active']);
+  });
+
+  it('every failure has an expectation, and the two ways of checking agree', () => {
+    const view = viewOf(a100.market, a100.book);
+    const request = need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]);
+    const [one] = view.offers();
+    const subject = { need: groupNeeds(request)[0]!, ...one!, free: view.free(one!.offer) };
+    expect(fitOf(subject)).toBeNull();
+    expect(explain(request, view).constraints).toEqual([
+      { constraint: 'gpu_model', failed: 1, expected: 'GPU h100' },
+      { constraint: 'price', failed: 1, expected: 'at most 0.10 USDC/h' },
+    ]);
+  });
+});
+
+describe('choosing', () => {
+  it('weights of every profile sum to 1', () => {
+    for (const weights of Object.values(PROFILE_WEIGHTS)) {
+      expect(Object.values(weights).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 12);
+    }
+  });
+
+  it('follows the profile', () => {
+    const world = { market: new Market(), book: new CapacityBook() };
+    const add = (name: string, options: Parameters<typeof readyProvider>[1], offer: Parameters<typeof offerPublished>[2]) => {
+      [...readyProvider(name, options), offerPublished(name, name, offer)].forEach((event, i) => world.market.apply(event, i + 1));
+    };
+    add('cheap', { location: { latitude: 1.35, longitude: 103.8 } }, { model: 't4', perGpu: '0.10' });
+    add('fast', { location: { latitude: 40, longitude: -74 } }, { model: 'h100', perGpu: '0.90' });
+    add('near', {}, { model: 'a40', perGpu: '0.80' });
+    const ask = (profile: MatchRequest['profile']) =>
+      match(
+        world,
+        requestFor([group('g', [service('s', { models: [] })])], { profile, near: { latitude: 50, longitude: 8 } }),
+      )?.groups[0]?.offerId;
+    expect([ask('cheapest'), ask('fastest'), ask('nearest')]).toEqual(['cheap', 'fast', 'near'].map((n) => idOf('offer', n)));
+  });
+
+  it('breaks ties by what stays whole, then by a lot that does not depend on the order of arrival', () => {
+    const tight = worldOf(['p', 'a', { nodes: [{ gpus: 4 }] }], ['p', 'b', { nodes: [{ gpus: 1 }] }]);
+    expect(match(tight, requestFor([group('g', [service('s')])]))?.groups[0]?.offerId).toBe(idOf('offer', 'b'));
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const chosen = (order: string[], seed: string) =>
+      match(worldOf(...order.map((name) => ['p', name] as [string, string])), requestFor([group('g', [service('s')])], { orderId: idOf('order', seed) }))
+        ?.groups[0]?.offerId;
+    const seeds = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    for (const seed of seeds) expect(chosen([...names].reverse(), seed)).toBe(chosen(names, seed));
+    expect(new Set(seeds.map((seed) => chosen(names, seed))).size).toBeGreaterThan(1);
+  });
+
+  it('puts a service without GPUs on any machine of the same offer', () => {
+    const world = worldOf(['p', 'o', { nodes: [{ gpus: 1, cpu: 5 }, { gpus: 0, cpu: 8 }] }]);
+    const placed = match(world, requestFor([group('g', [service('gpu'), service('cpu', { gpus: 0 })])]));
+    expect(placed?.groups[0]?.placements).toEqual([
+      { service: 'gpu', replica: 0, node: 'node-1' },
+      { service: 'cpu', replica: 0, node: 'node-2' },
+    ]);
+  });
+});
+
+const amounts = (max: number): fc.Arbitrary<Amounts> =>
+  fc.record({
+    gpus: fc.integer({ min: 0, max }),
+    cpuMillis: fc.integer({ min: 0, max: max * 2 }),
+    memoryMiB: fc.integer({ min: 0, max: max * 2 }),
+    storageMiB: fc.integer({ min: 0, max }),
+  });
+
+/** Every way to put the pods on the machines, tried one by one. */
+const canPlaceAll = (pods: readonly Amounts[], left: readonly Amounts[]): boolean => {
+  const [pod, ...rest] = pods;
+  if (!pod) return true;
+  return left.some((node, i) => fits(pod, node) && canPlaceAll(rest, left.with(i, leftOf(node, pod))));
+};
+
+describe('packing', () => {
+  it('finds a way exactly when there is one, and never takes more than there is', () => {
+    fc.assert(
+      fc.property(fc.array(amounts(4), { maxLength: 6 }), fc.array(amounts(6), { minLength: 1, maxLength: 4 }), (needs, free) => {
+        const nodes = free.map((node, i) => ({ ...node, name: `n${i}` }));
+        const packed = pack(needs.map((need, tag) => ({ tag, needs: need })), nodes);
+        expect(packed !== null).toBe(canPlaceAll(needs, free));
+        const left = new Map(nodes.map((node) => [node.name, node as Amounts]));
+        for (const { tag, node } of packed ?? []) {
+          expect(fits(needs[tag]!, left.get(node)!)).toBe(true);
+          left.set(node, leftOf(left.get(node)!, needs[tag]!));
+        }
+        if (packed) expect(packed.map(({ tag }) => tag).sort()).toEqual(needs.map((_, i) => i));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('stays quick where it cannot search', () => {
+    const nodes = Array.from({ length: 2_000 }, (_, i) => ({ name: `n${i}`, gpus: 8, cpuMillis: 64_000, memoryMiB: 1, storageMiB: 1 }));
+    const pods = Array.from({ length: 256 }, (_, tag) => ({ tag, needs: { gpus: 8, cpuMillis: 1, memoryMiB: 0, storageMiB: 0 } }));
+    expect(new Set(pack(pods, nodes)!.map(({ node }) => node)).size).toBe(256);
+  });
+});
+
+/** A small market and a small order, from one seed. */
+const scenario = (seed: number): { world: World; request: MatchRequest } => {
+  const random = seededRandom(seed);
+  const int = (bound: number): number => nextInt(random, bound);
+  const pick = <T>(...all: T[]): T => all[int(all.length)]!;
+  const world: World = { market: new Market(), book: new CapacityBook() };
+  const offers = 1 + int(5);
+  for (let i = 0; i < offers; i += 1) {
+    const events = readyProvider(`p${i}`, {
+      tier: 1 + int(7),
+      region: pick('eu-west', 'us-east'),
+      attributes: pick({}, { host: 'bare' }),
+    });
+    const offer = offerPublished(`p${i}`, `o${i}`, {
+      model: pick('rtx4090', 'rtx4090', 'a100', 'h100', null),
+      vramGiB: pick(24, 40, 80),
+      interface: pick('pcie', 'sxm'),
+      nodes: Array.from({ length: 1 + int(3) }, () => ({
+        gpus: int(5),
+        cpu: 2 + int(8),
+        memoryGiB: 4 + int(16),
+        storageGiB: 20 + int(40),
+      })),
+      perGpu: pick('0.20', '0.40', '1.50'),
+      maxSeconds: pick(1_800, 86_400),
+      storageClasses: pick([], ['default'], ['beta2']),
+    });
+    [...(int(8) === 0 ? events.slice(0, 2) : events), offer].forEach((event, at) => world.market.apply(event, at + 1));
+    if (int(3) === 0) {
+      const taken = offer.nodes[0]!;
+      world.book.put({
+        leaseId: idOf('lease', `${i}`),
+        offerId: offer.offerId,
+        claim: 'committed',
+        onNodes: new Map([[taken.name, { ...taken }]]),
+      });
+    }
+  }
+  const oneService = (name: string) =>
+    service(name, {
+      gpus: int(3),
+      models: pick([], [], [{ model: 'rtx4090' }], [{ model: 'a100', vramMiB: pick(null, 81_920) }], [{ model: 'h100', interface: 'sxm' as const }]),
+      replicas: pick(1, 1, 2, 3),
+      cpuMillis: 500 + int(4) * 1_000,
+      memoryMiB: 1_024 + int(4) * 1_024,
+      storageMiB: 1_024 * (1 + int(10)),
+      maxRate: pick('0.05', '0.60', '5', '5'),
+      ...pick({}, {}, {}, {}, { storageClass: 'beta2' }),
+    });
+  const groups = Array.from({ length: 1 + int(2) }, (_, g) =>
+    group(`g${g}`, Array.from({ length: 1 + int(2) }, (__, s) => oneService(`s${g}${s}`)), {
+      tierFloor: pick(7, 7, 7, 3),
+      regions: pick([], [], [], ['us-east']),
+      attributes: pick({}, {}, {}, {}, { host: 'bare' }),
+    }),
+  );
+  const request = requestFor(groups, {
+    orderId: idOf('order', `${seed}`),
+    durationSeconds: pick(600, 3_600),
+    includeProviders: pick([], [], [], [], [idOf('provider', 'p0')]),
+  });
+  return { world, request };
+};
+
+/** Tries every assignment of groups to offers, with no cleverness at all. */
+const someAssignmentFits = ({ market, book }: World, request: MatchRequest): boolean => {
+  const view = viewOf(market, book);
+  const subjects = [...view.offers()];
+  const needs = groupNeeds(request);
+  const rateOf = (at: number, i: number): bigint => {
+    const { offer, provider } = subjects[i]!;
+    return fitOf({ need: needs[at]!, offer, provider, free: view.free(offer) })!.rateMicrosPerHour;
+  };
+  const assign = (at: number, chosen: number[]): boolean => {
+    if (at === needs.length) {
+      if (chosen.reduce((sum, i, g) => sum + rateOf(g, i), 0n) > request.maxRateMicrosPerHour) return false;
+      return subjects.every(({ offer }, i) =>
+        canPlaceAll(
+          chosen.flatMap((c, g) => (c === i ? needs[g]!.pods.map((pod) => pod.needs) : [])),
+          view.free(offer),
+        ),
+      );
+    }
+    return subjects.some(({ offer, provider }, i) => {
+      const alone = fitOf({ need: needs[at]!, offer, provider, free: view.free(offer) });
+      return alone !== null && assign(at + 1, [...chosen, i]);
+    });
+  };
+  return assign(0, []);
+};
+
+describe('on small random markets', () => {
+  const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+
+  it('matches exactly when some assignment fits, takes the best where groups do not collide, and stays within limits', () => {
+    let matched = 0;
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { world, request } = scenario(seed);
+        const found = match(world, request);
+        expect(found !== null).toBe(someAssignmentFits(world, request));
+        if (!found) return;
+        matched += 1;
+        expect(found.rateMicrosPerHour <= request.maxRateMicrosPerHour).toBe(true);
+        expect(found.groups.map(({ group: name }) => name)).toEqual(request.spec.groups.map(({ name }) => name));
+        expect(match(world, request)).toEqual(found);
+        const [need] = groupNeeds(request);
+        const best = rankCandidates(request, need!, viewOf(world.market, world.book))[0]!;
+        for (const term of Object.values(best.terms)) expect(term >= 0 && term <= 1).toBe(true);
+        if (request.spec.groups.length === 1) expect(found.groups[0]!.offerId).toBe(best.offer.offerId);
+      }),
+      { numRuns: 600 },
+    );
+    expect(matched).toBeGreaterThan(50);
+  });
+
+  it('explains every order that does not match, and the change it names does match', () => {
+    let changes = 0;
+    const fields = new Set<string>();
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { world, request } = scenario(seed);
+        const view = viewOf(world.market, world.book);
+        if (matchOrder(request, view)) return;
+        const why = explain(request, view);
+        expect(why.offersConsidered).toBe([...view.offers()].length);
+        expect(why.constraints.length).toBeGreaterThan(0);
+        const change = smallestChange(request, view);
+        expect(why.smallestChange?.field ?? null).toBe(change?.field ?? null);
+        if (!change) return;
+        changes += 1;
+        fields.add(change.field.split('.').at(-1)!);
+        const emptyBook = { market: world.market, book: new CapacityBook() };
+        expect(match(change.waits ? emptyBook : world, change.request)).not.toBeNull();
+      }),
+      { numRuns: 400 },
+    );
+    expect(changes).toBeGreaterThan(50);
+    expect(fields.size).toBeGreaterThan(4);
+  });
+
+  it('a price change names the lowest price that matches', () => {
+    const world = worldOf(['p', 'o', { perGpu: '0.40' }]);
+    const request = requestFor([group('g', [service('s', { maxRate: '0.30' })])]);
+    const dearer = smallestChange(request, viewOf(world.market, world.book))!;
+    expect(dearer.field).toBe('maxRateUsdcPerHour');
+    expect(match(world, dearer.request)!.rateMicrosPerHour).toBe(dearer.request.maxRateMicrosPerHour);
+    expect(dearer.request.maxRateMicrosPerHour > parseUsdc('0.40')).toBe(true);
+  });
+});

@@ -1,0 +1,57 @@
+import { isAlive, type Lease } from '../lease.ts';
+import { isWaiting, type Order, waitsForMoney } from '../order.ts';
+import { afterFall, lapse } from './falling.ts';
+import { fundingRetryAt, giveUpFunding, retryFunding } from './money.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/** Most leases and orders whose time is over that one decision deals with; the rest follow in the next. */
+const AT_ONCE = 500;
+
+const isDue = (lease: Lease, now: number): boolean =>
+  (lease.state === 'proposed' && lease.acceptByMs < now) ||
+  (lease.state === 'accepted' && (lease.fundByMs ?? now) < now) ||
+  (lease.refundByMs !== null && lease.refundByMs < now && isAlive(lease));
+
+const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1_000)} s`;
+
+const endLease = (unit: UnitOfWork, lease: Lease): void => {
+  const { leaseId } = lease;
+  const { acceptWithinMs, fundWithinMs, refundWithinMs } = unit.policies;
+  if (lease.state === 'proposed') {
+    lapse(unit, leaseId, 'acceptance_timeout', `the provider did not answer within ${seconds(acceptWithinMs)}`);
+    afterFall(unit, leaseId, { then: 'again' });
+  } else if (lease.state === 'accepted') {
+    giveUpFunding(unit, leaseId, 'funding_timeout', {
+      cause: 'chain_unavailable',
+      shortfallMicros: 0n,
+      detail: `not funded on chain within ${seconds(fundWithinMs)}`,
+    });
+  } else {
+    const detail = `the chain undid the funding and it did not come back within ${seconds(refundWithinMs)}`;
+    unit.tellLease(leaseId, { type: 'Close', reason: 'escrow_exhausted', detail, atMs: unit.now });
+    afterFall(unit, leaseId, { then: 'end', reason: 'funding_failed', detail });
+  }
+};
+
+const endOrRetry = (unit: UnitOfWork, order: Order): void => {
+  if (order.expiresAtMs <= unit.now) unit.tellOrder(order.orderId, { type: 'Expire', atMs: unit.now });
+  else retryFunding(unit, order);
+};
+
+const orderIsDue = (unit: UnitOfWork, order: Order): boolean =>
+  order.expiresAtMs <= unit.now || (waitsForMoney(order) && fundingRetryAt(unit, order) <= unit.now);
+
+/** What our own clock ends: proposals without answer, leases without money, orders without a place. */
+export const meetDeadlines = (unit: UnitOfWork): void => {
+  const { exchange, now } = unit;
+  const leases = [...exchange.leases()].filter((lease) => isDue(lease, now)).slice(0, AT_ONCE);
+  for (const { leaseId } of leases) {
+    const lease = exchange.lease(leaseId);
+    if (lease && isDue(lease, now)) endLease(unit, lease);
+  }
+  const orders = exchange.waitingOrders().filter((order) => orderIsDue(unit, order)).slice(0, AT_ONCE);
+  for (const { orderId } of orders) {
+    const order = exchange.order(orderId);
+    if (order && isWaiting(order)) endOrRetry(unit, order);
+  }
+};

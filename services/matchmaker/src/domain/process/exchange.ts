@@ -1,0 +1,159 @@
+import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@gridbourse/kernel';
+import { amountsByNode, CapacityBook } from '../capacity-book.ts';
+import { isOver, type Lease } from '../lease.ts';
+import { Market } from '../market.ts';
+import { type MarketView, viewOf } from '../matching.ts';
+import { isEnded, isWaiting, type Order } from '../order.ts';
+
+/** What billing last said of a tenant's free money. */
+export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
+
+const add = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
+  const set = index.get(key);
+  if (set) set.add(value);
+  else index.set(key, new Set([value]));
+};
+
+const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
+  const set = index.get(key);
+  set?.delete(value);
+  if (set?.size === 0) index.delete(key);
+};
+
+/**
+ * Everything the matchmaker decides by, in memory: the market, the orders and leases that are not over yet, and who
+ * holds which machine. It changes only through `put…` and `market.apply`, and the same events give the same exchange.
+ * Orders whose end and clean-up are complete leave it: they are history, and history is in the database.
+ */
+export class Exchange {
+  readonly market = new Market();
+  readonly book = new CapacityBook();
+  readonly view: MarketView = viewOf(this.market, this.book);
+  /** Capacity has appeared since the waiting orders were last tried. */
+  rematchWanted = true;
+  /** Waiting orders that are still to be tried in the present round, in fair order. */
+  rematchQueue: readonly OrderId[] = [];
+
+  private readonly ordersById = new Map<OrderId, Order>();
+  private readonly leasesById = new Map<LeaseId, Lease>();
+  private readonly waiting = new Set<OrderId>();
+  private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
+  private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
+  private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
+  private readonly leasesByReference = new Map<string, LeaseId>();
+  private readonly balances = new Map<AccountId, EscrowBalance>();
+
+  /** @param referenceOf the chain's name of a lease: keccak-256 of its id */
+  constructor(private readonly referenceOf: (leaseId: LeaseId) => string) {}
+
+  get rematchPending(): boolean {
+    return this.rematchWanted || this.rematchQueue.length > 0;
+  }
+
+  order(id: OrderId): Order | undefined {
+    return this.ordersById.get(id);
+  }
+
+  lease(id: LeaseId): Lease | undefined {
+    return this.leasesById.get(id);
+  }
+
+  orders(): IterableIterator<Order> {
+    return this.ordersById.values();
+  }
+
+  leases(): IterableIterator<Lease> {
+    return this.leasesById.values();
+  }
+
+  /** Orders in the book, in no order. */
+  waitingOrders(): Order[] {
+    return [...this.waiting].map((id) => this.ordersById.get(id)!);
+  }
+
+  ordersOf(accountId: AccountId): Order[] {
+    return [...(this.ordersByAccount.get(accountId) ?? [])].map((id) => this.ordersById.get(id)!);
+  }
+
+  /** Every lease that the order ever had, those of earlier matches too, oldest first. */
+  leasesOf(orderId: OrderId): Lease[] {
+    return [...(this.leasesByOrder.get(orderId) ?? [])].map((id) => this.leasesById.get(id)!);
+  }
+
+  leasesAt(providerId: ProviderId): Lease[] {
+    return [...(this.leasesByProvider.get(providerId) ?? [])].map((id) => this.leasesById.get(id)!);
+  }
+
+  leaseByReference(reference: string): Lease | undefined {
+    const id = this.leasesByReference.get(reference);
+    return id === undefined ? undefined : this.leasesById.get(id);
+  }
+
+  balance(accountId: AccountId): EscrowBalance | undefined {
+    return this.balances.get(accountId);
+  }
+
+  putBalance(accountId: AccountId, balance: EscrowBalance | undefined): void {
+    if (balance) this.balances.set(accountId, balance);
+    else this.balances.delete(accountId);
+  }
+
+  /** Locks that are promised and not on chain yet. */
+  pendingLocks(accountId: AccountId): Micros {
+    let pending = 0n;
+    for (const order of this.ordersOf(accountId)) {
+      for (const lease of this.leasesOf(order.orderId)) {
+        if (lease.state === 'proposed' || lease.state === 'accepted') pending += lease.lockMicros;
+      }
+    }
+    return pending;
+  }
+
+  /** Puts an order in place of what was known of it. */
+  putOrder(order: Order): void {
+    this.ordersById.set(order.orderId, order);
+    add(this.ordersByAccount, order.accountId, order.orderId);
+    if (isWaiting(order)) this.waiting.add(order.orderId);
+    else this.waiting.delete(order.orderId);
+  }
+
+  forgetOrder(order: Order): void {
+    this.ordersById.delete(order.orderId);
+    this.waiting.delete(order.orderId);
+    drop(this.ordersByAccount, order.accountId, order.orderId);
+  }
+
+  /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
+  putLease(lease: Lease): void {
+    const { leaseId, offerId } = lease;
+    this.leasesById.set(leaseId, lease);
+    add(this.leasesByOrder, lease.orderId, leaseId);
+    add(this.leasesByProvider, lease.providerId, leaseId);
+    this.leasesByReference.set(this.referenceOf(leaseId), leaseId);
+    if (lease.capacityReleased) this.book.remove(offerId, leaseId);
+    else {
+      const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
+      this.book.put({ leaseId, offerId, claim, onNodes: amountsByNode(lease.group, lease.placements) });
+    }
+  }
+
+  forgetLease(lease: Lease): void {
+    const { leaseId, orderId, providerId, offerId } = lease;
+    this.leasesById.delete(leaseId);
+    drop(this.leasesByOrder, orderId, leaseId);
+    drop(this.leasesByProvider, providerId, leaseId);
+    this.leasesByReference.delete(this.referenceOf(leaseId));
+    this.book.remove(offerId, leaseId);
+  }
+
+  /** An order that has ended, with every lease over, leaves with them. */
+  retire(orderId: OrderId): boolean {
+    const order = this.ordersById.get(orderId);
+    if (!order || !isEnded(order.state)) return false;
+    const leases = this.leasesOf(orderId);
+    if (!leases.every(isOver)) return false;
+    for (const lease of leases) this.forgetLease(lease);
+    this.forgetOrder(order);
+    return true;
+  }
+}

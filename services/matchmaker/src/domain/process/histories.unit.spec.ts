@@ -1,0 +1,329 @@
+import type { WorkloadEvent } from '@gridbourse/events';
+import { type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Bench } from '../../../test/bench.ts';
+import {
+  group,
+  idOf,
+  offerPublished,
+  policies,
+  readyProvider,
+  refOf,
+  service,
+  submission,
+  TENANT,
+} from '../../../test/builders.ts';
+import { isAlive, isTerminal, type Lease } from '../lease.ts';
+import { isEnded } from '../order.ts';
+import { Exchange } from './exchange.ts';
+import {
+  hearOfEscrow,
+  hearOfExhaustion,
+  hearOfFundingFailure,
+  hearOfRetraction,
+  hearOfSettlement,
+} from './money.ts';
+import { acceptLease, rejectLease } from './provider.ts';
+import { cancelOrder, closeLease } from './tenant.ts';
+import { hearOfExit, hearOfFailure } from './workload.ts';
+
+const PROVIDERS = ['p0', 'p1', 'p2'];
+
+const openMarket = (): Bench => {
+  const bench = new Bench();
+  for (const [i, name] of PROVIDERS.entries()) {
+    bench.market(
+      ...readyProvider(name),
+      offerPublished(name, `gpu of ${name}`, { nodes: [{ gpus: 2, cpu: 16 }, { gpus: 1, cpu: 8 }], autoAccept: i !== 1 }),
+    );
+  }
+  return bench;
+};
+
+type Act = (bench: Bench, random: Random) => void;
+
+const pick = <T>(random: Random, all: readonly T[]): T | undefined => all[nextInt(random, all.length)];
+const aLease = (bench: Bench, random: Random): Lease | undefined => pick(random, bench.leases());
+/** Refusals are answers too: a random tenant asks for impossible things. */
+const orRefused = (work: () => unknown): void => {
+  try {
+    work();
+  } catch (error) {
+    if ((error as Error).name !== 'DomainError') throw error;
+  }
+};
+
+const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], random: Random): void => {
+  const atMs = bench.circumstances.now;
+  bench.run((unit) => {
+    if (event === 'WorkloadExited') {
+      hearOfExit(unit, { type: event, leaseId, exitCode: nextInt(random, 2), finishedAtMs: atMs, atMs });
+    } else if (event === 'WorkloadFailed') {
+      const phase = random.next() < 0.5 ? 'start' : 'run';
+      hearOfFailure(unit, { type: event, leaseId, phase, cause: 'crash_loop', message: '', atMs });
+    }
+  });
+};
+
+let orders = 0;
+const ACTS: readonly Act[] = [
+  (bench, random) => {
+    const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
+      group(`g${i}`, [service('s', { replicas: 1 + nextInt(random, 2) })]),
+    );
+    orRefused(() =>
+      bench.submit(
+        submission(`${(orders += 1)}`, groups, {
+          accountId: pick(random, [TENANT, idOf('account', 'another')])!,
+          expiresAtMs: bench.circumstances.now + 1 + nextInt(random, 600_000),
+          run: pick(random, ['job', 'service'] as const)!,
+        }),
+      ),
+    );
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) orRefused(() => bench.run((unit) => cancelOrder(unit, lease.accountId, lease.orderId)));
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) orRefused(() => bench.run((unit) => closeLease(unit, lease.accountId, lease.leaseId)));
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) bench.fund(lease.leaseId);
+  },
+  (bench) => {
+    for (const lease of bench.leases()) if (lease.state === 'accepted') bench.fund(lease.leaseId);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) bench.start(lease.leaseId);
+  },
+  (bench) => {
+    for (const lease of bench.leases()) bench.start(lease.leaseId);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) workload(bench, lease.leaseId, 'WorkloadExited', random);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) workload(bench, lease.leaseId, 'WorkloadFailed', random);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) bench.terminate(lease.leaseId);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease) settle(bench, lease.leaseId);
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (!lease) return;
+    bench.run((unit) =>
+      hearOfFundingFailure(unit, {
+        type: 'LeaseFundingFailed',
+        leaseId: lease.leaseId,
+        cause: pick(random, ['insufficient_escrow', 'spending_limit', 'chain_unavailable'] as const)!,
+        detail: '',
+        shortfallMicros: 1n,
+        atMs: bench.circumstances.now,
+      }),
+    );
+  },
+  (bench, random) => {
+    const freeMicros = BigInt(nextInt(random, 5_000_000));
+    bench.run((unit) =>
+      hearOfEscrow(unit, {
+        type: 'EscrowChanged',
+        accountId: TENANT,
+        depositedMicros: freeMicros,
+        freeMicros,
+        lockedMicros: 0n,
+        spentMicros: 0n,
+        withdrawnMicros: 0n,
+        atMs: bench.circumstances.now - nextInt(random, 100),
+      }),
+    );
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (!lease) return;
+    const atMs = bench.circumstances.now;
+    bench.run((unit) => hearOfExhaustion(unit, { type: 'EscrowExhausted', leaseId: lease.leaseId, zeroTimeAtMs: atMs, atMs }));
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (lease?.chainLeaseKey == null) return;
+    const log = { ...bench.opening(lease.leaseId), leaseKey: lease.chainLeaseKey };
+    bench.run((unit) => hearOfRetraction(unit, log));
+  },
+  (bench, random) => {
+    const providerId = idOf('provider', pick(random, PROVIDERS)!);
+    const atMs = bench.circumstances.now;
+    const type = pick(random, ['ProviderOffline', 'ProviderUnreachable', 'ProviderOnline', 'ProviderOnline'] as const)!;
+    bench.market({ type, providerId, lastSeenAtMs: atMs, atMs });
+  },
+  (bench, random) => {
+    const name = pick(random, PROVIDERS)!;
+    const offerId = idOf('offer', `gpu of ${name}`);
+    const known = bench.exchange.market.offer(offerId)!;
+    const next = offerPublished(name, `gpu of ${name}`, { revision: known.revision + 1, autoAccept: random.next() < 0.7 });
+    bench.market({ ...next, nodes: [...known.nodes] });
+  },
+  (bench, random) => {
+    const lease = aLease(bench, random);
+    if (!lease) return;
+    const owner = bench.exchange.market.provider(lease.providerId)!.accountId;
+    const accepts = random.next() < 0.6;
+    orRefused(() =>
+      bench.run((unit) =>
+        accepts ? acceptLease(unit, owner, lease.leaseId) : rejectLease(unit, owner, lease.leaseId, 'busy'),
+      ),
+    );
+  },
+  (bench, random) => void bench.pass(nextInt(random, policies.fundWithinMs * 2)),
+  (bench) => bench.rematch(),
+];
+
+const settle = (bench: Bench, leaseId: LeaseId): void =>
+  bench.run((unit) =>
+    hearOfSettlement(unit, {
+      type: 'LeaseSettled',
+      leaseId,
+      paidMicros: 1n,
+      refundedMicros: 1n,
+      txHash: `0x${'0'.repeat(64)}`,
+      atMs: bench.circumstances.now,
+    }),
+  );
+
+const checkCapacity = (exchange: Exchange): void => {
+  for (const offer of exchange.market.offers()) {
+    const { declared, held, committed, free } = exchange.book.usage(offer);
+    for (const dimension of ['gpus', 'cpuMillis', 'memoryMiB', 'storageMiB'] as const) {
+      expect(held[dimension] + committed[dimension] + free[dimension]).toBe(declared[dimension]);
+    }
+  }
+};
+
+const checkGangs = (bench: Bench, from: number): void => {
+  const proposed = new Map<string, number>();
+  for (const { event, orderId } of bench.log.slice(from)) {
+    if (event.type === 'LeaseProposed') proposed.set(orderId, (proposed.get(orderId) ?? 0) + 1);
+  }
+  for (const [orderId, count] of proposed) {
+    const groups = bench.order(orderId as `ord_${string}`).spec.groups.length;
+    expect(count % groups).toBe(0);
+  }
+  for (const order of bench.exchange.orders()) {
+    const match = order.leaseIds.map((id) => bench.exchange.lease(id)!);
+    const dead = match.filter((lease) => !isAlive(lease) && lease.endReason !== 'completed');
+    if (dead.length > 0) expect(match.some(isAlive)).toBe(false);
+    if (order.state === 'matched') expect(dead).toEqual([]);
+  }
+};
+
+const checkHolds = (bench: Bench): void => {
+  const { now } = bench.circumstances;
+  for (const lease of bench.exchange.leases()) {
+    if (lease.state === 'proposed') expect(lease.acceptByMs).toBeGreaterThanOrEqual(now);
+    if (lease.state === 'accepted') expect(lease.fundByMs).toBeGreaterThanOrEqual(now);
+    if (!isAlive(lease)) expect(lease.endReason).not.toBeNull();
+  }
+};
+
+const checkTerminals = (bench: Bench): void => {
+  const ended = new Set<string>();
+  for (const { event, leaseId, orderId } of bench.log) {
+    const id = leaseId ?? orderId;
+    if (ended.has(id)) expect(event.type).toBe('CapacityReleased');
+    if (['LeaseClosed', 'LeaseLapsed', 'LeaseRejected', 'OrderFulfilled', 'OrderCancelled', 'OrderExpired'].includes(event.type)) ended.add(id);
+  }
+  const released = bench.log.filter(({ event }) => event.type === 'CapacityReleased').map(({ leaseId }) => leaseId);
+  expect(new Set(released).size).toBe(released.length);
+};
+
+/** What a restart finds: the registry's words, and the orders and leases that the stored events tell of. */
+const rebuilt = (bench: Bench): Exchange => {
+  const exchange = new Exchange(refOf);
+  for (const { event, sequence } of bench.registryLog) exchange.market.apply(event, sequence);
+  const ids = new Set(bench.log.map(({ orderId }) => orderId));
+  for (const id of ids) exchange.putOrder(bench.order(id));
+  for (const lease of bench.leases()) exchange.putLease(lease);
+  for (const id of ids) exchange.retire(id);
+  return exchange;
+};
+
+const facts = (exchange: Exchange) => ({
+  orders: new Map([...exchange.orders()].map((order) => [order.orderId, order])),
+  leases: new Map([...exchange.leases()].map((lease) => [lease.leaseId, lease])),
+  waiting: exchange.waitingOrders().map((order) => order.orderId).sort(),
+  usage: [...exchange.market.offers()].map((offer) => exchange.book.usage(offer)),
+  providers: [...exchange.market.providers()],
+});
+
+const endEverything = (bench: Bench): void => {
+  bench.circumstances.now += 10_000_000;
+  bench.pass(0);
+  for (const order of [...bench.exchange.orders()]) {
+    orRefused(() => bench.run((unit) => cancelOrder(unit, order.accountId, order.orderId)));
+  }
+  for (const lease of bench.leases()) {
+    settle(bench, lease.leaseId);
+    bench.terminate(lease.leaseId);
+  }
+};
+
+describe('random histories', () => {
+  it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
+    let proposals = 0;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const random = seededRandom(seed);
+        const bench = openMarket();
+        for (let step = 0; step < 60; step += 1) {
+          const mark = bench.log.length;
+          pick(random, ACTS)!(bench, random);
+          bench.run(() => undefined);
+          checkCapacity(bench.exchange);
+          checkGangs(bench, mark);
+          bench.pass(0);
+          checkHolds(bench);
+        }
+        checkTerminals(bench);
+        expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
+        proposals += bench.story().filter((type) => type === 'LeaseProposed').length;
+        endEverything(bench);
+        expect([...bench.exchange.orders()].filter((order) => !isEnded(order.state))).toEqual([]);
+        expect([...bench.exchange.leases()]).toEqual([]);
+        for (const lease of bench.leases()) {
+          expect(isTerminal(lease.state)).toBe(true);
+          expect(lease.capacityReleased).toBe(true);
+        }
+        for (const offer of bench.exchange.market.offers()) {
+          expect(bench.exchange.book.takingsOf(offer.offerId)).toEqual([]);
+        }
+      }),
+      { numRuns: 150 },
+    );
+    expect(proposals).toBeGreaterThan(300);
+  });
+
+  it('that fail half-way leave no trace', () => {
+    const bench = openMarket();
+    bench.submit(submission('kept', [group('g', [service('s')])]));
+    const before = facts(bench.exchange);
+    const sabotage = (): void => {
+      bench.run((unit) => {
+        cancelOrder(unit, TENANT, idOf('order', 'kept'));
+        throw new Error('sabotage');
+      });
+    };
+    expect(sabotage).toThrow('sabotage');
+    expect(facts(bench.exchange)).toEqual(before);
+  });
+});

@@ -1,0 +1,109 @@
+import type { Explanation } from '@gridbourse/events';
+import { DomainError, lockMicros, MAX_MICROS, type Micros, type ProviderId } from '@gridbourse/kernel';
+import { explain } from '../explanation.ts';
+import type { Lease } from '../lease.ts';
+import { type GroupMatch, type Match, matchOrder } from '../matching.ts';
+import type { Order } from '../order.ts';
+import type { MatchRequest } from '../requirements.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+const declined = (lease: Lease): boolean =>
+  lease.state === 'rejected' || (lease.state === 'lapsed' && lease.endReason === 'acceptance_timeout');
+
+/** What matching must know of an order that is in the book: its own wishes, and who has declined it. */
+export const requestOf = (order: Order, leases: readonly Lease[]): MatchRequest => ({
+  orderId: order.orderId,
+  spec: order.spec,
+  maxRateMicrosPerHour: order.maxRateMicrosPerHour,
+  profile: order.profile,
+  near: order.near,
+  includeProviders: order.includeProviders,
+  excludeProviders: order.excludeProviders,
+  declinedBy: [...new Set(leases.filter(declined).map((lease): ProviderId => lease.providerId))],
+});
+
+export const locksOf = (match: Match, durationSeconds: number): Micros =>
+  match.groups.reduce((sum, group) => sum + lockMicros(group.rateMicrosPerHour, BigInt(durationSeconds)), 0n);
+
+/** @throws DomainError `lock_too_large` when the contract could not hold the amount. */
+const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
+  const { exchange, now, policies } = unit;
+  const leaseId = unit.circumstances.newLeaseId();
+  const provider = exchange.market.provider(match.providerId)!;
+  const offer = exchange.market.offer(match.offerId)!;
+  const lock = lockMicros(match.rateMicrosPerHour, BigInt(order.spec.durationSeconds));
+  if (lock > MAX_MICROS) throw new DomainError('invalid', 'lock_too_large', 'rate x duration is more than the contract can hold');
+  unit.tellLease(leaseId, {
+    type: 'Propose',
+    leaseId,
+    orderId: order.orderId,
+    accountId: order.accountId,
+    tenantWallet: order.tenantWallet,
+    providerId: provider.providerId,
+    chainProviderId: provider.chainProviderId!,
+    offerId: offer.offerId,
+    group: order.spec.groups.find((group) => group.name === match.group)!,
+    run: order.spec.run,
+    secrets: order.secrets,
+    placements: match.placements.map((placement) => ({ ...placement })),
+    rateMicrosPerHour: match.rateMicrosPerHour,
+    durationSeconds: order.spec.durationSeconds,
+    lockMicros: lock,
+    listRateMicrosPerHour: match.listRateMicrosPerHour,
+    acceptByMs: now + policies.acceptWithinMs,
+    proposedAtMs: now,
+  });
+  if (!offer.policy.autoAccept) return exchange.lease(leaseId)!;
+  return unit.tellLease(leaseId, {
+    type: 'Accept',
+    by: 'standing_policy',
+    fundByMs: now + policies.fundWithinMs,
+    atMs: now,
+  });
+};
+
+const holdAll = (unit: UnitOfWork, order: Order, match: Match): void => {
+  const leases = match.groups.map((group) => propose(unit, order, group));
+  unit.tellOrder(order.orderId, {
+    type: 'Match',
+    leases: leases.map(({ leaseId, providerId, offerId, group }) => ({
+      leaseId,
+      providerId,
+      offerId,
+      group: group.name,
+    })),
+    rateMicrosPerHour: match.rateMicrosPerHour,
+    atMs: unit.now,
+  });
+};
+
+/**
+ * Looks for a place for the whole order and, where there is one, holds it: one lease for each group, all in this one
+ * decision, or none.
+ * @param affordable refuses a match that is known to be beyond the tenant's means
+ */
+export const tryToPlace = (
+  unit: UnitOfWork,
+  order: Order,
+  affordable: (match: Match) => boolean = () => true,
+): 'placed' | 'no_place' | 'not_affordable' => {
+  const { exchange } = unit;
+  const match = matchOrder(requestOf(order, exchange.leasesOf(order.orderId)), exchange.view);
+  if (!match) return 'no_place';
+  if (!affordable(match)) return 'not_affordable';
+  holdAll(unit, order, match);
+  return 'placed';
+};
+
+export const explainOrder = (unit: Pick<UnitOfWork, 'exchange'>, order: Order): Explanation =>
+  explain(requestOf(order, unit.exchange.leasesOf(order.orderId)), unit.exchange.view);
+
+/** Places the order, or leaves it in the book with the reason why not; ends it when its time is over. */
+export const placeOrExplain = (unit: UnitOfWork, order: Order): void => {
+  if (tryToPlace(unit, order) === 'placed') return;
+  if (order.expiresAtMs <= unit.now) {
+    unit.tellOrder(order.orderId, { type: 'Expire', atMs: unit.now });
+    return;
+  }
+  unit.tellOrder(order.orderId, { type: 'Unmatch', explanation: explainOrder(unit, order), atMs: unit.now });
+};

@@ -1,0 +1,71 @@
+import { CLOCK, SERVICE_CONFIG } from '@gridbourse/api';
+import { EventContext, OnEvent } from '@gridbourse/event-bus';
+import { chainEventFinalized, chainEventObserved, chainEventRetracted, type EventOf } from '@gridbourse/events';
+import type { Clock } from '@gridbourse/kernel';
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import type { EntityManager } from 'typeorm';
+import { Aggregates } from '../../aggregates/aggregates.ts';
+import { providers } from '../../aggregates/registry-aggregates.ts';
+import { ProviderEntity } from '../../read-models/provider.entity.ts';
+import type { RegistryConfig } from '../../registry.config.ts';
+import { addStakeLog, forgetOlderStakes, isStakeLog, lockStakeOf, removeStakeLog, stakeOf } from './stake-table.ts';
+
+/** Activates providers by what the chain says of their stake, and takes it back when the chain takes it back. */
+@Controller()
+export class StakeConsumer {
+  constructor(
+    private readonly aggregates: Aggregates,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<RegistryConfig, 'minStakeMicros'>,
+  ) {}
+
+  @OnEvent(chainEventObserved)
+  async onObserved(
+    @Payload() event: EventOf<typeof chainEventObserved>,
+    @Ctx() context: EventContext,
+  ): Promise<void> {
+    if (!isStakeLog(event.log)) return;
+    await lockStakeOf(context.manager, event.log.owner);
+    await addStakeLog(context.manager, event, event.log);
+    await this.apply(context.manager, event.log.owner, false);
+  }
+
+  @OnEvent(chainEventRetracted)
+  async onRetracted(
+    @Payload() event: EventOf<typeof chainEventRetracted>,
+    @Ctx() context: EventContext,
+  ): Promise<void> {
+    if (!isStakeLog(event.log)) return;
+    await lockStakeOf(context.manager, event.log.owner);
+    await removeStakeLog(context.manager, event);
+    await this.apply(context.manager, event.log.owner, true);
+  }
+
+  @OnEvent(chainEventFinalized)
+  async onFinalized(
+    @Payload() event: EventOf<typeof chainEventFinalized>,
+    @Ctx() context: EventContext,
+  ): Promise<void> {
+    if (event.log.name !== 'StakeChanged') return;
+    await forgetOlderStakes(context.manager, event, event.log.owner);
+  }
+
+  private async apply(manager: EntityManager, owner: string, retracted: boolean): Promise<void> {
+    const provider = await manager.getRepository(ProviderEntity).findOneBy({ wallet: owner });
+    if (!provider) return; // registered later: registration looks the stake up
+    const stake = await stakeOf(manager, owner);
+    const chainProviderId = stake?.chainProviderId ?? provider.chainProviderId;
+    if (chainProviderId === null) return;
+    await this.aggregates.executeWithin(manager, providers, provider.providerId, [
+      {
+        type: 'SeeStake',
+        chainProviderId,
+        stakeMicros: stake?.stakeMicros ?? 0n,
+        minStakeMicros: this.config.minStakeMicros,
+        retracted,
+        atMs: this.clock.now(),
+      },
+    ]);
+  }
+}
