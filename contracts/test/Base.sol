@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ComputeMarket} from "../src/ComputeMarket.sol";
 import {ProviderRegistry} from "../src/ProviderRegistry.sol";
 import {TestUSDC} from "../src/TestUSDC.sol";
@@ -22,6 +21,8 @@ interface Vm {
     function assertTrue(bool value) external pure;
     function assertTrue(bool value, string calldata what) external pure;
     function assertFalse(bool value) external pure;
+    function readFile(string calldata path) external view returns (string memory);
+    function parseBytes(string calldata hexText) external pure returns (bytes memory);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
 
@@ -53,9 +54,9 @@ abstract contract Base {
 
     function setUpMarket() internal {
         vm.warp(1_700_000_000);
-        token = new TestUSDC();
-        registry = new ProviderRegistry(IERC20(address(token)), ADMIN, THAW);
-        market = new ComputeMarket(IERC20(address(token)), registry, ADMIN, FORCE_CLOSE_AFTER);
+        token = TestUSDC(deploy("TestUSDC", ""));
+        registry = ProviderRegistry(deploy("ProviderRegistry", abi.encode(token, ADMIN, THAW)));
+        market = ComputeMarket(deploy("ComputeMarket", abi.encode(token, registry, ADMIN, FORCE_CLOSE_AFTER)));
         bytes32 operator = market.OPERATOR_ROLE();
         bytes32 pauser = market.PAUSER_ROLE();
         vm.prank(ADMIN);
@@ -64,6 +65,16 @@ abstract contract Base {
         market.grantRole(pauser, PAUSER);
         vm.prank(ADMIN);
         registry.grantRole(pauser, PAUSER);
+    }
+
+    /// @dev The bytecode that tools/test.mjs has compiled: the same that is deployed.
+    function deploy(string memory name, bytes memory arguments) private returns (address deployed) {
+        string memory path = string.concat("cache/bytecode/", name, ".hex");
+        bytes memory code = bytes.concat(vm.parseBytes(vm.readFile(path)), arguments);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 32), mload(code))
+        }
+        vm.assertTrue(deployed != address(0), name);
     }
 
     function ownerOf(uint32 providerId) internal pure returns (address) {

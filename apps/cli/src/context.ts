@@ -10,9 +10,9 @@ export type Context = {
   credentials: Credentials;
   json: boolean;
   /** To people when --json is off; nothing otherwise. */
-  say(line?: string): void;
+  say: (line?: string) => void;
   /** The command's result for programs: exactly one JSON value on stdout. */
-  result(value: unknown): void;
+  result: (value: unknown) => void;
 };
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -20,7 +20,7 @@ busContract('embedded, on a real Postgres', async () => {
     kill: async (group) => {
       // What a dead process leaves behind is a closed socket.
       await admin.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
          WHERE application_name = $1 AND datname = current_database()`,
         [`gridbourse-bus ${group}`],
       );

@@ -220,7 +220,7 @@ describe('the group commit writer, when the connection breaks', () => {
         if (broken) return commit();
         broken = true;
         const [row] = (await runner.query('SELECT pg_backend_pid() AS pid')) as { pid: number }[];
-        await shop.dataSource.query('SELECT pg_terminate_backend($1)', [row!.pid]);
+        await shop.dataSource.query('SELECT pg_terminate_backend($1, 5000)', [row!.pid]);
         await commit();
       }),
     });

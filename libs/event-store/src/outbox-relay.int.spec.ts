@@ -223,7 +223,7 @@ describe('the outbox relay', () => {
       if (killed) return;
       killed = true;
       await shop.dataSource.query(
-        `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+        `SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l
          JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
          WHERE l.locktype = 'advisory' AND l.pid <> pg_backend_pid()`,
       );

@@ -74,7 +74,7 @@ export class EventCatalogue<E extends DomainEvent = DomainEvent> {
   encode(event: E): EncodedEvent {
     const { type, ...fields } = event;
     const definition = this.definition(type);
-    const encoded = z.safeEncode(definition.schema, fields as never);
+    const encoded = z.safeEncode(definition.schema, fields);
     if (!encoded.success) throw misfit('event_not_encodable', type, encoded.error);
     return { type, schemaVersion: definition.version, data: encoded.data };
   }

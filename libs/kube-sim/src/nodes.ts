@@ -14,7 +14,6 @@ export type SimNode = {
     vramMiB: number;
     /** `nvidia` or `amd`; decides the resource name. */
     vendor?: 'nvidia' | 'amd';
-    interface?: 'sxm' | 'pcie';
   };
   /** 110 when absent. */
   pods?: number;
@@ -40,7 +39,6 @@ const gpuLabels = ({ gpu, gpus = 0 }: SimNode): Record<string, string> => {
     'nvidia.com/gpu.replicas': '1',
     'nvidia.com/gpu.sharing-strategy': 'none',
     'nvidia.com/mig.strategy': 'single',
-    ...(gpu.interface === undefined ? {} : { 'gridbourse.io/gpu.interface': gpu.interface }),
   };
 };
 

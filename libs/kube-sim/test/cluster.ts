@@ -15,7 +15,7 @@ export const gpuNode = (name: string, more: Partial<SimNode> = {}): SimNode => (
   memoryMiB: 512 * 1_024,
   storageMiB: 1_024 * 1_024,
   gpus: 8,
-  gpu: { product: 'NVIDIA-H100-80GB-HBM3', vramMiB: 81_559, interface: 'sxm' },
+  gpu: { product: 'NVIDIA-H100-80GB-HBM3', vramMiB: 81_559 },
   ...more,
 });
 

@@ -15,6 +15,7 @@ export type Context = {
 /** What one replica may ask for, and what one manifest may hold. Far above the largest machine there is. */
 export const LIMITS = {
   services: 64,
+  profiles: 64,
   placements: 16,
   replicas: 256,
   ports: 256,

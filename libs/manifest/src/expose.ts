@@ -40,6 +40,10 @@ export const readExpose = (context: Context, list: readonly YamlNode[]): Exposed
   for (const item of list) {
     const map = asMap(context.report, item, 'a map with `port`');
     if (map === null) continue;
+    if (ports.length >= LIMITS.ports) {
+      context.report.fault(map, `more than ${LIMITS.ports} ports`);
+      break;
+    }
     const fields = new Fields(context.report, map, KNOWN[context.dialect]);
     for (const port of readPorts(context, fields)) {
       const key = `${port.servicePort}/${port.protocol === 'udp' ? 'udp' : 'tcp'}/${port.containerPort}`;
@@ -47,9 +51,6 @@ export const readExpose = (context: Context, list: readonly YamlNode[]): Exposed
       else ports.push(port);
       seen.add(key);
     }
-  }
-  if (ports.length > LIMITS.ports && list[0]) {
-    context.report.fault(list[0], `more than ${LIMITS.ports} ports`);
   }
   return ports;
 };

@@ -5,8 +5,12 @@ import type { YamlEntry, YamlMapping, YamlNode } from './yaml-tree.ts';
 /** Fields that a dialect does not have but that real files carry, each with the reason why it changes nothing. */
 export type Extras = Readonly<Record<string, string>>;
 
+/** Below these, any text may be a secret: faults say where, and never what stands there. */
+const SECRET_PLACES = /\/(?:env|credentials)(?:\/|$)/;
+
 const kindName = (node: YamlNode): string => {
   if (node.kind === 'null') return 'nothing';
+  if (node.kind === 'scalar' && SECRET_PLACES.test(node.pointer)) return 'a text';
   if (node.kind === 'scalar') return quoted(node.text);
   return node.kind === 'list' ? 'a list' : 'a map';
 };

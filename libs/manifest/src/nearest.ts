@@ -1,5 +1,6 @@
-/** Longer words are not compared: the cost grows with the product of the lengths. */
-const MAX_LENGTH = 60;
+/** Longer words and more of them are not compared: the cost grows with the product of all three. */
+const MAX_LENGTH = 40;
+const MAX_KNOWN = 64;
 
 const editDistance = (a: string, b: string): number => {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -20,7 +21,8 @@ export const nearest = (word: string, known: readonly string[]): string | null =
   const lower = word.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
+  for (const candidate of known.slice(0, MAX_KNOWN)) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

@@ -67,9 +67,7 @@ const readRoot = (
   const servicesMap = fields.needMap('services', 'a map of services');
   const profiles = fields.needMap('profiles', 'a map with `compute` and `placement`');
   const deployment = fields.needMap('deployment', 'a map of deployed services');
-  if (servicesMap !== null && servicesMap.entries.size > LIMITS.services) {
-    report.fault(servicesMap, `more than ${LIMITS.services} services`);
-  }
+  if (profiles === null || !isOfSaneSize(report, servicesMap, profiles)) return null;
   const context: Context = {
     report,
     dialect,
@@ -77,7 +75,6 @@ const readRoot = (
     endpointNames: readEndpoints(report, fields),
   };
   const services = servicesMap === null ? new Map<string, ReadService>() : readServices(context, servicesMap);
-  if (profiles === null) return null;
   const own = new Fields(
     report,
     profiles,
@@ -94,7 +91,6 @@ const readRoot = (
     ),
     pricesNeeded: options.maxRateMicrosPerHour === undefined,
   });
-  if (groups.length > LIMITS.placements) report.fault(profiles, `more than ${LIMITS.placements} placements`);
   const tierFloor = readTiers(report, own);
   checkMode(report, own);
   const spec = {
@@ -110,6 +106,22 @@ const readRoot = (
     })),
   } satisfies WorkloadSpec;
   return { spec, secrets: collectSecrets(spec, services) };
+};
+
+/** More than this is refused before the parts are compared with one another. */
+const isOfSaneSize = (report: Report, services: YamlMapping | null, profiles: YamlMapping): boolean => {
+  const checks = [
+    [services, LIMITS.services, 'services'],
+    [profiles.entries.get('compute')?.value, LIMITS.profiles, 'compute profiles'],
+    [profiles.entries.get('placement')?.value, LIMITS.placements, 'placements'],
+  ] as const;
+  let sane = true;
+  for (const [node, limit, what] of checks) {
+    if (node?.kind !== 'map' || node.entries.size <= limit) continue;
+    report.fault(node, `more than ${limit} ${what}`);
+    sane = false;
+  }
+  return sane;
 };
 
 const readEndpoints = (report: Report, fields: Fields): Set<string> => {

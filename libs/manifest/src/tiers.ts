@@ -1,5 +1,5 @@
 import type { Report } from './report.ts';
-import { expected, readTexts } from './fields.ts';
+import { readTexts } from './fields.ts';
 import { didYouMean, quoted } from './nearest.ts';
 import type { YamlNode } from './yaml-tree.ts';
 
@@ -38,6 +38,5 @@ export const readTierFloor = (report: Report, node: YamlNode | null): number | n
         `unknown tier ${quoted(text)}${didYouMean(name, NAMES)}; known: ${NAMES.join(', ')}`,
       );
   }
-  if (floors.length === 0 && node.kind !== 'list') expected(report, node, 'a tier');
   return floors.length === 0 ? null : Math.max(...floors);
 };

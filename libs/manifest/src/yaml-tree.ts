@@ -4,6 +4,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isPair,
   isScalar,
   isSeq,
@@ -14,6 +15,8 @@ import {
 } from 'yaml';
 import { mendQuotedIndentation } from './quoted-indentation.ts';
 import type { Report } from './report.ts';
+import { syntaxFault } from './yaml-faults.ts';
+import { measureText, measureTokens, YAML_LIMITS } from './yaml-limits.ts';
 
 /** 1-based. */
 export type Place = { readonly line: number; readonly column: number };
@@ -30,9 +33,6 @@ export type YamlList = Common & { readonly kind: 'list'; readonly items: readonl
 export type YamlEntry = { readonly key: Common & { readonly text: string }; readonly value: YamlNode };
 export type YamlMapping = Common & { readonly kind: 'map'; readonly entries: ReadonlyMap<string, YamlEntry> };
 export type YamlNode = YamlScalar | YamlNull | YamlList | YamlMapping;
-
-/** Hard limits on what is read at all. Real manifests are far inside: 12 KiB, 10 levels, 600 nodes, no aliases. */
-export const YAML_LIMITS = { bytes: 262_144, depth: 32, nodes: 20_000, aliases: 100 } as const;
 
 const NULL_TEXT = /^(?:~|null|Null|NULL)?$/;
 
@@ -59,7 +59,7 @@ export const readYaml = (text: string, report: Report): YamlNode | null => {
       const at = lines.linePos(error.pos[0]);
       report.fault(
         { pointer: '', line: Math.max(1, at.line), column: Math.max(1, at.col) },
-        `not valid YAML: ${error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '')}`,
+        `not valid YAML: ${syntaxFault(error.code)}`,
       );
     }
     return null;
@@ -69,20 +69,20 @@ export const readYaml = (text: string, report: Report): YamlNode | null => {
 
 type Composed = { readonly document: Document.Parsed; readonly lines: LineCounter };
 
-/** Composing recurses, so the depth is first measured on the flat token tree, without recursion. */
 const compose = (text: string, report: Report): Composed | null => {
   const lines = new LineCounter();
-  const start = { pointer: '', line: 1, column: 1 };
   const tokens: CST.Token[] = [];
-  const size = { nodes: 0 };
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
-    const excess = measure(token, size);
-    if (excess !== null) {
-      const at = lines.linePos(excess.offset);
-      report.fault({ pointer: '', line: at.line, column: at.col }, excess.message);
-      return null;
-    }
+  const size = { values: 0 };
+  let excess = measureText(text);
+  for (const token of excess === null ? new Parser(lines.addNewLine).parse(text) : []) {
+    excess ??= measureTokens(token, size);
+    if (excess !== null) break;
     tokens.push(token);
+  }
+  if (excess !== null) {
+    const before = text.slice(0, excess.offset).split('\n');
+    report.fault({ pointer: '', line: before.length, column: before.at(-1)!.length + 1 }, excess.message);
+    return null;
   }
   const documents = [
     ...new Composer({ uniqueKeys: false, keepSourceTokens: false }).compose(tokens, true, text.length),
@@ -94,35 +94,10 @@ const compose = (text: string, report: Report): Composed | null => {
   }
   const document = documents[0];
   if (document === undefined) {
-    report.fault(start, 'the manifest is empty');
+    report.fault({ pointer: '', line: 1, column: 1 }, 'the manifest is empty');
     return null;
   }
   return { document, lines };
-};
-
-type Excess = { readonly offset: number; readonly message: string };
-
-/** Walks a token with a stack of its own and finds where it passes a limit. */
-const measure = (root: CST.Token, size: { nodes: number }): Excess | null => {
-  const stack: { token: CST.Token; depth: number }[] = [{ token: root, depth: 0 }];
-  while (stack.length > 0) {
-    const { token, depth } = stack.pop()!;
-    size.nodes += 1;
-    if (depth > YAML_LIMITS.depth) {
-      return { offset: token.offset, message: `nested more than ${YAML_LIMITS.depth} levels deep` };
-    }
-    if (size.nodes > YAML_LIMITS.nodes) {
-      return { offset: token.offset, message: `more than ${YAML_LIMITS.nodes} values` };
-    }
-    if (token.type === 'document' && token.value) stack.push({ token: token.value, depth: depth + 1 });
-    if ('items' in token) {
-      for (const item of token.items) {
-        if (item.key) stack.push({ token: item.key, depth: depth + 1 });
-        if (item.value) stack.push({ token: item.value, depth: depth + 1 });
-      }
-    }
-  }
-  return null;
 };
 
 /** The networks' own parsers accept quoted text whose next lines are not indented; YAML 1.2 does not. */
@@ -141,9 +116,12 @@ const mend = (text: string, attempt: Composed, report: Report): Composed => {
 };
 
 class TreeBuilder {
-  private nodes = 0;
+  private values = 0;
   private aliases = 0;
   private failed = false;
+  /** An alias means the last anchor of its name before it; the tree is built in the order of the text. */
+  private readonly anchors = new Map<string, unknown>();
+  private inAlias = 0;
 
   constructor(
     private readonly document: Document.Parsed,
@@ -163,6 +141,11 @@ class TreeBuilder {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
 
+  private remember(node: unknown): void {
+    if (this.inAlias === 0 && isNode(node) && !isAlias(node) && node.anchor)
+      this.anchors.set(node.anchor, node);
+  }
+
   private stop(at: Common, message: string): YamlNull {
     if (!this.failed) this.report.fault(at, message);
     this.failed = true;
@@ -171,20 +154,24 @@ class TreeBuilder {
 
   private convert(node: unknown, pointer: string, fallback: Place, depth: number): YamlNode {
     const at: Common = { pointer, ...this.placeOf(node as ParsedNode | null, fallback) };
-    this.nodes += 1;
+    this.values += 1;
     if (this.failed) return { kind: 'null', ...at };
-    if (this.nodes > YAML_LIMITS.nodes) return this.stop(at, `more than ${YAML_LIMITS.nodes} values`);
+    if (this.values > YAML_LIMITS.values) return this.stop(at, `more than ${YAML_LIMITS.values} values`);
     if (depth > YAML_LIMITS.depth) return this.stop(at, `nested more than ${YAML_LIMITS.depth} levels deep`);
 
     if (isAlias(node)) {
       this.aliases += 1;
       if (this.aliases > YAML_LIMITS.aliases)
         return this.stop(at, `more than ${YAML_LIMITS.aliases} aliases`);
-      const target = node.resolve(this.document);
+      const target = this.anchors.get(node.source);
       if (target === undefined)
         return this.stop(at, `the anchor of *${node.source.slice(0, 60)} is not known here`);
-      return this.convert(target, pointer, at, depth + 1);
+      this.inAlias += 1;
+      const converted = this.convert(target, pointer, at, depth + 1);
+      this.inAlias -= 1;
+      return converted;
     }
+    this.remember(node);
     if (isScalar(node)) {
       const quoted = node.type !== 'PLAIN' && node.type !== undefined;
       const text = quoted
@@ -206,7 +193,8 @@ class TreeBuilder {
     const merged: YamlEntry[] = [];
     for (const pair of map.items) {
       if (!isPair(pair)) continue;
-      const keyNode = isAlias(pair.key) ? pair.key.resolve(this.document) : pair.key;
+      this.remember(pair.key);
+      const keyNode = isAlias(pair.key) ? this.anchors.get(pair.key.source) : pair.key;
       const place = this.placeOf(pair.key as ParsedNode | null, at);
       if (!isScalar(keyNode)) {
         this.report.fault({ pointer: at.pointer, ...place }, 'expected a name, found a list or a map as key');

@@ -76,7 +76,7 @@ CREATE TABLE ledger_waiting (
 );
 
 -- Posts a batch in the caller's transaction. Rows are locked in one order everywhere: tenants by wallet after accounts
--- by id. SQLSTATE GB101: a known id with other content. 23514 on ledger_balance_not_negative: not enough money.
+-- by id. SQLSTATE GB101: a known id with other content. 23514 (check violation): not enough money.
 CREATE FUNCTION ledger_post(
   p_ids text[], p_kinds text[], p_debits text[], p_credits text[], p_amounts bigint[],
   p_corrects text[], p_tenants text[], p_lease_keys text[], p_effective bigint[], p_now bigint

@@ -9,7 +9,7 @@ CREATE TABLE leases (
   provider_id              text,
   chain_provider_id        bigint,
   offer_id                 text,
-  placement_group          jsonb,
+  group_name               text,
   rate_micros_per_hour     bigint,
   duration_seconds         int,
   lock_micros              bigint,

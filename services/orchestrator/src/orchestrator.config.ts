@@ -37,7 +37,7 @@ export const orchestratorConfig = baseConfig.extend({
   evidenceIntervalMs: milliseconds(10_000),
   startDeadlinesMs: startDeadlinesMs.prefault({}),
   /** How long a workload that ran may stay degraded before it counts as failed. */
-  degradedDeadlineMs: milliseconds(1_800_000),
+  degradedDeadlineMs: milliseconds(900_000),
   /** Without a sign of its cluster for so long, a workload is unknown. */
   unknownAfterMs: milliseconds(45_000),
   /** A closing lease whose cluster cannot be seen: after so long its meter ends at the last proof. */

@@ -1,5 +1,5 @@
 import { DomainError } from '@gridbourse/kernel';
-import { JsonRpcProvider, keccak256, type TransactionReceipt, Wallet } from 'ethers';
+import { type JsonRpcProvider, keccak256, type TransactionReceipt, type Wallet } from 'ethers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 50;

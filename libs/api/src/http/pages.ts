@@ -27,7 +27,7 @@ export const decodeCursor = (cursor: string | undefined, length: number): (strin
       keys.length === length &&
       keys.every((key) => typeof key === 'string' || typeof key === 'number')
     ) {
-      return keys as (string | number)[];
+      return keys;
     }
   } catch {
     // told below

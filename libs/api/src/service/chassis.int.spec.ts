@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, Module, Post } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { callerOf } from '../auth/caller.ts';
 import { Public } from '../auth/public.decorator.ts';
 import { money, moneyDto } from '../http/money.dto.ts';
 import { Returns } from '../http/returns.decorator.ts';

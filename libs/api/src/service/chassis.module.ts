@@ -1,5 +1,4 @@
 import { EventStore, eventStoreMigration, migrate } from '@gridbourse/event-store';
-import { type DomainEvent, type EventCatalogue } from '@gridbourse/events';
 import { DomainError, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createLogger, serviceMeter } from '@gridbourse/observability';
 import { type DynamicModule, Global, Module, StandardSchemaSerializerInterceptor, StandardSchemaValidationPipe } from '@nestjs/common';
@@ -95,7 +94,7 @@ export class ChassisModule {
           useFactory: () =>
             new EventStore({
               context: definition.name,
-              catalogue: definition.catalogue as unknown as EventCatalogue<DomainEvent>,
+              catalogue: definition.catalogue,
               clock,
             }),
         },

@@ -1,6 +1,6 @@
 import { BusStrategy } from '@gridbourse/event-bus';
 import { OutboxRelay } from '@gridbourse/event-store';
-import { type DomainEvent, type EventCatalogue, publishedLanguage } from '@gridbourse/events';
+import { publishedLanguage } from '@gridbourse/events';
 import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createLogger, enterScope, openScope } from '@gridbourse/observability';
 import { GRPC_LOADER } from '@gridbourse/proto';
@@ -11,6 +11,7 @@ import { type GrpcOptions, Transport } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { HealthImplementation } from 'grpc-health-check';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DataSource } from 'typeorm';
 import { openApiDocument } from '../http/openapi.ts';
@@ -58,8 +59,8 @@ const connectGrpc = <C extends BaseConfig>(
         loader: { ...GRPC_LOADER, includeDirs: [...GRPC_LOADER.includeDirs] },
         maxReceiveMessageLength: 1_048_576,
         gracefulShutdown: true,
-        onLoadPackageDefinition: (loaded, server: unknown) => {
-          new ReflectionService(loaded).addToServer(server as never);
+        onLoadPackageDefinition: (loaded: unknown, server: unknown) => {
+          new ReflectionService(loaded as PackageDefinition).addToServer(server as never);
           new HealthImplementation({ '': 'SERVING' }).addToServer(server as never);
         },
       },
@@ -100,7 +101,7 @@ export const startService = async <C extends BaseConfig>(
         bus: parts.bus,
         dataSource,
         group: definition.name,
-        catalogue: publishedLanguage as EventCatalogue<DomainEvent>,
+        catalogue: publishedLanguage,
         logger,
       }),
     },
@@ -112,7 +113,7 @@ export const startService = async <C extends BaseConfig>(
 
   const relay = new OutboxRelay({
     dataSource,
-    catalogue: definition.catalogue as unknown as EventCatalogue<DomainEvent>,
+    catalogue: definition.catalogue,
     bus: parts.bus,
     context: definition.name,
     logger,

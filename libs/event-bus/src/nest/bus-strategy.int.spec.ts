@@ -175,7 +175,7 @@ describe('the bus strategy', () => {
       crashes += 1;
       // The transaction is cut while its effect is written and not committed.
       const [row] = await context.manager.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
-      await dataSource.query('SELECT pg_terminate_backend($1)', [row!.pid]);
+      await dataSource.query('SELECT pg_terminate_backend($1, 5000)', [row!.pid]);
     };
     await bus.publish([activated(1, 1)]);
     await eventually(async () => (await inbox(lease(1))) === 1);

@@ -4,6 +4,8 @@ import { PODS } from '../kinds.ts';
 import type { Container, ContainerStatus, Pod } from '../objects.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { type LogLine, logLines } from '../workload/logs.ts';
+import { environmentOf } from '../workload/environment.ts';
+import { planOf } from '../workload/run-plan.ts';
 import type { Route } from './route.ts';
 import { badRequest, notFound } from './status.ts';
 
@@ -59,9 +61,10 @@ export const serveLogs = (
       );
     }
   };
+  const plan = planOf(pod, container, environmentOf(store, pod, container));
   const read = (current: Pod): LogLine[] => {
     const now = statusOf(current, container);
-    return now ? logLines(current, container, now, { nowMs: clock.now(), previous }) : [];
+    return now ? logLines(current, container, now, plan, { nowMs: clock.now(), previous }) : [];
   };
   const all = read(pod);
   response.writeHead(200, { 'content-type': 'text/plain' });

@@ -1,4 +1,5 @@
 import { type Container, type ContainerStatus, kubeTime, type Pod } from '../objects.ts';
+import { environmentOf } from '../workload/environment.ts';
 import { planOf } from '../workload/run-plan.ts';
 import { type ControllerContext, keyOf, recordEvent } from './context.ts';
 import { missingReference } from './references.ts';
@@ -117,7 +118,7 @@ export const containerSteps = (
 
   const fromRunning = (subject: Subject, status: ContainerStatus): Step => {
     const { pod, container, memory } = subject;
-    const plan = planOf(pod, container);
+    const plan = planOf(pod, container, environmentOf(store, pod, container));
     if (plan.endsAfterMs === null) return { status, againMs: null };
     const shownMs = Date.parse(status.state.running!.startedAt);
     const dueMs = (memory.startedAtMs.get(container.name) ?? shownMs) + plan.endsAfterMs;
@@ -135,7 +136,10 @@ export const containerSteps = (
     const kept: ContainerStatus = { ...status, lastState: { terminated: last } };
     if (status.restartCount === 0 || ranLong) {
       const again = started(subject, kept, status.restartCount + 1);
-      return { status: again, againMs: planOf(pod, container).endsAfterMs };
+      return {
+        status: again,
+        againMs: planOf(pod, container, environmentOf(store, pod, container)).endsAfterMs,
+      };
     }
     const ms = backOffMs(status.restartCount);
     const message = `back-off ${Math.round(ms / 1_000)}s restarting failed container=${container.name} pod=${keyOf(pod)}`;

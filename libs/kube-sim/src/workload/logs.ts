@@ -1,5 +1,5 @@
 import type { Container, ContainerStatus, Pod } from '../objects.ts';
-import { planOf } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
 
 export type LogLine = { atMs: number; text: string };
 
@@ -13,10 +13,10 @@ const instant = (time: string): number => Date.parse(time);
 const linesOfRun = (
   pod: Pod,
   container: Container,
+  plan: RunPlan,
   startedAtMs: number,
   until: { nowMs: number; finishedAtMs?: number; exitCode?: number },
 ): LogLine[] => {
-  const plan = planOf(pod, container);
   const endMs = until.finishedAtMs ?? until.nowMs;
   const argv = [...(container.command ?? []), ...(container.args ?? [])];
   const lines: LogLine[] = [
@@ -51,13 +51,14 @@ export const logLines = (
   pod: Pod,
   container: Container,
   status: ContainerStatus,
+  plan: RunPlan,
   options: { nowMs: number; previous: boolean },
 ): LogLine[] => {
   const state = options.previous ? status.lastState : status.state;
   const { running, terminated } = state.running || state.terminated ? state : status.lastState;
-  if (running) return linesOfRun(pod, container, instant(running.startedAt), { nowMs: options.nowMs });
+  if (running) return linesOfRun(pod, container, plan, instant(running.startedAt), { nowMs: options.nowMs });
   if (!terminated) return [];
-  return linesOfRun(pod, container, instant(terminated.startedAt), {
+  return linesOfRun(pod, container, plan, instant(terminated.startedAt), {
     nowMs: options.nowMs,
     finishedAtMs: instant(terminated.finishedAt),
     exitCode: terminated.exitCode,

@@ -93,8 +93,15 @@ const planScript = (script: string, env: ReadonlyMap<string, string>): RunPlan =
   return { endsAfterMs: atMs, exitCode: code, output };
 };
 
-/** The plan of a container: annotations of its pod first, then its command. An unknown command runs until stopped. */
-export const planOf = (pod: Pod, container: Container): RunPlan => {
+/**
+ * The plan of a container: annotations of its pod first, then its command. An unknown command runs until stopped.
+ * @param env the variables of the container, for commands that name them
+ */
+export const planOf = (
+  pod: Pod,
+  container: Container,
+  env: ReadonlyMap<string, string> = new Map(),
+): RunPlan => {
   const notes = pod.metadata.annotations ?? {};
   const runFor = notes['sim/run-for'];
   if (runFor !== undefined) {
@@ -102,9 +109,6 @@ export const planOf = (pod: Pod, container: Container): RunPlan => {
     if (Number.isFinite(ms))
       return { endsAfterMs: ms, exitCode: Number(notes['sim/exit-code'] ?? 0), output: [] };
   }
-  const env = new Map(
-    (container.env ?? []).flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])),
-  );
   const argv = [...(container.command ?? []), ...(container.args ?? [])];
   const plan = planArguments(argv, env);
   const exitCode = notes['sim/exit-code'];

@@ -12,7 +12,7 @@ export type LeaseRow = {
   provider_id: Id<'provider'>;
   chain_provider_id: string;
   offer_id: string;
-  placement_group: Agreement['group'];
+  group_name: string;
   rate_micros_per_hour: string;
   duration_seconds: number;
   lock_micros: string;
@@ -55,7 +55,7 @@ const agreementOf = (row: LeaseRow): Agreement | null =>
         providerId: row.provider_id,
         chainProviderId: Number(row.chain_provider_id),
         offerId: row.offer_id,
-        group: row.placement_group,
+        groupName: row.group_name,
         rateMicrosPerHour: BigInt(row.rate_micros_per_hour),
         durationSeconds: row.duration_seconds,
         lockMicros: BigInt(row.lock_micros),
@@ -110,7 +110,7 @@ export const rowOfLease = (lease: BilledLease, streamVersion: number): Record<st
     provider_id: agreement?.providerId ?? null,
     chain_provider_id: agreement?.chainProviderId ?? null,
     offer_id: agreement?.offerId ?? null,
-    placement_group: agreement?.group ?? null,
+    group_name: agreement?.groupName ?? null,
     rate_micros_per_hour: text(agreement?.rateMicrosPerHour),
     duration_seconds: agreement?.durationSeconds ?? null,
     lock_micros: text(agreement?.lockMicros),

@@ -14,7 +14,7 @@ const LOCK_REFS = `SELECT * FROM leases WHERE lease_ref = ANY($1::text[]) ORDER 
 
 const COLUMNS = `
   order_id text, account_id text, tenant text, provider_id text, chain_provider_id bigint, offer_id text,
-  placement_group jsonb, rate_micros_per_hour bigint, duration_seconds int, lock_micros bigint,
+  group_name text, rate_micros_per_hour bigint, duration_seconds int, lock_micros bigint,
   list_rate_micros_per_hour bigint, lease_ref text, proposed_at_ms bigint, opening text, open_requested_at_ms bigint,
   lease_key text, lapsed_at_ms bigint, opened_at_ms bigint, settled_micros bigint, refunded_micros bigint,
   closed_at_ms bigint, told_paid_micros bigint, told_refunded_micros bigint, cumulative_seconds int, earned_micros bigint,

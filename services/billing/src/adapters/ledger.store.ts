@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { Balances, Transfer } from '../domain/ledger.ts';
 import { planPosting } from '../domain/posting-plan.ts';
-import { constraintOf, sqlStateOf } from './sql.ts';
+import { sqlStateOf } from './sql.ts';
 
 const POST = `SELECT posted_id FROM ledger_post(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10)`;
@@ -19,6 +19,8 @@ const KEEP_WAITING = `
   ON CONFLICT DO NOTHING`;
 const TENANTS = `
   SELECT DISTINCT tenant FROM ledger_entries WHERE transfer_id = ANY($1::text[]) AND tenant IS NOT NULL`;
+
+const CHECK_VIOLATION = '23514';
 
 /** A waiting transfer as it is kept: JSON has no bigint. */
 const waitingTransfer = z.object({
@@ -111,7 +113,8 @@ const translate = (error: unknown): unknown => {
   if (sqlStateOf(error) === 'GB101') {
     return new DomainError('conflict', 'transfer_changed', (error as Error).message, { cause: error });
   }
-  if (constraintOf(error) === 'ledger_balance_not_negative') {
+  // Of an account or of a tenant's books, whichever is written first.
+  if (sqlStateOf(error) === CHECK_VIOLATION) {
     return conflict('balance_too_low', 'an account would be below zero');
   }
   return error;

@@ -14,7 +14,7 @@ export type Agreement = LeaseTerms & {
   readonly providerId: LeaseProposed['providerId'];
   readonly chainProviderId: number;
   readonly offerId: string;
-  readonly group: LeaseProposed['group'];
+  readonly groupName: string;
   readonly listRateMicrosPerHour: Micros | null;
   /** keccak256 of the lease id: how the chain names it. */
   readonly leaseRef: string;

@@ -27,6 +27,7 @@ export type Order = Omit<OrderSubmitted, 'type'> & {
   /** Leases of the present match; empty while there is none. */
   readonly leaseIds: readonly LeaseId[];
   readonly rateMicrosPerHour: Micros | null;
+  /** Why it had to wait, last time it had to; null when it never had to. */
   readonly explanation: Explanation | null;
   /** When it last went back to the book. */
   readonly unmatchedAtMs: Instant | null;
@@ -139,7 +140,6 @@ const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> 
         state: 'matched',
         leaseIds: event.leases.map(({ leaseId }) => leaseId),
         rateMicrosPerHour: event.rateMicrosPerHour,
-        explanation: null,
       };
     case 'OrderUnmatched':
       return {

@@ -85,6 +85,18 @@ const isRunning = (pod: PodView): boolean =>
   (pod.ready === null || pod.ready.is) &&
   pod.containers.length > 0 &&
   pod.containers.every((container) => container.state.kind === 'running');
+/**
+ * After a crash a container has to run for so long before it counts as running again: the short runs of a crash loop are
+ * neither an end of the trouble nor anything to pay for.
+ */
+export const SETTLE_AFTER_CRASH_MS = 10_000;
+
+/** It runs, but crashed before, and not long ago. */
+export const isUnsettled = (pod: PodView, nowMs: Instant): boolean =>
+  pod.containers.some(
+    ({ state, restartCount }) =>
+      state.kind === 'running' && restartCount > 0 && nowMs - state.startedAtMs < SETTLE_AFTER_CRASH_MS,
+  );
 const hasEnded = (pod: PodView): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed';
 
 /** The runtime could not even begin: no program of the tenant ran. */
@@ -155,7 +167,9 @@ export const readEvidence = (
   let live = 0;
   for (const { name, replicas } of shape.services) {
     const own = pods.filter((pod) => pod.service === name).sort(byAge);
-    const running = own.filter(isRunning).slice(0, replicas);
+    const running = own
+      .filter((pod) => isRunning(pod) && !isUnsettled(pod, options.provenAtMs))
+      .slice(0, replicas);
     const done = shape.run === 'job' ? own.filter(ranToItsEnd).slice(0, replicas - running.length) : [];
     services.push({ name, replicas, ready: running.length });
     chosen.push(...running, ...done);
@@ -172,7 +186,9 @@ export const readEvidence = (
       ? chosen.reduce((latest, pod) => Math.max(latest, pod.ready?.sinceMs ?? 0), 0)
       : 0;
   const ends = containers.flatMap(({ state }) => (state.kind === 'terminated' ? [state] : []));
-  const waiting = pods.filter((pod) => !isGone(pod) && !hasEnded(pod) && !isRunning(pod));
+  const waiting = pods.filter(
+    (pod) => !isGone(pod) && !hasEnded(pod) && (!isRunning(pod) || isUnsettled(pod, options.provenAtMs)),
+  );
   const podTrouble = waiting.map(options.podTrouble).find((found) => found !== null) ?? null;
   const failedPod = pods.find(
     (pod) => hasEnded(pod) && !ranToItsEnd(pod) && options.podTrouble(pod) !== null,

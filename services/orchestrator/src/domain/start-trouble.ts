@@ -29,7 +29,7 @@ const say = (...parts: readonly string[]): string =>
 
 const lacksGpu = (message: string): boolean => /(nvidia|amd)\.com\/(gpu|mig)/i.test(message);
 
-/** Why this pod does not run, by the reasons that kubelet and scheduler give; null when it may just need time. */
+/** Why this pod does not count as running, by the reasons that kubelet and scheduler give; null when it may just need time. */
 export const troubleOfPod = (pod: PodView): Trouble | null => {
   for (const { state, lastEnd } of pod.containers) {
     if (state.kind === 'waiting' && IMAGE_REASONS.has(state.reason)) {
@@ -37,6 +37,9 @@ export const troubleOfPod = (pod: PodView): Trouble | null => {
     }
     if (state.kind === 'waiting' && CONTAINER_REASONS.has(state.reason)) {
       return { cause: 'crash_loop', message: say(state.reason, state.message) };
+    }
+    if (state.kind === 'running' && pod.containers.some(({ restartCount }) => restartCount > 0)) {
+      return { cause: 'crash_loop', message: 'it crashed, and has been running again for a short time only' };
     }
     if (state.kind === 'terminated' && (CONTAINER_REASONS.has(state.reason) || lastEnd !== null)) {
       return { cause: 'crash_loop', message: say(state.reason, `exit code ${state.exitCode}`) };

@@ -34,6 +34,8 @@ export type WorkloadCommand =
       readonly type: 'Observe';
       evidence: Evidence;
       lastProof: HealthyProof | null;
+      /** It was last seen not to run at this instant: clusters round the times of starts down to the second. */
+      notBeforeMs: Instant;
       endpoints: readonly Endpoint[];
       nowMs: Instant;
       policy: WorkloadPolicy;

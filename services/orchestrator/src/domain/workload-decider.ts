@@ -129,6 +129,13 @@ const followIncarnation = (draft: Draft, sinceMs: Instant, command: Observe): Dr
   return draft.add({ type: 'MeterOpened', leaseId: draft.leaseId, sinceMs, incarnation });
 };
 
+/** When the stretch began by the cluster's clock, held within what our own clock knows of it. */
+const startOfStretch = (state: WorkloadState, reportedMs: Instant, command: Observe): Instant => {
+  const latestMs = Math.min(command.evidence.provenAtMs, command.nowMs);
+  const earliestMs = Math.max(state.requestedAtMs ?? 0, state.meter.recordedUntilMs, command.notBeforeMs);
+  return Math.min(clamp(reportedMs, earliestMs, latestMs), command.nowMs);
+};
+
 const observeHealthy = (draft: Draft, command: Observe): Draft => {
   const { evidence, policy } = command;
   const earliestMs = Math.max(draft.state.requestedAtMs ?? 0, draft.state.meter.recordedUntilMs);
@@ -138,15 +145,14 @@ const observeHealthy = (draft: Draft, command: Observe): Draft => {
     command.nowMs,
   );
   if (draft.state.observed !== 'running') runsFrom(draft, sinceMs, command);
-  else if (draft.state.trouble) weighTrouble(draft, null, command.nowMs, policy);
+  else if (draft.state.trouble) weighTrouble(draft, null, nowMs, policy);
   return followIncarnation(draft, sinceMs, command).record(provenAtMs, policy, 'due');
 };
 
 const observeExit = (draft: Draft, exit: NonNullable<Evidence['exit']>, command: Observe): Draft => {
   const { evidence, policy, nowMs } = command;
   const provenAtMs = Math.min(evidence.provenAtMs, nowMs);
-  const earliestMs = Math.max(draft.state.requestedAtMs ?? 0, draft.state.meter.recordedUntilMs);
-  const sinceMs = Math.min(clamp(exit.startedAtMs, earliestMs, provenAtMs), nowMs);
+  const sinceMs = startOfStretch(draft.state, exit.startedAtMs, command);
   const finishedAtMs = Math.max(sinceMs, Math.min(exit.finishedAtMs, provenAtMs));
   // A short job may be over before it was ever seen to run: it ran all the same.
   if (draft.state.observed !== 'running') runsFrom(draft, sinceMs, command);
@@ -158,6 +164,14 @@ const observeExit = (draft: Draft, exit: NonNullable<Evidence['exit']>, command:
     atMs: nowMs,
   });
 };
+
+/** What broke down right after its first Running is treated as if it had never run. */
+const HARDLY_RAN_MS = 60_000;
+
+const degradedDeadlineMs = ({ meter, trouble }: WorkloadState, policy: WorkloadPolicy): number =>
+  trouble && meter.healthyMs < HARDLY_RAN_MS
+    ? Math.min(policy.startDeadlinesMs[trouble.cause], policy.degradedDeadlineMs)
+    : policy.degradedDeadlineMs;
 
 const observeBroken = (draft: Draft, command: Observe): Draft => {
   const { evidence, lastProof, policy, nowMs } = command;
@@ -175,7 +189,7 @@ const observeBroken = (draft: Draft, command: Observe): Draft => {
   }
   weighTrouble(draft, evidence.trouble, nowMs, policy);
   const sinceMs = draft.state.degradedSinceMs ?? nowMs;
-  if (nowMs - sinceMs < policy.degradedDeadlineMs) return draft;
+  if (nowMs - sinceMs < degradedDeadlineMs(draft.state, policy)) return draft;
   const seconds = Math.round((nowMs - sinceMs) / 1_000);
   const why = draft.state.trouble?.message ?? `${evidence.running} of ${evidence.wanted} replicas run`;
   const message = `degraded for ${seconds} s (${why})`;

@@ -13,7 +13,8 @@ describe('challenges', () => {
     expect(mean).toBeLessThan(62_000);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(1);
     // Memoryless: of those that waited a mean already, as many wait another mean as of all.
-    const share = (list: number[], beyond: number): number => list.filter((delay) => delay > beyond).length / list.length;
+    const share = (list: number[], beyond: number): number =>
+      list.filter((delay) => delay > beyond).length / list.length;
     const waited = delays.filter((delay) => delay > 60_000);
     expect(Math.abs(share(waited, 120_000) - share(delays, 60_000))).toBeLessThan(0.03);
   });

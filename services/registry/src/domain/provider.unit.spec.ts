@@ -168,7 +168,9 @@ describe('offers', () => {
     });
     expect(typesAfter([register, declare()], see(null))).toEqual([]);
     expect(typesAfter([register, declare(), see(6)], see(null))).toEqual([]);
-    expect(typesAfter([register, declare(), see(6)], { type: 'SeeCapacities', capacities: new Map(), atMs: 4 })).toEqual([]);
+    expect(
+      typesAfter([register, declare(), see(6)], { type: 'SeeCapacities', capacities: new Map(), atMs: 4 }),
+    ).toEqual([]);
     expect(typesAfter([register, declare(), see(6)], declare())).toEqual([]);
   });
 

@@ -22,7 +22,7 @@ const agreementOf = (event: Proposed): Agreement => ({
   providerId: event.providerId,
   chainProviderId: event.chainProviderId,
   offerId: event.offerId,
-  group: event.group,
+  groupName: event.group.name,
   rateMicrosPerHour: event.rateMicrosPerHour,
   durationSeconds: event.durationSeconds,
   lockMicros: event.lockMicros,

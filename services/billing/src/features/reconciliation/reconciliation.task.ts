@@ -20,6 +20,8 @@ const STRANGERS = `
 const OPEN_STRANGERS = `
   SELECT subject FROM breaks WHERE state <> 'resolved' AND subject LIKE '0x%' AND length(subject) = 26`;
 
+const WAITING = `SELECT count(*) AS waiting FROM ledger_waiting WHERE since_ms < $1`;
+
 type StrangerRow = { lease_key: string; tenant: string; lock_micros: string };
 
 /** Whose leases and books: null for everything that is not known to agree. */
@@ -105,13 +107,20 @@ export class ReconciliationTask implements OnApplicationBootstrap {
 
   /** What belongs to no single tenant: leases that nobody proposed, and the contract's tokens. */
   private async platform(): Promise<readonly Finding[]> {
-    const { strangers, open } = await readSnapshot(this.dataSource, async (manager) => ({
+    const overdueBefore = this.clock.now() - this.config.overdueAfterMs;
+    const { strangers, open, waiting } = await readSnapshot(this.dataSource, async (manager) => ({
       strangers: await manager.query<StrangerRow[]>(STRANGERS),
       open: await manager.query<{ subject: string }[]>(OPEN_STRANGERS),
+      waiting: await manager.query<{ waiting: string }[]>(WAITING, [overdueBefore]),
     }));
     const gap = await this.tenantViews.escrowGap();
-    const findings = [...strangers.map(strangerFinding), ...(gap === null ? [] : [gap])];
-    const subjects = [...new Set([...findings, ...open, { subject: 'escrow' }].map(({ subject }) => subject))];
+    const findings = [
+      ...strangers.map(strangerFinding),
+      ...(gap === null ? [] : [gap]),
+      ...waitingFinding(Number(waiting[0]!.waiting)),
+    ];
+    const fixed = [{ subject: 'escrow' }, { subject: 'ledger' }];
+    const subjects = [...new Set([...findings, ...open, ...fixed].map(({ subject }) => subject))];
     await this.dataSource.transaction((manager) =>
       this.breaks.record(manager, { subjects, findings, accountOf: () => null }),
     );
@@ -147,3 +156,18 @@ const strangerFinding = (row: StrangerRow): Finding => ({
   chainMicros: BigInt(row.lock_micros),
   detail: `a lease of ${row.tenant} is on chain that no order of ours has made`,
 });
+
+/** A reorg that was told in part: some of its transfers never fitted the balances. */
+const waitingFinding = (waiting: number): readonly Finding[] =>
+  waiting === 0
+    ? []
+    : [
+        {
+          kind: 'timing',
+          subject: 'ledger',
+          meterMicros: null,
+          ledgerMicros: null,
+          chainMicros: null,
+          detail: `${waiting} transfers wait for others that the chain has not told of`,
+        },
+      ];

@@ -49,6 +49,8 @@ export type Outcome = {
   /** As they are now, each once. */
   readonly orders: readonly Order[];
   readonly leases: readonly Lease[];
+  /** Orders that are over with all their leases: history from here on. */
+  readonly retired: readonly OrderId[];
 };
 
 /**
@@ -136,8 +138,9 @@ export class UnitOfWork {
   /** Ends the decision: what is over leaves the exchange. */
   finish(): Outcome {
     const orderIds = new Set([...this.touchedOrders.keys(), ...[...this.touchedLeases.values()].map((l) => l.orderId)]);
-    for (const orderId of orderIds) this.exchange.retire(orderId);
+    const retired = [...orderIds].filter((orderId) => this.exchange.retire(orderId));
     return {
+      retired,
       appends: [...this.appends.values()],
       emitted: this.emitted,
       orders: [...this.touchedOrders.values()],

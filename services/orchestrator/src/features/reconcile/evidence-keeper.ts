@@ -22,6 +22,13 @@ export class EvidenceKeeper {
     { readonly atMs: number; readonly trouble: Trouble | null }
   >();
 
+  private readonly idle = new Map<LeaseId, number>();
+
+  /** When it was last seen not to run; 0 when it never was. */
+  notBefore(leaseId: LeaseId): number {
+    return this.idle.get(leaseId) ?? 0;
+  }
+
   lastProof(leaseId: LeaseId): HealthyProof | null {
     return this.proofs.get(leaseId) ?? null;
   }
@@ -29,6 +36,7 @@ export class EvidenceKeeper {
   forget(leaseId: LeaseId): void {
     this.proofs.delete(leaseId);
     this.diagnoses.delete(leaseId);
+    this.idle.delete(leaseId);
   }
 
   /** Evidence from what has been seen already; asks the cluster nothing. */
@@ -36,6 +44,7 @@ export class EvidenceKeeper {
     if (state.namespace === null || connection.provenAtMs === 0) return null;
     return this.note(
       lease,
+      state,
       readEvidence(shapeOf(lease), connection.sightOf(state.namespace).pods, {
         provenAtMs: connection.provenAtMs,
         podTrouble: troubleOfPod,
@@ -66,19 +75,23 @@ export class EvidenceKeeper {
     const first = readEvidence(shape, pods, { provenAtMs, podTrouble: troubleOfPod });
     const unexplained =
       !first.healthy && first.exit === null && first.trouble === null && pods.length < first.wanted;
-    if (!unexplained) return this.note(lease, first);
+    if (!first.healthy && !first.exit) this.idle.set(lease.leaseId, provenAtMs);
+    if (!unexplained) return this.note(lease, state, first);
     const trouble = await this.diagnose(lease.leaseId, namespace, connection, provenAtMs);
-    return this.note(lease, readEvidence(shape, pods, { provenAtMs, podTrouble: troubleOfPod, trouble }));
+    return this.note(
+      lease,
+      state,
+      readEvidence(shape, pods, { provenAtMs, podTrouble: troubleOfPod, trouble }),
+    );
   }
 
-  private note(lease: LeaseProposed, evidence: Evidence): Evidence {
-    if (evidence.healthy) {
-      const { incarnation, provenAtMs } = evidence;
-      const known = this.proofs.get(lease.leaseId);
-      if (known?.incarnation !== incarnation || known.atMs < provenAtMs) {
-        this.proofs.set(lease.leaseId, { incarnation, atMs: provenAtMs });
-      }
-    }
+  /** The proof of the stretch that is open is kept until the end of that stretch has been decided. */
+  private note({ leaseId }: LeaseProposed, { meter }: WorkloadState, evidence: Evidence): Evidence {
+    const { healthy, incarnation, provenAtMs } = evidence;
+    const known = this.proofs.get(leaseId);
+    const isNeeded = known !== undefined && known.incarnation === meter.open?.incarnation;
+    const isNews = known?.incarnation === incarnation ? known.atMs < provenAtMs : !isNeeded;
+    if (healthy && isNews) this.proofs.set(leaseId, { incarnation, atMs: provenAtMs });
     return evidence;
   }
 

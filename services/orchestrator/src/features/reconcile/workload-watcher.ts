@@ -22,6 +22,8 @@ const APPLY_AGAIN_MS = 15_000;
 /** Brings a wanted workload to run, and follows how it does. */
 @Injectable()
 export class WorkloadWatcher {
+  private readonly startedAtMs: number;
+
   constructor(
     private readonly store: WorkloadStore,
     private readonly leases: LeaseFacts,
@@ -32,7 +34,9 @@ export class WorkloadWatcher {
     @Inject(SERVICE_CONFIG) private readonly config: OrchestratorConfig,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.startedAtMs = clock.now();
+  }
 
   /** @returns milliseconds until the next look that no change will ask for, null for none */
   async look(workload: Workload): Promise<number | null> {
@@ -95,8 +99,6 @@ export class WorkloadWatcher {
     return this.config.attentionIntervalMs;
   }
 
-  private readonly startedAtMs = performance.timeOrigin + performance.now();
-
   /** The namespace is not seen, and the cluster says on being asked that it does not exist. */
   private async isGone({ state }: Workload, connection: ClusterConnection): Promise<boolean> {
     if (connection.namespaceSeen(state.namespace!)) return false;
@@ -132,11 +134,8 @@ export class WorkloadWatcher {
   ): Promise<number | null> {
     const { leaseId, state } = workload;
     const policy = policyOf(this.config, lease);
-    const before = this.evidence.lastProof(leaseId);
     const evidence = await this.evidence.examine(lease, state, connection);
-    // The proof of the stretch that is open, also when the evidence now speaks of other containers.
-    const lastProof =
-      evidence.incarnation === state.meter.open?.incarnation ? this.evidence.lastProof(leaseId) : before;
+    const lastProof = this.evidence.lastProof(leaseId);
     const endpoints =
       evidence.healthy || evidence.exit
         ? await this.endpointsOf(workload, connection, lease)
@@ -144,7 +143,10 @@ export class WorkloadWatcher {
     const nowMs = this.clock.now();
     const decision = await this.store.decide(
       leaseId,
-      { type: 'Observe', evidence, lastProof, endpoints, nowMs, policy },
+      {
+        ...{ type: 'Observe', evidence, lastProof, endpoints, nowMs, policy },
+        notBeforeMs: this.evidence.notBefore(leaseId),
+      },
       (drawn) => this.isHeld(workload, drawn),
     );
     await this.store.noteSeen(leaseId, evidence.services, evidence.provenAtMs);

@@ -28,7 +28,11 @@ export class ChallengeLog {
 
   /** `responseMs` is null for a challenge that was not answered in time, or wrongly. */
   note(providerId: string, sentAtMs: Instant, responseMs: number | null): void {
-    const minute = this.minuteOf(eraOf(sentAtMs, this.config.eraMs), providerId, sentAtMs - (sentAtMs % MINUTE_MS));
+    const minute = this.minuteOf(
+      eraOf(sentAtMs, this.config.eraMs),
+      providerId,
+      sentAtMs - (sentAtMs % MINUTE_MS),
+    );
     minute.sent += 1;
     if (responseMs === null) return;
     minute.answered += 1;

@@ -4,7 +4,11 @@ import { EMPTY_INVENTORY, type Inventory } from '../../domain/inventory.ts';
 import type { Liveness } from '../../domain/liveness.ts';
 import type { AgentConnection } from './agent-connection.ts';
 
-export type PendingChallenge = { readonly kind: ChallengeKind; readonly nonce: string; readonly sentAtMs: Instant };
+export type PendingChallenge = {
+  readonly kind: ChallengeKind;
+  readonly nonce: string;
+  readonly sentAtMs: Instant;
+};
 
 /** A provider as telemetry sees it. In memory alone: what must outlast this process is an event or a roll-up. */
 export type TrackedProvider = {
@@ -28,7 +32,10 @@ export type TrackedProvider = {
 };
 
 export const track = (
-  provider: Pick<TrackedProvider, 'providerId' | 'wallet' | 'liveness' | 'lastSeenAtMs' | 'nextChallengeAtMs'>,
+  provider: Pick<
+    TrackedProvider,
+    'providerId' | 'wallet' | 'liveness' | 'lastSeenAtMs' | 'nextChallengeAtMs'
+  >,
 ): TrackedProvider => ({
   ...provider,
   lastHelloAtMs: 0,
@@ -37,6 +44,6 @@ export const track = (
   inventory: EMPTY_INVENTORY,
   inventoryDigest: '',
   offersBehind: false,
-  hasGpus: true,
+  hasGpus: false,
   pending: new Map(),
 });

@@ -21,10 +21,16 @@ export const offerBody = z
       .string()
       .regex(/^[A-Za-z0-9._-]{0,60}$/)
       .default('')
-      .meta({ description: 'Tells apart offers of one GPU model; the same label again replaces the same offer' }),
+      .meta({
+        description: 'Tells apart offers of one GPU model; the same label again replaces the same offer',
+      }),
     gpu: z
       .object({
-        model: z.string().min(1).max(120).meta({ description: 'A catalogue id or any name the catalogue knows' }),
+        model: z
+          .string()
+          .min(1)
+          .max(120)
+          .meta({ description: 'A catalogue id or any name the catalogue knows' }),
         vramMiB: z.int().min(1).max(1_048_576),
         interface: z.enum(['pcie', 'sxm']),
       })
@@ -66,7 +72,9 @@ export const offerDto = z
     nodes: z.int().meta({ description: 'Machines' }),
     gpusTotal: z.int().meta({ description: 'GPUs that work now, over all machines' }),
     price: z.object({ perGpu: money, perCpuCore: money, perMemoryGiB: money, perStorageGiB: money }),
-    listPricePerGpuHour: money.nullable().meta({ description: 'What the large clouds ask, where it is known' }),
+    listPricePerGpuHour: money
+      .nullable()
+      .meta({ description: 'What the large clouds ask, where it is known' }),
     saving: z.number().nullable().meta({ description: 'Share saved against the list price, at most 1' }),
     region: z.string(),
     policy: z.object({ autoAccept: z.boolean(), minDurationSeconds: z.int(), maxDurationSeconds: z.int() }),

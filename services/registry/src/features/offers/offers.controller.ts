@@ -10,7 +10,12 @@ import { Offers } from './offers.service.ts';
 
 const offerPage = page(offerDto).meta({ id: 'OfferPage' });
 const offerQuery = pageQuery.extend({
-  model: z.string().min(1).max(120).optional().meta({ description: 'A GPU model, by any name the catalogue knows' }),
+  model: z
+    .string()
+    .min(1)
+    .max(120)
+    .optional()
+    .meta({ description: 'A GPU model, by any name the catalogue knows' }),
   region: z.string().min(1).max(40).optional(),
 });
 
@@ -51,7 +56,9 @@ export class OffersController {
   @Get('offers')
   @Public()
   @Returns(200, offerPage)
-  list(@Query({ schema: offerQuery }) query: z.output<typeof offerQuery>): Promise<z.input<typeof offerPage>> {
+  list(
+    @Query({ schema: offerQuery }) query: z.output<typeof offerQuery>,
+  ): Promise<z.input<typeof offerPage>> {
     return this.offers.list(query);
   }
 }

@@ -1,7 +1,15 @@
 import { CLOCK, decodeCursor, deterministicId, type PageQuery, toPage } from '@gridbourse/api';
 import { findGpu } from '@gridbourse/catalog';
 import type { OfferGpu } from '@gridbourse/events';
-import { type Clock, type Fault, invalid, notFound, type OfferId, parseUsdc, type ProviderId } from '@gridbourse/kernel';
+import {
+  type Clock,
+  type Fault,
+  invalid,
+  notFound,
+  type OfferId,
+  parseUsdc,
+  type ProviderId,
+} from '@gridbourse/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, MoreThan } from 'typeorm';
 import type { z } from 'zod';
@@ -31,7 +39,8 @@ const checkNodes = ({ gpu, nodes, policy }: Body, faults: Fault[]): void => {
   nodes.forEach((node, index) => {
     if (names.has(node.name)) faults.push({ pointer: `/nodes/${index}/name`, message: 'named twice' });
     names.add(node.name);
-    if (gpu === null && node.gpus > 0) faults.push({ pointer: `/nodes/${index}/gpus`, message: 'an offer without gpu has no GPUs' });
+    if (gpu === null && node.gpus > 0)
+      faults.push({ pointer: `/nodes/${index}/gpus`, message: 'an offer without gpu has no GPUs' });
   });
   if (gpu !== null && nodes.every((node) => node.gpus === 0)) {
     faults.push({ pointer: '/nodes', message: 'an offer of GPUs needs a machine that has some' });
@@ -81,7 +90,13 @@ export class Offers {
       ? await this.ownOffer(providerId, body.offerId)
       : deterministicId('offer', providerId, content.gpu?.model ?? 'cpu', content.label);
     await this.aggregates.execute(providers, providerId, [
-      { type: 'DeclareOffer', offerId, content, capacities: this.agents.capacitiesOf(providerId), atMs: this.clock.now() },
+      {
+        type: 'DeclareOffer',
+        offerId,
+        content,
+        capacities: this.agents.capacitiesOf(providerId),
+        atMs: this.clock.now(),
+      },
     ]);
     return toOfferDto(await this.load(offerId));
   }
@@ -101,7 +116,9 @@ export class Offers {
     const [after] = decodeCursor(cursor, 1) ?? [''];
     const known = model === undefined ? undefined : findGpu(model);
     if (known === null) {
-      throw invalid('unknown_gpu', `the catalogue knows no GPU "${model}"`, [{ pointer: '/model', message: 'unknown' }]);
+      throw invalid('unknown_gpu', `the catalogue knows no GPU "${model}"`, [
+        { pointer: '/model', message: 'unknown' },
+      ]);
     }
     const rows = await this.dataSource.getRepository(OfferEntity).find({
       where: {

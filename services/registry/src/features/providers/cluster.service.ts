@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { DataSource } from 'typeorm';
 import { Aggregates } from '../../aggregates/aggregates.ts';
 import { providers } from '../../aggregates/registry-aggregates.ts';
+import type { ProviderCommand } from '../../domain/provider.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
 import { apiServerOf } from './kubeconfig.ts';
 
@@ -37,7 +38,7 @@ export class Clusters {
     const salt = randomBytes(16);
     const digest = await slowHash(kubeconfig, salt, DIGEST_BYTES);
     const atMs = this.clock.now();
-    await this.aggregates.execute(providers, providerId, async (manager) => {
+    await this.aggregates.execute(providers, providerId, async (manager): Promise<ProviderCommand[]> => {
       await manager.query(
         `INSERT INTO provider_clusters (provider_id, sealing_key_id, salt, digest, attached_at_ms)
          VALUES ($1, $2, $3, $4, $5)

@@ -78,7 +78,10 @@ export const apiServerOf = (text: string): string => {
     );
   }
   const { contexts, clusters, users } = parsed.data;
-  const faults = [...foreignFields(clusters as Part[], 'clusters'), ...foreignFields(users as Part[], 'users')];
+  const faults = [
+    ...foreignFields(clusters as Part[], 'clusters'),
+    ...foreignFields(users as Part[], 'users'),
+  ];
   if (faults.length > 0) throw refuse(faults);
   const current = parsed.data['current-context'];
   const context = (contexts as Part[]).find((candidate) => candidate.name === current);
@@ -86,7 +89,10 @@ export const apiServerOf = (text: string): string => {
   const cluster = (clusters as Part[]).find((candidate) => candidate.name === clusterName);
   if (!cluster) {
     throw refuse([
-      { pointer: '/kubeconfig/current-context', message: 'expected the name of a context whose cluster is in this file' },
+      {
+        pointer: '/kubeconfig/current-context',
+        message: 'expected the name of a context whose cluster is in this file',
+      },
     ]);
   }
   return (cluster['cluster'] as { server: string }).server;

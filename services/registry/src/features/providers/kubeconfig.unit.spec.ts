@@ -43,12 +43,36 @@ describe('a kubeconfig', () => {
     ['text', 'hello', ['/kubeconfig']],
     ['no cluster', good.replace(/clusters:.*/, 'clusters: []'), ['/kubeconfig/clusters']],
     ['no server', good.replace('server:', 'address:'), ['/kubeconfig/clusters/0/cluster/server']],
-    ['a server that is no URL', good.replace('https://10.1.2.3:6443', 'nowhere'), ['/kubeconfig/clusters/0/cluster/server']],
-    ['a file as server', good.replace('https://10.1.2.3:6443', 'file:///etc/passwd'), ['/kubeconfig/clusters/0/cluster/server']],
-    ['an unknown context', good.replace('current-context: main', 'current-context: other'), ['/kubeconfig/current-context']],
-    ['a program to run', good.replace('token: secret', 'exec: { command: sh }'), ['/kubeconfig/users/0/user/exec']],
-    ['a file to read', good.replace('token: secret', 'tokenFile: /etc/shadow'), ['/kubeconfig/users/0/user/tokenFile']],
-    ['a certificate file', good.replace('certificate-authority-data', 'certificate-authority'), ['/kubeconfig/clusters/0/cluster/certificate-authority']],
+    [
+      'a server that is no URL',
+      good.replace('https://10.1.2.3:6443', 'nowhere'),
+      ['/kubeconfig/clusters/0/cluster/server'],
+    ],
+    [
+      'a file as server',
+      good.replace('https://10.1.2.3:6443', 'file:///etc/passwd'),
+      ['/kubeconfig/clusters/0/cluster/server'],
+    ],
+    [
+      'an unknown context',
+      good.replace('current-context: main', 'current-context: other'),
+      ['/kubeconfig/current-context'],
+    ],
+    [
+      'a program to run',
+      good.replace('token: secret', 'exec: { command: sh }'),
+      ['/kubeconfig/users/0/user/exec'],
+    ],
+    [
+      'a file to read',
+      good.replace('token: secret', 'tokenFile: /etc/shadow'),
+      ['/kubeconfig/users/0/user/tokenFile'],
+    ],
+    [
+      'a certificate file',
+      good.replace('certificate-authority-data', 'certificate-authority'),
+      ['/kubeconfig/clusters/0/cluster/certificate-authority'],
+    ],
     ['aliases', `${good}\nx: &a [1]\ny: [*a, *a]`, ['/kubeconfig']],
     ['far too much', `${good}\n# ${'x'.repeat(300_000)}`, ['/kubeconfig']],
   ])('%s is refused', (_, text, pointers) => {

@@ -17,8 +17,10 @@ type Body = z.output<typeof providerBody>;
 const placeOf = ({ country: named, city, region: asked, location }: Body['place']): Place => {
   const faults: Fault[] = [];
   const country = named === '' ? '' : findCountry(named);
-  if (country === null) faults.push({ pointer: '/place/country', message: 'expected an ISO 3166-1 code or a country name' });
-  const region = asked === undefined ? regionOf({ country: country ?? '', city, location }) : findRegion(asked)?.id;
+  if (country === null)
+    faults.push({ pointer: '/place/country', message: 'expected an ISO 3166-1 code or a country name' });
+  const region =
+    asked === undefined ? regionOf({ country: country ?? '', city, location }) : findRegion(asked)?.id;
   if (!region) faults.push({ pointer: '/place/region', message: 'expected a region of the market' });
   if (faults.length > 0 || country === null || !region) {
     throw invalid('invalid_place', 'the place is not one that the market knows', faults);
@@ -51,13 +53,17 @@ export class ProviderRegistration {
       attributes: body.attributes,
       atMs,
     };
-    const { events } = await this.aggregates.execute(providers, providerId, async (manager) => {
-      await lockStakeOf(manager, wallet);
-      const stake = await stakeOf(manager, wallet);
-      if (!stake) return [register];
-      const { minStakeMicros } = this.config;
-      return [register, { type: 'SeeStake', ...stake, minStakeMicros, retracted: false, atMs }];
-    });
+    const { events } = await this.aggregates.execute(
+      providers,
+      providerId,
+      async (manager): Promise<ProviderCommand[]> => {
+        await lockStakeOf(manager, wallet);
+        const stake = await stakeOf(manager, wallet);
+        if (!stake) return [register];
+        const { minStakeMicros } = this.config;
+        return [register, { type: 'SeeStake', ...stake, minStakeMicros, retracted: false, atMs }];
+      },
+    );
     return { providerId, isNew: events.some((event) => event.type === 'ProviderRegistered') };
   }
 }

@@ -4,7 +4,10 @@ import { z } from 'zod';
 import { statusOf } from '../../domain/provider-state.ts';
 import type { ProviderEntity } from '../../read-models/provider.entity.ts';
 
-const location = z.object({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) });
+const location = z.object({
+  latitude: z.number().min(-90).max(90),
+  longitude: z.number().min(-180).max(180),
+});
 
 export const providerBody = z
   .object({
@@ -39,11 +42,17 @@ export const providerDto = z
 
 export const clusterBody = z
   .object({
-    kubeconfig: z.string().min(1).max(262_144).meta({ description: 'Sealed on arrival; kept by the orchestrator alone' }),
+    kubeconfig: z
+      .string()
+      .min(1)
+      .max(262_144)
+      .meta({ description: 'Sealed on arrival; kept by the orchestrator alone' }),
   })
   .meta({ id: 'ClusterRequest' });
 
-export const suspendBody = z.object({ reason: z.string().trim().min(1).max(500) }).meta({ id: 'SuspendRequest' });
+export const suspendBody = z
+  .object({ reason: z.string().trim().min(1).max(500) })
+  .meta({ id: 'SuspendRequest' });
 
 export const tierDto = z
   .object({

@@ -1,4 +1,14 @@
-import { Caller, CLOCK, page, pageQuery, type PageQuery, Public, RequireScopes, Returns, SERVICE_CONFIG } from '@gridbourse/api';
+import {
+  Caller,
+  CLOCK,
+  page,
+  pageQuery,
+  type PageQuery,
+  Public,
+  RequireScopes,
+  Returns,
+  SERVICE_CONFIG,
+} from '@gridbourse/api';
 import type { Clock, ProviderId } from '@gridbourse/kernel';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';

@@ -36,11 +36,16 @@ export const removeStakeLog = async (manager: EntityManager, place: Place): Prom
 };
 
 /** Once a stake is final, the ones before it can never be needed again. */
-export const forgetOlderStakes = async (manager: EntityManager, place: Place, owner: string): Promise<void> => {
-  await manager.query(
-    'DELETE FROM chain_stakes WHERE owner = $1 AND (block_number, log_index) < ($2, $3)',
-    [owner, place.blockNumber, place.logIndex],
-  );
+export const forgetOlderStakes = async (
+  manager: EntityManager,
+  place: Place,
+  owner: string,
+): Promise<void> => {
+  await manager.query('DELETE FROM chain_stakes WHERE owner = $1 AND (block_number, log_index) < ($2, $3)', [
+    owner,
+    place.blockNumber,
+    place.logIndex,
+  ]);
 };
 
 /** What the owner has at stake as far as the chain is known; null when the chain does not know the owner. */

@@ -1,6 +1,11 @@
 import { CLOCK, SERVICE_CONFIG } from '@gridbourse/api';
 import { EventContext, OnEvent } from '@gridbourse/event-bus';
-import { chainEventFinalized, chainEventObserved, chainEventRetracted, type EventOf } from '@gridbourse/events';
+import {
+  chainEventFinalized,
+  chainEventObserved,
+  chainEventRetracted,
+  type EventOf,
+} from '@gridbourse/events';
 import type { Clock } from '@gridbourse/kernel';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
@@ -9,7 +14,14 @@ import { Aggregates } from '../../aggregates/aggregates.ts';
 import { providers } from '../../aggregates/registry-aggregates.ts';
 import { ProviderEntity } from '../../read-models/provider.entity.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
-import { addStakeLog, forgetOlderStakes, isStakeLog, lockStakeOf, removeStakeLog, stakeOf } from './stake-table.ts';
+import {
+  addStakeLog,
+  forgetOlderStakes,
+  isStakeLog,
+  lockStakeOf,
+  removeStakeLog,
+  stakeOf,
+} from './stake-table.ts';
 
 /** Activates providers by what the chain says of their stake, and takes it back when the chain takes it back. */
 @Controller()

@@ -1,0 +1,530 @@
+import { describe, expect, it } from '@jest/globals';
+import { groupTotals, type ServiceSpec } from '@gridbourse/events';
+import { DomainError, type Fault } from '@gridbourse/kernel';
+import { fixture, icl, sdl } from '../test/manifests.ts';
+import { type ManifestOptions, parseManifest } from './index.ts';
+
+const only = (text: string, options?: ManifestOptions): ServiceSpec =>
+  parseManifest(text, options).spec.groups[0]!.services[0]!;
+
+const faultsOf = (text: string, options?: ManifestOptions): readonly Fault[] => {
+  try {
+    parseManifest(text, options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(DomainError);
+    expect((error as DomainError).kind).toBe('invalid');
+    return (error as DomainError).faults;
+  }
+  throw new Error('it should have been refused');
+};
+
+const gpu = (list: string): string =>
+  `cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}\ngpu:\n  units: 1\n  attributes:\n    vendor:\n      ${list}`;
+
+describe('a real Akash manifest', () => {
+  const { spec, secrets, warnings } = parseManifest(fixture('Mistral-7B'));
+
+  it('becomes one group with all that was asked', () => {
+    expect(spec).toMatchObject({
+      dialect: 'akash-sdl',
+      dialectVersion: '2.0',
+      name: 'vllm',
+      run: 'service',
+      durationSeconds: 3_600,
+    });
+    expect(spec.groups).toHaveLength(1);
+    expect(spec.groups[0]).toMatchObject({ name: 'dcloud', regions: [], attributes: {}, tierFloor: 7 });
+    const [service] = spec.groups[0]!.services;
+    expect(service).toMatchObject({
+      name: 'vllm',
+      command: ['bash', '-c'],
+      envNames: ['HF_TOKEN'],
+      replicas: 1,
+      // 1,000,000 micro-ACT a block, 600 blocks an hour, one dollar each.
+      maxRateMicrosPerHour: 600_000_000n,
+      ports: [
+        { containerPort: 8000, servicePort: 8000, protocol: 'tcp', global: true, services: [], hosts: [] },
+      ],
+    });
+    expect(service!.resources).toMatchObject({ cpuMillis: 12_000, memoryMiB: 32_768 });
+  });
+
+  it('keeps memory and interface of each GPU model', () => {
+    expect(spec.groups[0]!.services[0]!.resources.gpu).toEqual({
+      count: 1,
+      vendor: 'nvidia',
+      models: [
+        { model: 'a100', vramMiB: null, interface: null },
+        { model: 'rtx4090', vramMiB: 24_576, interface: 'pcie' },
+        { model: 'h100', vramMiB: 81_920, interface: null },
+      ],
+    });
+  });
+
+  it('keeps each volume, its place and its class', () => {
+    expect(spec.groups[0]!.services[0]!.resources.volumes).toEqual([
+      {
+        name: 'default',
+        sizeMiB: 30_720,
+        mountPath: null,
+        readOnly: false,
+        kind: 'ephemeral',
+        storageClass: null,
+      },
+      {
+        name: 'data',
+        sizeMiB: 30_720,
+        mountPath: '/root/.cache',
+        readOnly: false,
+        kind: 'persistent',
+        storageClass: 'beta3',
+      },
+      {
+        name: 'shm',
+        sizeMiB: 10_240,
+        mountPath: '/dev/shm',
+        readOnly: false,
+        kind: 'ram',
+        storageClass: null,
+      },
+    ]);
+    // Memory that is used as a disk is not asked for twice.
+    expect(groupTotals(spec.groups[0]!).storageMiB).toBe(61_440);
+  });
+
+  it('keeps values apart, and says that the duration is a default', () => {
+    expect(secrets).toEqual({ services: { vllm: { env: { HF_TOKEN: '' }, imageCredentials: null } } });
+    expect(warnings.map(({ code }) => code)).toEqual(['default_duration']);
+  });
+});
+
+describe('a real Spheron manifest', () => {
+  it('becomes services that know each other, priced by the hour', () => {
+    const { spec, warnings } = parseManifest(fixture('examples__spheron.multiservice'));
+    expect(spec).toMatchObject({
+      dialect: 'spheron-icl',
+      dialectVersion: '1.0',
+      name: 'vscode-ollama',
+      durationSeconds: 3_600,
+    });
+    const [vscode, ollama] = spec.groups[0]!.services;
+    expect([vscode!.maxRateMicrosPerHour, ollama!.maxRateMicrosPerHour]).toEqual([500_000n, 1_000_000n]);
+    expect(ollama!.ports).toEqual([
+      {
+        containerPort: 11434,
+        servicePort: 11434,
+        protocol: 'tcp',
+        global: false,
+        services: ['vscode'],
+        hosts: [],
+      },
+    ]);
+    expect(ollama!.imagePullPolicy).toBe('IfNotPresent');
+    expect(ollama!.resources.volumes).toEqual([
+      {
+        name: 'default',
+        sizeMiB: 122_880,
+        mountPath: '/mnt/data',
+        readOnly: false,
+        kind: 'persistent',
+        storageClass: 'beta3',
+      },
+    ]);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('prices', () => {
+  const priced = (denom: string, amount: string): string =>
+    sdl({ placement: `pricing:\n  small:\n    denom: ${denom}\n    amount: ${amount}` });
+
+  it.each([
+    ['uact', '1', 600n],
+    ['uact', '10000', 6_000_000n],
+    ['uact', '0.5', 300n],
+    ['ibc/170C677610AC31DF0904FFE09CD3B5C657492170E7E52372E48756B71E56F2F1', '1.5', 900n],
+  ])('%s %s a block is %s micros an hour', (denom, amount, micros) =>
+    expect(only(priced(denom, amount)).maxRateMicrosPerHour).toBe(micros),
+  );
+
+  it('of a token without a peg use the rate that is given, or say what was assumed', () => {
+    const given = parseManifest(priced('uakt', '1000'), { usdPerToken: { uakt: '3.141592' } });
+    expect(given.spec.groups[0]!.services[0]!.maxRateMicrosPerHour).toBe(1_884_955n);
+    expect(given.warnings.map(({ code }) => code)).not.toContain('assumed_token_price');
+    const assumed = parseManifest(priced('uakt', '1000'));
+    expect(assumed.spec.groups[0]!.services[0]!.maxRateMicrosPerHour).toBe(300_000n);
+    expect(assumed.warnings.map(({ code }) => code)).toContain('assumed_token_price');
+  });
+
+  it.each([
+    ['0.5', 500_000n],
+    ['1', 1_000_000n],
+    ['0.0000019', 1n],
+  ])('%s tokens an hour are %s micros', (amount, micros) =>
+    expect(only(icl({ amount })).maxRateMicrosPerHour).toBe(micros),
+  );
+
+  it.each(['-1', '0', '1e6', 'free', '0.0000000001', '9'.repeat(18)])('of %s are refused', (amount) => {
+    const [fault] = faultsOf(priced('uact', amount));
+    expect(fault).toMatchObject({
+      pointer: '/profiles/placement/anywhere/pricing/small/amount',
+      line: 21,
+      column: 19,
+    });
+  });
+
+  it('in an unknown token are refused, with the nearest known', () => {
+    expect(faultsOf(priced('uackt', '1'))[0]!.message).toContain('did you mean `uact`');
+  });
+
+  it('give way to a budget, which is split without loss', () => {
+    const total = (text: string, maxRateMicrosPerHour: bigint): bigint =>
+      parseManifest(text, { maxRateMicrosPerHour }).spec.groups.reduce(
+        (sum, group) => sum + groupTotals(group).maxRateMicrosPerHour,
+        0n,
+      );
+    expect(total(fixture('dify'), 1_234_567n)).toBe(1_234_567n);
+    expect(total(fixture('examples__spheron.multiservice'), 7n)).toBe(7n);
+    const three = sdl({ deployment: 'anywhere:\n  profile: small\n  count: 3' });
+    expect(total(three, 100n)).toBe(99n);
+    expect(parseManifest(three, { maxRateMicrosPerHour: 100n }).warnings.map(({ code }) => code)).toContain(
+      'budget_not_divisible',
+    );
+  });
+
+  it('may be missing when a budget is given, and only then', () => {
+    const unpriced = sdl({ placement: 'pricing: {}' });
+    expect(only(unpriced, { maxRateMicrosPerHour: 5n }).maxRateMicrosPerHour).toBe(5n);
+    expect(faultsOf(unpriced)[0]).toMatchObject({ pointer: '/deployment/web/anywhere/profile' });
+  });
+});
+
+describe('duration, run and tiers', () => {
+  it.each([
+    ['1.5h', 5_400],
+    ['30m', 1_800],
+    ['2d', 172_800],
+  ])('%s is exact', (text, seconds) =>
+    expect(parseManifest(icl({ profiles: `  duration: ${text}` })).spec.durationSeconds).toBe(seconds),
+  );
+
+  it('can be given by the caller, without a warning', () => {
+    const { spec, warnings } = parseManifest(sdl(), { durationSeconds: 60, run: 'job' });
+    expect([spec.durationSeconds, spec.run, warnings]).toEqual([60, 'job', []]);
+  });
+
+  it.each([
+    ['secured', 3],
+    ['secured-1', 1],
+    ['[secured-2, community-1]', 4],
+    ['community', 7],
+  ])('tiers: %s let in down to %s', (tiers, floor) =>
+    expect(
+      parseManifest(icl({ profiles: `  duration: 1h\n  tiers: ${tiers}` })).spec.groups[0]!.tierFloor,
+    ).toBe(floor),
+  );
+
+  it('refuses an unknown tier and an unknown duration', () => {
+    const faults = faultsOf(icl({ profiles: '  duration: soon\n  tier: secured-9' }));
+    expect(faults.map(({ pointer }) => pointer)).toEqual(['/profiles/duration', '/profiles/tier']);
+  });
+});
+
+describe('placements', () => {
+  it('are all read, in their order, each a group', () => {
+    const text = sdl({
+      placement: 'pricing: {small: {denom: uact, amount: 1}}',
+      deployment: 'there: {profile: small, count: 2}\nanywhere: {profile: small, count: 1}',
+    }).replace(
+      '  placement:\n',
+      '  placement:\n    there:\n      attributes: {region: us-west}\n      pricing: {small: {denom: uact, amount: 3}}\n',
+    );
+    const groups = parseManifest(text).spec.groups;
+    expect(groups.map(({ name, regions, services }) => [name, regions, services[0]!.replicas])).toEqual([
+      ['there', ['us-west'], 2],
+      ['anywhere', [], 1],
+    ]);
+  });
+
+  const placed = (attributes: string) =>
+    parseManifest(
+      sdl({ placement: `attributes: ${attributes}\npricing: {small: {denom: uact, amount: 1}}` }),
+    );
+
+  it('map regions, keep requirements, and say which facts belong to another network', () => {
+    const { spec, warnings } = placed('{region: germany, host: akash, gpu-driver: "550"}');
+    expect(spec.groups[0]).toMatchObject({
+      regions: ['eu-central'],
+      attributes: { country: 'DE', 'gpu-driver': '550' },
+    });
+    expect(warnings.find(({ code }) => code === 'ignored_attribute')).toMatchObject({
+      pointer: '/profiles/placement/anywhere/attributes/host',
+      line: 18,
+    });
+  });
+
+  it('can exclude a region', () => {
+    const { spec } = placed('{exclude_region: us-east}');
+    expect(spec.groups[0]!.regions).not.toContain('us-east');
+    expect(spec.groups[0]!.regions).toContain('us-west');
+  });
+
+  it('in an unknown region are refused', () => {
+    const text = sdl({
+      placement: 'attributes: {region: us-wst}\npricing: {small: {denom: uact, amount: 1}}',
+    });
+    expect(faultsOf(text)[0]!.message).toContain('did you mean `us-west`');
+  });
+});
+
+describe('GPU requests', () => {
+  const models = (list: string) => only(sdl({ resources: gpu(list) })).resources.gpu!.models;
+
+  it.each([
+    ['nvidia:', []],
+    ['nvidia: []', []],
+    ['nvidia: [{model: "*"}]', []],
+    ['nvidia: [{model: RTX_4090}]', [{ model: 'rtx4090', vramMiB: null, interface: null }]],
+    ['nvidia: [{model: a100-80g}]', [{ model: 'a100', vramMiB: 81_920, interface: null }]],
+    ['nvidia: [{model: h100, interface: SXM5}]', [{ model: 'h100', vramMiB: null, interface: 'sxm' }]],
+    [
+      'nvidia: [{model: h100, interface: pcie, ram: 90Gi}]',
+      [{ model: 'h100', vramMiB: 96_256, interface: 'pcie' }],
+    ],
+    ['amd: [{model: mi300x}]', [{ model: 'mi300x', vramMiB: null, interface: null }]],
+  ])('%s', (list, expected) => expect(models(list)).toEqual(expected));
+
+  it('for any model with so much memory become the list of those', () => {
+    const found = models('nvidia: [{ram: 141Gi}]').map(({ model }) => model);
+    expect(found).toContain('h200');
+    expect(found).not.toContain('h100');
+  });
+
+  it('for more memory than was ever sold are kept, and said', () => {
+    const { spec, warnings } = parseManifest(
+      sdl({ resources: gpu('nvidia: [{model: rtx4090, ram: 90Gi}]') }),
+    );
+    expect(spec.groups[0]!.services[0]!.resources.gpu!.models[0]!.vramMiB).toBe(92_160);
+    expect(warnings.map(({ code }) => code)).toContain('no_such_vram');
+  });
+
+  it.each([
+    ['nvidia: [{model: rtx409}]', 'did you mean `rtx4090`'],
+    ['nvida:', 'did you mean `nvidia`'],
+    ['nvidia: [{model: h100, interface: usb}]', '`pcie` or `sxm`'],
+    ['nvidia: [{model: h100, ram: lots}]', 'GPU memory'],
+    ['nvidia: [{model: mi300x}]', 'unknown nvidia GPU'],
+    ['nvidia: [h100]', 'a map with `model`'],
+    ['nvidia: [{model: a100-80g, ram: 40Gi}]', 'the model name says 80Gi'],
+  ])('%s is refused', (list, message) =>
+    expect(faultsOf(sdl({ resources: gpu(list) }))[0]!.message).toContain(message),
+  );
+});
+
+describe('services', () => {
+  const service = (yaml: string) => parseManifest(sdl({ service: yaml }));
+
+  it('keep names of environment variables and hide every value', () => {
+    const { spec, secrets } = service('env:\n  - A=1=2\n  - B=\n  - C\n  - D=planted-secret');
+    expect(spec.groups[0]!.services[0]!.envNames).toEqual(['A', 'B', 'C', 'D']);
+    expect(secrets!.services['web']!.env).toEqual({ A: '1=2', B: '', C: '', D: 'planted-secret' });
+    expect(
+      JSON.stringify(spec, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
+    ).not.toContain('planted');
+  });
+
+  it('keep a name like __proto__ as the name it is', () => {
+    const { spec, secrets } = service('env: ["__proto__=x", "constructor=y"]');
+    expect(spec.groups[0]!.services[0]!.envNames).toEqual(['__proto__', 'constructor']);
+    expect(Object.entries(secrets!.services['web']!.env)).toEqual([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ]);
+  });
+
+  it('never show a value in a fault', () => {
+    const faults = faultsOf(
+      sdl({ service: 'env:\n  - "bad name\\u0007=planted-secret"\n  - {X: planted-secret}' }),
+    );
+    expect(faults).toHaveLength(2);
+    expect(JSON.stringify(faults)).not.toContain('planted');
+  });
+
+  it('keep registry credentials with the secrets', () => {
+    const { spec, secrets } = service('credentials: {host: ghcr.io, username: me, password: planted}');
+    expect(spec.groups[0]!.services[0]!.privateImage).toBe(true);
+    expect(secrets!.services['web']!.imageCredentials).toEqual({
+      server: 'ghcr.io',
+      username: 'me',
+      password: 'planted',
+    });
+  });
+
+  it('take command and args as a list or as a command line', () => {
+    expect(service('command: ["sh", "-c", 15]\nargs: "a \'b c\'"').spec.groups[0]!.services[0]).toMatchObject(
+      {
+        command: ['sh', '-c', '15'],
+        args: ['a', 'b c'],
+      },
+    );
+  });
+
+  it('expose the public port 80 over HTTP, and others as they are', () => {
+    const ports = service(
+      'expose:\n' +
+        '  - {port: 3000, as: 80, to: [{global: true}], accept: [a.example, "*.b.example"]}\n' +
+        '  - {port: 53, proto: UDP, to: [{global: true}]}\n' +
+        '  - {port: 5432, to: [{service: web}]}\n' +
+        '  - {port: 5432, to: [{global: true}]}',
+    ).spec.groups[0]!.services[0]!.ports;
+    expect(ports).toEqual([
+      {
+        containerPort: 3000,
+        servicePort: 80,
+        protocol: 'http',
+        global: true,
+        services: [],
+        hosts: ['a.example', '*.b.example'],
+      },
+      { containerPort: 53, servicePort: 53, protocol: 'udp', global: true, services: [], hosts: [] },
+      { containerPort: 5432, servicePort: 5432, protocol: 'tcp', global: true, services: ['web'], hosts: [] },
+    ]);
+  });
+
+  it('ask the provider for confidential computing, and never drop it', () => {
+    expect(service('params: {tee: cpu-gpu}').spec.groups[0]!.attributes).toEqual({ tee: 'cpu-gpu' });
+  });
+
+  it('read a range of ports', () => {
+    const text = icl().replace('- port: 80\n', '- port_range: 8443-8445\n        port_range_as: 9443-9445\n');
+    expect(only(text).ports.map((port) => [port.containerPort, port.servicePort])).toEqual([
+      [8443, 9443],
+      [8444, 9444],
+      [8445, 9445],
+    ]);
+  });
+
+  it.each([
+    ['imagee: x', '/services/web/imagee', 'did you mean `image`'],
+    ['expose: [{port: 0}]', '/services/web/expose/0/port', 'a port'],
+    ['expose: [{port: 70000, to: [{global: true}]}]', '/services/web/expose/0/port', 'from 1 to 65535'],
+    [
+      'expose: [{port: 80, to: [{globl: true}]}]',
+      '/services/web/expose/0/to/0/globl',
+      'did you mean `global`',
+    ],
+    [
+      'expose: [{port: 80, to: [{global: maybe}]}]',
+      '/services/web/expose/0/to/0/global',
+      '`true` or `false`',
+    ],
+    [
+      'expose: [{port: 80, proto: sctp, to: [{global: true}]}]',
+      '/services/web/expose/0/proto',
+      'tcp, udp or http',
+    ],
+    [
+      'expose: [{port: 80, accept: ["a b"], to: [{global: true}]}]',
+      '/services/web/expose/0/accept',
+      'host name',
+    ],
+    ['expose: [{port: 80, to: [{global: true, ip: mine}]}]', '/services/web/expose/0/to/0/ip', 'no endpoint'],
+    [
+      'params: {storage: {data: {mount: relative}}}',
+      '/services/web/params/storage/data/mount',
+      'absolute path',
+    ],
+    ['params: {storage: {data: {mount: /x}}}', '/services/web/params/storage/data', 'has no volume'],
+    ['command: "sh -c \'open"', '/services/web/command', 'quote is not closed'],
+    ['env: {A: b}', '/services/web/env', '`KEY=VALUE`'],
+  ])('with %s are refused', (yaml, pointer, message) => {
+    const faults = faultsOf(sdl({ service: yaml }));
+    expect(faults.map((fault) => fault.pointer)).toContain(pointer);
+    expect(faults.map((fault) => fault.message).join()).toContain(message);
+    for (const fault of faults) expect([fault.line! > 0, fault.column! > 0]).toEqual([true, true]);
+  });
+});
+
+describe('resources', () => {
+  const asked = (yaml: string) => sdl({ resources: yaml });
+  it.each([
+    ['cpu: {units: 2000}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}', 'cpu/units'],
+    ['cpu: {units: -1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}', 'cpu/units'],
+    ['cpu: {units: 0}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}', 'cpu/units'],
+    ['cpu: {units: 1}\nmemory: {size: 1Ei}\nstorage: {size: 1Gi}', 'memory/size'],
+    ['cpu: {units: 1}\nmemory: {size: 0}\nstorage: {size: 1Gi}', 'memory/size'],
+    ['cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 9000Ti}', 'storage/size'],
+    [`cpu: {units: ${'9'.repeat(300)}}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}`, 'cpu/units'],
+    [
+      'cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}\ngpu: {units: 65, attributes: {vendor: {nvidia: }}}',
+      'gpu/units',
+    ],
+    ['cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}\ngpu: {units: 1}', 'gpu'],
+    ['cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: [{size: 1Gi}, {size: 1Gi}]', 'storage/1'],
+    [
+      'cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: [{name: d, size: 1Gi, attributes: {persistent: true, class: ram}}]',
+      'storage/0/attributes/persistent',
+    ],
+    [
+      'cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: [{name: d, size: 1Gi, attributes: {persistent: true, class: beta9}}]',
+      'storage/0/attributes/class',
+    ],
+    ['cpu: {units: 1}\nmemory: {size: 1Gi}', ''],
+  ])('%s are refused', (yaml, at) => {
+    const pointers = faultsOf(asked(yaml)).map(({ pointer }) => pointer);
+    expect(pointers).toContain(`/profiles/compute/small/resources${at === '' ? '' : `/${at}`}`);
+  });
+
+  it('beyond the number of replicas are refused', () => {
+    const text = sdl({ deployment: 'anywhere: {profile: small, count: 257}' });
+    expect(faultsOf(text)[0]).toMatchObject({ pointer: '/deployment/web/anywhere/count' });
+  });
+
+  it('name what they refer to', () => {
+    expect(faultsOf(sdl({ deployment: 'anywhere: {profile: smal, count: 1}' }))[0]!.message).toContain(
+      'did you mean `small`',
+    );
+    expect(faultsOf(sdl({ deployment: 'anywher: {profile: small, count: 1}' }))[0]!.message).toContain(
+      'did you mean `anywhere`',
+    );
+  });
+});
+
+describe('options', () => {
+  it.each([
+    [{ durationSeconds: 0 }],
+    [{ durationSeconds: 1.5 }],
+    [{ maxRateMicrosPerHour: 0n }],
+    [{ tierFloor: 8 }],
+    [{ regions: ['mars'] }],
+    [{ name: '' }],
+  ])('out of range are refused: %p', (options) => {
+    expect(() => parseManifest(sdl(), options)).toThrow(
+      expect.objectContaining({ kind: 'invalid', code: 'invalid_manifest_options' }) as unknown as Error,
+    );
+  });
+
+  it('replace regions, tier floor and name', () => {
+    const { spec } = parseManifest(sdl(), { regions: ['eu-west'], tierFloor: 2, name: 'mine' });
+    expect([spec.name, spec.groups[0]!.regions, spec.groups[0]!.tierFloor]).toEqual(['mine', ['eu-west'], 2]);
+  });
+});
+
+describe('dialects', () => {
+  it('are told apart by content where both have the version', () => {
+    expect(parseManifest(icl().replace('"1.0"', '"2.0"')).spec.dialect).toBe('spheron-icl');
+    expect(parseManifest(sdl()).spec.dialect).toBe('akash-sdl');
+    expect(parseManifest(sdl().replace('"2.0"', '2.1')).spec).toMatchObject({
+      dialect: 'akash-sdl',
+      dialectVersion: '2.1',
+    });
+  });
+
+  it('of another version are refused', () => {
+    expect(faultsOf(sdl().replace('"2.0"', '"3.0"'))[0]).toMatchObject({
+      pointer: '/version',
+      line: 1,
+      column: 10,
+    });
+  });
+});

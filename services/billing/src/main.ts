@@ -1,0 +1,4 @@
+import { runAlone } from '@gridbourse/api';
+import { billingService } from './billing.service.ts';
+
+await runAlone(billingService);

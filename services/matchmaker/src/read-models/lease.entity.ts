@@ -1,0 +1,58 @@
+import type { AccountId, LeaseId, OfferId, OrderId, ProviderId } from '@gridbourse/kernel';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Lease } from '../domain/lease.ts';
+import { integer, micros } from './column-types.ts';
+
+/** A lease as it is now. */
+@Entity('leases')
+export class LeaseEntity {
+  @PrimaryColumn({ name: 'lease_id', type: 'text' }) leaseId!: LeaseId;
+  @Column({ name: 'order_id', type: 'text' }) orderId!: OrderId;
+  @Column({ name: 'account_id', type: 'text' }) accountId!: AccountId;
+  @Column({ type: 'int' }) version!: number;
+  @Column({ name: 'group_name', type: 'text' }) groupName!: string;
+  @Column({ name: 'provider_id', type: 'text' }) providerId!: ProviderId;
+  @Column({ name: 'offer_id', type: 'text' }) offerId!: OfferId;
+  @Column({ name: 'chain_lease_key', type: 'text', nullable: true }) chainLeaseKey!: string | null;
+  @Column({ type: 'text' }) state!: Lease['state'];
+  @Column({ name: 'close_reason', type: 'text', nullable: true }) closeReason!: string | null;
+  @Column({ name: 'close_detail', type: 'text', nullable: true }) closeDetail!: string | null;
+  @Column({ name: 'rate_micros', type: 'bigint', transformer: micros }) rateMicros!: bigint;
+  @Column({ name: 'list_rate_micros', type: 'bigint', nullable: true, transformer: micros }) listRateMicros!: bigint | null;
+  @Column({ name: 'duration_seconds', type: 'bigint', transformer: integer }) durationSeconds!: number;
+  @Column({ name: 'lock_micros', type: 'bigint', transformer: micros }) lockMicros!: bigint;
+  @Column({ name: 'proposed_at_ms', type: 'bigint', transformer: integer }) proposedAtMs!: number;
+  @Column({ name: 'accept_by_ms', type: 'bigint', transformer: integer }) acceptByMs!: number;
+  @Column({ name: 'funded_at_ms', type: 'bigint', nullable: true, transformer: integer }) fundedAtMs!: number | null;
+  @Column({ name: 'running_since_ms', type: 'bigint', nullable: true, transformer: integer }) runningSinceMs!: number | null;
+  @Column({ name: 'closed_at_ms', type: 'bigint', nullable: true, transformer: integer }) closedAtMs!: number | null;
+  @Column({ name: 'paid_micros', type: 'bigint', nullable: true, transformer: micros }) paidMicros!: bigint | null;
+  @Column({ name: 'refunded_micros', type: 'bigint', nullable: true, transformer: micros }) refundedMicros!: bigint | null;
+  @Column({ name: 'capacity_released', type: 'boolean' }) capacityReleased!: boolean;
+}
+
+export const leaseRow = (lease: Lease): LeaseEntity => ({
+  leaseId: lease.leaseId,
+  orderId: lease.orderId,
+  accountId: lease.accountId,
+  version: lease.version,
+  groupName: lease.group.name,
+  providerId: lease.providerId,
+  offerId: lease.offerId,
+  chainLeaseKey: lease.chainLeaseKey,
+  state: lease.state,
+  closeReason: lease.endReason,
+  closeDetail: lease.endDetail,
+  rateMicros: lease.rateMicrosPerHour,
+  listRateMicros: lease.listRateMicrosPerHour,
+  durationSeconds: lease.durationSeconds,
+  lockMicros: lease.lockMicros,
+  proposedAtMs: lease.proposedAtMs,
+  acceptByMs: lease.acceptByMs,
+  fundedAtMs: lease.fundedAtMs,
+  runningSinceMs: lease.runningSinceMs,
+  closedAtMs: lease.closedAtMs,
+  paidMicros: lease.paidMicros,
+  refundedMicros: lease.refundedMicros,
+  capacityReleased: lease.capacityReleased,
+});

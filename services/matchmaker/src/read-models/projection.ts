@@ -1,0 +1,54 @@
+import type { LeaseId } from '@gridbourse/kernel';
+import type { EntityManager } from 'typeorm';
+import type { EscrowBalance } from '../domain/process/exchange.ts';
+import type { MarketChange } from '../domain/market.ts';
+import type { Outcome } from '../domain/process/unit-of-work.ts';
+import { LeaseEntity, leaseRow } from './lease.entity.ts';
+import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './market.entities.ts';
+import { OrderEntity, orderRow } from './order.entity.ts';
+import { type LifeEvent, timelineItem } from './timeline-text.ts';
+import { TimelineEntity } from './timeline.entity.ts';
+
+/** Writes what a decision changed, in its transaction. Orders before leases: a lease refers to its order. */
+export const project = async (manager: EntityManager, outcome: Outcome, atMs: number): Promise<void> => {
+  const { orders, leases, retired, emitted } = outcome;
+  const over = new Set(retired);
+  if (orders.length > 0) {
+    await manager.upsert(OrderEntity, orders.map((order) => orderRow(order, !over.has(order.orderId))), ['orderId']);
+  }
+  if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
+  if (retired.length > 0) await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
+  const items = emitted.flatMap(({ event, orderId, leaseId }) => {
+    const item = timelineItem(event);
+    return item ? [{ ...item, orderId, leaseId, atMs }] : [];
+  });
+  if (items.length > 0) await manager.insert(TimelineEntity, items);
+};
+
+const NOTE = `
+  INSERT INTO timeline (order_id, lease_id, at_ms, type, text, data)
+  SELECT order_id, lease_id, $2, $3, $4, $5 FROM leases WHERE lease_id = $1`;
+
+/** Notes in the timeline what another service said of a lease. */
+export const noteLifeEvent = async (
+  manager: EntityManager,
+  leaseId: LeaseId,
+  event: LifeEvent,
+  atMs: number,
+): Promise<void> => {
+  const item = timelineItem(event);
+  if (item) await manager.query(NOTE, [leaseId, atMs, item.type, item.text, JSON.stringify(item.data)]);
+};
+
+export const saveMarketChange = async (manager: EntityManager, change: MarketChange): Promise<void> => {
+  await manager.upsert(ProviderEntity, { ...change.provider }, ['providerId']);
+  if (change.offer) await manager.upsert(OfferEntity, offerRow(change.offer), ['offerId']);
+};
+
+export const saveBalance = async (
+  manager: EntityManager,
+  accountId: EscrowBalanceEntity['accountId'],
+  balance: EscrowBalance,
+): Promise<void> => {
+  await manager.upsert(EscrowBalanceEntity, { accountId, ...balance }, ['accountId']);
+};

@@ -1,0 +1,146 @@
+import { CLOCK, LOGGER, Outbox, PeriodicTasks, RANDOM, Readiness, SERVICE_CONFIG } from '@gridbourse/api';
+import type { EventContext } from '@gridbourse/event-bus';
+import { type Append, EventStore, GroupCommitWriter } from '@gridbourse/event-store';
+import type { DomainEvent } from '@gridbourse/events';
+import { type Clock, newId, type OrderId, type Random } from '@gridbourse/kernel';
+import type { Logger } from '@gridbourse/observability';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { meetDeadlines } from '../domain/process/deadlines.ts';
+import type { Exchange } from '../domain/process/exchange.ts';
+import { rematch } from '../domain/process/rematch.ts';
+import { type Circumstances, decide, type Outcome, type UnitOfWork } from '../domain/process/unit-of-work.ts';
+import type { MatchmakerConfig } from '../matchmaker.config.ts';
+import { project } from '../read-models/projection.ts';
+import { loadExchange } from './load-exchange.ts';
+import { OrderSignals } from './order-signals.ts';
+import { WriterEpoch } from './writer-epoch.ts';
+
+export type ExecuteOptions<R> = {
+  /** The event of the bus that this decision answers: noted in the inbox in the same transaction. */
+  readonly context?: EventContext;
+  /** More to write in the same transaction. */
+  readonly alsoWrite?: (manager: EntityManager, result: R, atMs: number) => Promise<void>;
+  /** Orders whose watchers are woken although nothing of ours has changed. */
+  readonly concerns?: readonly OrderId[];
+};
+
+/**
+ * The one place where the matchmaker's state changes: decisions queue, are taken one after the other against the state
+ * in memory, and are committed in groups together with their events, read models and inbox entries.
+ */
+@Injectable()
+export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private current: Exchange | null = null;
+  private readonly writer: GroupCommitWriter;
+  private readonly epoch: WriterEpoch;
+  private rematching: Promise<void> | null = null;
+  private stopping = false;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly store: EventStore,
+    private readonly periodicTasks: PeriodicTasks,
+    private readonly signals: OrderSignals,
+    readiness: Readiness,
+    outbox: Outbox,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(RANDOM) private readonly random: Random,
+    @Inject(SERVICE_CONFIG) private readonly config: MatchmakerConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.epoch = new WriterEpoch(dataSource);
+    this.writer = new GroupCommitWriter({
+      dataSource,
+      store,
+      onReload: () => this.reload(),
+      afterCommit: () => outbox.wake(),
+      logger,
+    });
+    readiness.add('writer', () => this.dataSource.transaction((manager) => this.epoch.check(manager)));
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.epoch.take();
+    this.current = await loadExchange(this.dataSource, this.store);
+    const orders = [...this.current.orders()].length;
+    this.logger.info({ orders, waiting: this.current.waitingOrders().length }, 'state rebuilt');
+  }
+
+  onApplicationBootstrap(): void {
+    this.periodicTasks.every({ name: 'deadlines', everyMs: this.config.deadlineCheckMs }, async () => {
+      await this.execute(meetDeadlines);
+    });
+  }
+
+  /** The state in memory. Read only, and only within one turn of the event loop: it may be ahead of what is committed. */
+  get exchange(): Exchange {
+    if (!this.current) throw new Error('the matchmaker has not been loaded');
+    return this.current;
+  }
+
+  /**
+   * Takes a decision and commits it.
+   * @returns what `work` returned, once it is committed
+   * @throws DomainError whatever `work` throws, then nothing has changed; and as GroupCommitWriter.execute does
+   */
+  async execute<R>(work: (unit: UnitOfWork) => R, options: ExecuteOptions<R> = {}): Promise<R> {
+    const { result, outcome } = await this.writer.execute(() => {
+      const circumstances = this.circumstances();
+      const decision = decide(this.exchange, circumstances, work);
+      return {
+        appends: decision.outcome.appends as unknown as Append<DomainEvent>[],
+        result: decision,
+        inTransaction: (manager) => this.alongside(manager, decision, circumstances.now, options),
+      };
+    });
+    this.signals.notify(new Set([...outcome.emitted.map(({ orderId }) => orderId), ...(options.concerns ?? [])]));
+    if (this.exchange.rematchPending) this.startRematch();
+    return result;
+  }
+
+  private async alongside<R>(
+    manager: EntityManager,
+    { result, outcome }: { result: R; outcome: Outcome },
+    atMs: number,
+    { context, alsoWrite }: ExecuteOptions<R>,
+  ): Promise<void | 'skip'> {
+    const writes = outcome.emitted.length > 0 || context !== undefined || alsoWrite !== undefined;
+    if (!writes) return;
+    await this.epoch.check(manager);
+    if (context && (await context.recordInbox(manager)) === 'duplicate') return 'skip';
+    await project(manager, outcome, atMs);
+    await alsoWrite?.(manager, result, atMs);
+  }
+
+  private circumstances(): Circumstances {
+    const now = this.clock.now();
+    return { now, newLeaseId: () => newId('lease', now, this.random), policies: this.config };
+  }
+
+  private async reload(): Promise<void> {
+    await this.dataSource.transaction((manager) => this.epoch.check(manager));
+    this.current = await loadExchange(this.dataSource, this.store);
+    this.logger.warn({}, 'a commit failed; state rebuilt');
+  }
+
+  /** Tries those who wait, some at a time, so that other decisions get their turn in between. */
+  private startRematch(): void {
+    if (this.rematching || this.stopping) return;
+    this.rematching = this.execute(rematch)
+      .then(({ tried, placed }) => {
+        if (placed > 0) this.logger.info({ tried, placed }, 'waiting orders placed');
+      })
+      .catch((error: unknown) => this.logger.error({ err: error }, 'waiting orders could not be tried'))
+      .finally(() => {
+        this.rematching = null;
+        if (this.exchange.rematchPending && !this.stopping) setImmediate(() => this.startRematch());
+      });
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping = true;
+    await this.writer.stop();
+    await this.rematching;
+  }
+}

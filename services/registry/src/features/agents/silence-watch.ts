@@ -1,0 +1,124 @@
+import { CLOCK, LOGGER, PeriodicTasks, SERVICE_CONFIG } from '@gridbourse/api';
+import type { Clock, Instant } from '@gridbourse/kernel';
+import type { Logger } from '@gridbourse/observability';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { judgeSilence, type Judgement, type Watched } from '../../domain/liveness.ts';
+import type { RegistryConfig } from '../../registry.config.ts';
+import { AgentHub } from './agent-hub.ts';
+import { TelemetryMetrics } from './telemetry-metrics.ts';
+import type { TrackedProvider } from './tracked-provider.ts';
+
+/** Changes of one turn are written down so many at a time. */
+const PARALLEL = 8;
+
+/** Says who has been silent for too long, and holds its tongue when it is we who hear nothing. */
+@Injectable()
+export class SilenceWatch implements OnApplicationBootstrap {
+  /** Since when silence is theirs and not ours. */
+  private sightedSinceMs: Instant;
+  private lastTurnMs: Instant;
+  private frozen = false;
+  private dark = 0;
+
+  constructor(
+    private readonly hub: AgentHub,
+    private readonly tasks: PeriodicTasks,
+    metrics: TelemetryMetrics,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(SERVICE_CONFIG) private readonly config: RegistryConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.sightedSinceMs = clock.now();
+    this.lastTurnMs = clock.now();
+    metrics.observe(
+      'gridbourse_registry_dark_providers',
+      'Providers that should be heard of and are not',
+      () => this.dark,
+    );
+    metrics.observe('gridbourse_registry_frozen', '1 while so many are dark that nobody goes offline', () =>
+      this.frozen ? 1 : 0,
+    );
+  }
+
+  onApplicationBootstrap(): void {
+    this.sightedSinceMs = this.clock.now();
+    this.lastTurnMs = this.sightedSinceMs;
+    this.tasks.every({ name: 'silence-watch', everyMs: this.config.watchEveryMs }, () => this.turn());
+  }
+
+  /** Whether silence at that moment says anything about a provider. */
+  canSee(atMs: Instant): boolean {
+    return !this.frozen && atMs >= this.sightedSinceMs;
+  }
+
+  private async turn(): Promise<void> {
+    const now = this.clock.now();
+    this.noticeOwnSleep(now);
+    const judgement = judgeSilence(this.watched(), this.config, {
+      atMs: now,
+      sightedSinceMs: this.sightedSinceMs,
+    });
+    this.noticeOutage(judgement, now);
+    const missing = judgement.unreachable.map(
+      (provider) => () =>
+        this.hub.setLiveness(provider, {
+          type: 'MissHeartbeats',
+          lastSeenAtMs: provider.lastSeenAtMs,
+          atMs: now,
+        }),
+    );
+    const lost = this.canSee(now) ? judgement.offline : [];
+    const givenUp = lost.map(
+      (provider) => () =>
+        this.hub.setLiveness(provider, { type: 'GiveUp', lastSeenAtMs: provider.lastSeenAtMs, atMs: now }),
+    );
+    await inBatches([...missing, ...givenUp]);
+  }
+
+  private *watched(): Generator<Watched<TrackedProvider>> {
+    for (const provider of this.hub.all()) {
+      yield { id: provider, liveness: provider.liveness, lastSeenAtMs: provider.lastSeenAtMs };
+    }
+  }
+
+  /** A process that was stopped, starved or suspended heard nothing meanwhile. */
+  private noticeOwnSleep(now: Instant): void {
+    const sleptMs = now - this.lastTurnMs;
+    const { heartbeatIntervalMs, missedHeartbeats } = this.config;
+    if (sleptMs > (heartbeatIntervalMs * missedHeartbeats) / 2) {
+      this.logger.warn(
+        { sleptMs },
+        'this process did not run for a while: silence of that time counts against nobody',
+      );
+      this.sightedSinceMs = now;
+    }
+    this.lastTurnMs = now;
+  }
+
+  private noticeOutage({ frozen, dark, watched }: Judgement<TrackedProvider>, now: Instant): void {
+    this.dark = dark;
+    if (frozen && !this.frozen) {
+      this.logger.error(
+        { dark, watched },
+        'too many providers are dark at once: frozen, nobody goes offline',
+      );
+    }
+    if (!frozen && this.frozen) {
+      this.logger.warn({ dark, watched }, 'providers are seen again: the freeze is over');
+      this.sightedSinceMs = now; // whoever is still missing gets the whole time from here
+    }
+    this.frozen = frozen;
+  }
+}
+
+const inBatches = async (work: readonly (() => Promise<void>)[]): Promise<void> => {
+  const failures: unknown[] = [];
+  for (let from = 0; from < work.length; from += PARALLEL) {
+    const settled = await Promise.allSettled(work.slice(from, from + PARALLEL).map((run) => run()));
+    failures.push(
+      ...settled.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])),
+    );
+  }
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${failures.length} changes could not be written down`);
+};
