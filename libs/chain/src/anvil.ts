@@ -123,7 +123,10 @@ const isZombie = (pid: number): boolean => {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** The binary itself, not its JavaScript wrapper: signals must reach it, and the pid must be its own. */
+/**
+ * The binary itself, not its JavaScript wrapper: signals must reach it, and the pid must be its own.
+ * @throws DomainError `no_local_chain`
+ */
 export const anvilBinary = (): string => {
   const name = `@foundry-rs/anvil-${process.platform}-${ARCHITECTURES[process.arch] ?? process.arch}`;
   try {

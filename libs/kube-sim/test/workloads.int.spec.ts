@@ -272,7 +272,9 @@ describe('workloads', () => {
 
   it('a namespace is terminating, refuses new content, and then is gone with all that was in it', async () => {
     const namespace = await newSpace();
-    await cluster.apps.createNamespacedDeployment({ namespace, body: deployment('web', namespace) });
+    const body = deployment('web', namespace);
+    Object.assign(body.spec.template.metadata, { annotations: { 'sim/stop-delay': '1s' } });
+    await cluster.apps.createNamespacedDeployment({ namespace, body });
     await until('running', async () => (await pods(namespace))[0]?.status?.phase === 'Running');
     await cluster.core.deleteNamespace({ name: namespace });
     expect((await cluster.core.readNamespace({ name: namespace })).status!.phase).toBe('Terminating');

@@ -500,7 +500,7 @@ describe('options', () => {
     [{ name: '' }],
   ])('out of range are refused: %p', (options) => {
     expect(() => parseManifest(sdl(), options)).toThrow(
-      expect.objectContaining({ kind: 'invalid', code: 'invalid_manifest_options' }) as unknown as Error,
+      expect.objectContaining({ kind: 'invalid', code: 'invalid_manifest_options' }),
     );
   });
 

@@ -130,7 +130,7 @@ class TreeBuilder {
   ) {}
 
   build(): YamlNode | null {
-    const root = this.convert(this.document.contents as ParsedNode | null, '', { line: 1, column: 1 }, 0);
+    const root = this.convert(this.document.contents, '', { line: 1, column: 1 }, 0);
     return this.failed ? null : root;
   }
 
@@ -165,18 +165,19 @@ class TreeBuilder {
         return this.stop(at, `more than ${YAML_LIMITS.aliases} aliases`);
       const target = this.anchors.get(node.source);
       if (target === undefined)
-        return this.stop(at, `the anchor of *${node.source.slice(0, 60)} is not known here`);
+        return this.stop(at, 'no anchor before this alias has its name; quote a text that starts with `*`');
       this.inAlias += 1;
       const converted = this.convert(target, pointer, at, depth + 1);
       this.inAlias -= 1;
       return converted;
     }
     this.remember(node);
+    if (isNode(node) && node.tag !== undefined) {
+      this.report.warn(at, 'ignored_tag', 'tags change nothing: the place decides how a value is read');
+    }
     if (isScalar(node)) {
       const quoted = node.type !== 'PLAIN' && node.type !== undefined;
-      const text = quoted
-        ? String(node.value)
-        : (node.source ?? (node.value === null ? '' : String(node.value)));
+      const text = node.source ?? '';
       if (!quoted && NULL_TEXT.test(text)) return { kind: 'null', ...at };
       return { kind: 'scalar', ...at, text, quoted };
     }
@@ -200,7 +201,7 @@ class TreeBuilder {
         this.report.fault({ pointer: at.pointer, ...place }, 'expected a name, found a list or a map as key');
         continue;
       }
-      const text = keyNode.type === 'PLAIN' ? (keyNode.source ?? '') : String(keyNode.value);
+      const text = keyNode.source ?? '';
       const pointer = pointerTo(at.pointer, text);
       const value = this.convert(pair.value, pointer, place, depth + 1);
       if (text === '<<' && keyNode.type === 'PLAIN') {

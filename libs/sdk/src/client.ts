@@ -1,163 +1,293 @@
-import { Transport } from './http.ts';
-import { orderTimeline } from './timeline.ts';
+import { type Clock, type Random, systemClock } from '@gridbourse/kernel';
+import { type RequestOptions, Transport } from './http.ts';
+import { type ClientAuth, Session } from './session.ts';
+import { type MessageSigner, type SignInFields, signInMessage } from './sign-in.ts';
+import { followedLog, orderTimeline } from './timeline.ts';
 import type {
   Account,
+  ApiKey,
   Books,
+  Break,
+  Chain,
   Escrow,
+  EscrowEntry,
   Explanation,
+  Invoice,
   IssuedKey,
   Lease,
+  LogOptions,
   ManifestRequest,
   Offer,
+  OfferRequest,
   Order,
   OrderRequest,
   Page,
   Provider,
+  ProviderRequest,
   Quote,
+  Settlement,
   TimelineItem,
   Tokens,
   UsageWindow,
   Workload,
+  WorkloadEvent,
 } from './types.ts';
-
-/** What a wallet must be able to do: sign a text (EIP-191). */
-export type MessageSigner = { address: string; signMessage(message: string): Promise<string> };
-
-export type ClientAuth =
-  { apiKey: string } | { tokens: Tokens; onTokens?: (tokens: Tokens) => void } | { none: true };
 
 export type ClientOptions = {
   /** `https://…` without a path. */
   origin: string;
   auth: ClientAuth;
   fetch?: typeof fetch;
+  clock?: Clock;
+  random?: Random;
   /** How long one call goes on trying, milliseconds; 30,000 unless said. */
   deadlineMs?: number;
+  /** How long one try may take, milliseconds; 15,000 unless said. */
+  attemptMs?: number;
 };
 
 type ListOptions = { limit?: number; cursor?: string };
+type QueryValue = string | number | boolean | undefined;
 
-const query = (values: Record<string, string | number | boolean | undefined>): string => {
+/** A path whose parameters are encoded: an id with a slash in it leads nowhere else. */
+const path = (parts: TemplateStringsArray, ...values: string[]): string =>
+  parts.reduce((text, part, i) => `${text}${encodeURIComponent(values[i - 1]!)}${part}`);
+
+const withQuery = (base: string, values: Record<string, QueryValue>): string => {
   const parts = Object.entries(values)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
-  return parts.length === 0 ? '' : `?${parts.join('&')}`;
+  return parts.length === 0 ? base : `${base}?${parts.join('&')}`;
 };
 
-/** Renewed this long before they run out. */
-const RENEW_BEFORE_MS = 30_000;
-
-/** The platform's REST API. Every method throws ApiError or UnreachableError; writes are tried again safely. */
+/**
+ * The platform's REST API. Every method throws ApiError (the platform refused) or UnreachableError (no usable answer in
+ * time). Writes carry an Idempotency-Key and are tried again safely.
+ */
 export class GridbourseClient {
   private readonly transport: Transport;
-  private auth: ClientAuth;
-  private renewing: Promise<void> | undefined;
+  private readonly session: Session;
+  private readonly clock: Clock;
 
   constructor(private readonly options: ClientOptions) {
-    this.auth = options.auth;
+    this.clock = options.clock ?? systemClock;
+    this.session = new Session(options.auth, this.clock, (refreshToken) =>
+      this.anonymous().transport.json<Tokens>('/v1/auth/refresh', { method: 'POST', body: { refreshToken } }),
+    );
+    const { auth: _auth, ...transportOptions } = options;
     this.transport = new Transport({
+      ...transportOptions,
       origin: options.origin.replace(/\/+$/, ''),
-      authorization: () => this.authorization(),
-      ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
-      ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
+      authorization: () => this.session.authorization(),
+      renewAuthorization: () => this.session.renewAuthorization(),
     });
   }
 
-  /** Sign-In with Ethereum (EIP-4361): asks for a nonce, has the wallet sign, and takes the tokens into use. */
-  async signIn(signer: MessageSigner, makeMessage: (fields: SignInFields) => string): Promise<Tokens> {
-    const anonymous = new GridbourseClient({ ...this.options, auth: { none: true } });
-    const fields = await anonymous.transport.json<SignInFields>('/v1/auth/nonce', {
+  /**
+   * Sign-In with Ethereum (EIP-4361): asks for a nonce, has the wallet sign, and takes the tokens into use.
+   * @param makeMessage for wallets that want to word the message themselves
+   */
+  async signIn(
+    signer: MessageSigner,
+    makeMessage: (fields: SignInFields) => string = (fields) =>
+      signInMessage(fields, signer.address, this.clock),
+  ): Promise<Tokens> {
+    const { transport } = this.anonymous();
+    const fields = await transport.json<SignInFields>('/v1/auth/nonce', {
       method: 'POST',
       body: {},
+      // A nonce that nobody uses costs nothing: asking twice is safe.
       idempotencyKey: crypto.randomUUID(),
     });
     const message = makeMessage(fields);
-    const tokens = await anonymous.transport.json<Tokens>('/v1/auth/login', {
+    const tokens = await transport.json<Tokens>('/v1/auth/login', {
       method: 'POST',
       body: { message, signature: await signer.signMessage(message) },
     });
-    this.auth = { tokens };
+    this.session.take(tokens);
     return tokens;
   }
 
-  account(): Promise<Account> {
-    return this.transport.json('/v1/accounts/me');
+  /** Makes the refresh token useless, here and at the platform. */
+  async signOut(): Promise<void> {
+    const tokens = this.session.leave();
+    if (tokens === null) return;
+    const body = { refreshToken: tokens.refreshToken };
+    await this.anonymous().transport.json('/v1/auth/logout', { method: 'POST', body });
   }
 
-  createApiKey(name: string, options: { scopes?: string[]; expiresInSeconds?: number } = {}): Promise<IssuedKey> {
+  account(): Promise<Account> {
+    return this.get('/v1/accounts/me');
+  }
+
+  createApiKey(
+    name: string,
+    options: { scopes?: string[]; expiresInSeconds?: number } = {},
+  ): Promise<IssuedKey> {
     return this.post('/v1/api-keys', { name, ...options });
+  }
+
+  apiKeys(options: ListOptions = {}): Promise<Page<ApiKey>> {
+    return this.get('/v1/api-keys', options);
+  }
+
+  revokeApiKey(apiKeyId: string): Promise<void> {
+    return this.delete(path`/v1/api-keys/${apiKeyId}`);
+  }
+
+  registerProvider(request: ProviderRequest): Promise<Provider> {
+    return this.post('/v1/providers', request);
+  }
+
+  provider(providerId: string): Promise<Provider> {
+    return this.get(path`/v1/providers/${providerId}`);
+  }
+
+  providers(options: ListOptions = {}): Promise<Page<Provider>> {
+    return this.get('/v1/providers', options);
+  }
+
+  /** The kubeconfig is sealed on arrival; only the orchestrator can read it. */
+  attachCluster(providerId: string, kubeconfig: string): Promise<void> {
+    return this.transport.json(path`/v1/providers/${providerId}/cluster`, {
+      method: 'PUT',
+      body: { kubeconfig },
+    });
+  }
+
+  publishOffer(providerId: string, offer: OfferRequest): Promise<Offer> {
+    return this.post(path`/v1/providers/${providerId}/offers`, offer);
+  }
+
+  withdrawOffer(providerId: string, offerId: string): Promise<void> {
+    return this.delete(path`/v1/providers/${providerId}/offers/${offerId}`);
+  }
+
+  offers(options: ListOptions & { model?: string; region?: string } = {}): Promise<Page<Offer>> {
+    return this.get('/v1/offers', options);
   }
 
   quote(request: ManifestRequest): Promise<Quote> {
     return this.post('/v1/quotes', request);
   }
 
-  /** @param idempotencyKey the same key gives the same order, also in another process */
-  createOrder(request: OrderRequest, idempotencyKey: string = crypto.randomUUID()): Promise<Order> {
-    return this.post('/v1/orders', request, idempotencyKey);
+  /**
+   * @param idempotencyKey the same key gives the same order, also in another process
+   * @param options `preferWaitSeconds`: the answer comes when the order is placed or runs, or after so long
+   */
+  createOrder(
+    request: OrderRequest,
+    idempotencyKey: string = crypto.randomUUID(),
+    options: { preferWaitSeconds?: number } = {},
+  ): Promise<Order> {
+    const seconds = options.preferWaitSeconds;
+    return this.post(
+      '/v1/orders',
+      request,
+      idempotencyKey,
+      seconds === undefined ? {} : { headers: { prefer: `wait=${seconds}` }, expectedMs: seconds * 1_000 },
+    );
   }
 
   order(orderId: string): Promise<Order> {
-    return this.transport.json(`/v1/orders/${orderId}`);
+    return this.get(path`/v1/orders/${orderId}`);
   }
 
   orders(options: ListOptions & { state?: string } = {}): Promise<Page<Order>> {
-    return this.transport.json(`/v1/orders${query(options)}`);
+    return this.get('/v1/orders', options);
   }
 
   cancelOrder(orderId: string): Promise<Order> {
-    return this.post(`/v1/orders/${orderId}/cancel`, {});
+    return this.post(path`/v1/orders/${orderId}/cancel`, {});
   }
 
   explanation(orderId: string): Promise<Explanation> {
-    return this.transport.json(`/v1/orders/${orderId}/explanation`);
+    return this.get(path`/v1/orders/${orderId}/explanation`);
   }
 
-  timeline(orderId: string, signal?: AbortSignal): AsyncGenerator<TimelineItem> {
-    return orderTimeline(this.transport, orderId, signal);
+  /**
+   * Everything that happens to an order, each item once, until it and its leases have ended; a lost connection resumes.
+   * @param afterId the id of the last item that is known already
+   */
+  timeline(orderId: string, signal?: AbortSignal, afterId?: string): AsyncGenerator<TimelineItem> {
+    return orderTimeline(this.transport, orderId, signal, afterId);
   }
 
   lease(leaseId: string): Promise<Lease> {
-    return this.transport.json(`/v1/leases/${leaseId}`);
+    return this.get(path`/v1/leases/${leaseId}`);
   }
 
   leases(options: ListOptions & { state?: string; orderId?: string } = {}): Promise<Page<Lease>> {
-    return this.transport.json(`/v1/leases${query(options)}`);
+    return this.get('/v1/leases', options);
   }
 
   closeLease(leaseId: string): Promise<Lease> {
-    return this.post(`/v1/leases/${leaseId}/close`, {});
+    return this.post(path`/v1/leases/${leaseId}/close`, {});
+  }
+
+  /** As the provider. */
+  acceptLease(leaseId: string): Promise<Lease> {
+    return this.post(path`/v1/leases/${leaseId}/accept`, {});
+  }
+
+  /** As the provider. */
+  rejectLease(leaseId: string, reason?: string): Promise<Lease> {
+    return this.post(path`/v1/leases/${leaseId}/reject`, reason === undefined ? {} : { reason });
   }
 
   workload(leaseId: string): Promise<Workload> {
-    return this.transport.json(`/v1/workloads/${leaseId}`);
+    return this.get(path`/v1/workloads/${leaseId}`);
   }
 
-  logs(leaseId: string, options: { service?: string; replica?: number; tail?: number } = {}): Promise<string> {
-    return this.transport.text(`/v1/workloads/${leaseId}/logs${query(options)}`, { headers: { accept: 'text/plain' } });
+  workloadEvents(leaseId: string): Promise<{ items: WorkloadEvent[] }> {
+    return this.get(path`/v1/workloads/${leaseId}/events`);
+  }
+
+  logs(leaseId: string, options: LogOptions = {}): Promise<string> {
+    return this.transport.text(withQuery(path`/v1/workloads/${leaseId}/logs`, options), {
+      headers: { accept: 'text/plain' },
+    });
+  }
+
+  /** The lines of a log as they are written, until the container ends. */
+  followLogs(leaseId: string, options: LogOptions = {}, signal?: AbortSignal): AsyncGenerator<string> {
+    const query = { ...options, follow: true };
+    return followedLog(this.transport, withQuery(path`/v1/workloads/${leaseId}/logs`, query), signal);
   }
 
   escrow(): Promise<Escrow> {
-    return this.transport.json('/v1/escrow');
+    return this.get('/v1/escrow');
   }
 
-  usage(leaseId: string, options: ListOptions = {}): Promise<Page<UsageWindow>> {
-    return this.transport.json(`/v1/usage${query({ leaseId, ...options })}`);
+  escrowEntries(options: ListOptions = {}): Promise<Page<EscrowEntry>> {
+    return this.get('/v1/escrow/entries', options);
+  }
+
+  usage(leaseId?: string, options: ListOptions = {}): Promise<Page<UsageWindow>> {
+    return this.get('/v1/usage', { leaseId, ...options });
+  }
+
+  settlements(leaseId?: string, options: ListOptions = {}): Promise<Page<Settlement>> {
+    return this.get('/v1/settlements', { leaseId, ...options });
+  }
+
+  invoice(leaseId: string): Promise<Invoice> {
+    return this.get(path`/v1/invoices/${leaseId}`);
+  }
+
+  breaks(options: ListOptions & { open?: boolean } = {}): Promise<Page<Break>> {
+    return this.get('/v1/breaks', options);
   }
 
   books(): Promise<Books> {
-    return this.transport.json('/v1/books');
+    return this.get('/v1/books');
   }
 
-  providers(options: ListOptions = {}): Promise<Page<Provider>> {
-    return this.transport.json(`/v1/providers${query(options)}`);
+  chain(): Promise<Chain> {
+    return this.get('/v1/chain');
   }
 
-  offers(options: ListOptions & { model?: string; region?: string } = {}): Promise<Page<Offer>> {
-    return this.transport.json(`/v1/offers${query(options)}`);
-  }
-
-  /** Every item of a paged list. */
+  /** Every item of a paged list: `client.all((page) => client.leases({ ...page, state: 'active' }))`. */
   async *all<T>(list: (options: { cursor?: string }) => Promise<Page<T>>): AsyncGenerator<T> {
     let cursor: string | null = null;
     do {
@@ -167,33 +297,24 @@ export class GridbourseClient {
     } while (cursor !== null);
   }
 
-  private post<T>(path: string, body: unknown, idempotencyKey: string = crypto.randomUUID()): Promise<T> {
-    return this.transport.json(path, { method: 'POST', body, idempotencyKey });
+  private anonymous(): GridbourseClient {
+    return new GridbourseClient({ ...this.options, auth: { none: true } });
   }
 
-  private async authorization(): Promise<string | undefined> {
-    if ('none' in this.auth) return undefined;
-    if ('apiKey' in this.auth) return `Bearer ${this.auth.apiKey}`;
-    if (Date.parse(this.auth.tokens.accessExpiresAt) - Date.now() < RENEW_BEFORE_MS) {
-      this.renewing ??= this.renew().finally(() => {
-        this.renewing = undefined;
-      });
-      await this.renewing;
-    }
-    return `Bearer ${this.auth.tokens.accessToken}`;
+  private get<T>(base: string, query: Record<string, QueryValue> = {}): Promise<T> {
+    return this.transport.json(withQuery(base, query));
   }
 
-  private async renew(): Promise<void> {
-    if (!('tokens' in this.auth)) return;
-    const { tokens, onTokens } = this.auth;
-    const anonymous = new GridbourseClient({ ...this.options, auth: { none: true } });
-    const renewed = await anonymous.transport.json<Tokens>('/v1/auth/refresh', {
-      method: 'POST',
-      body: { refreshToken: tokens.refreshToken },
-    });
-    this.auth = onTokens === undefined ? { tokens: renewed } : { tokens: renewed, onTokens };
-    onTokens?.(renewed);
+  private post<T>(
+    to: string,
+    body: unknown,
+    idempotencyKey: string = crypto.randomUUID(),
+    options: RequestOptions = {},
+  ): Promise<T> {
+    return this.transport.json(to, { ...options, method: 'POST', body, idempotencyKey });
+  }
+
+  private delete(from: string): Promise<void> {
+    return this.transport.json(from, { method: 'DELETE' });
   }
 }
-
-export type SignInFields = { nonce: string; domain: string; uri: string; chainId: number; expiresAt: string };

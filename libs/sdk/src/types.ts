@@ -18,7 +18,10 @@ export type ManifestRequest = {
   excludeProviders?: string[];
 };
 
-export type OrderRequest = ManifestRequest & { waitSeconds?: number };
+export type OrderRequest = ManifestRequest & {
+  /** How long the order may wait in the book. */
+  waitSeconds?: number;
+};
 
 export type Explanation = {
   summary: string;
@@ -69,6 +72,8 @@ export type Lease = {
   durationSeconds: number;
   lock: Money;
   proposedAt: string;
+  /** The provider must answer by then. */
+  acceptBy: string;
   fundedAt: string | null;
   runningSince: string | null;
   closedAt: string | null;
@@ -77,8 +82,7 @@ export type Lease = {
   capacityReleased: boolean;
 };
 
-export type OrderState =
-  'submitted' | 'bidding' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
+export type OrderState = 'submitted' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
 
 export type Order = {
   orderId: string;
@@ -91,6 +95,7 @@ export type Order = {
   submittedAt: string;
   expiresAt: string;
   endedReason: string | null;
+  endedDetail: string | null;
   leases: Lease[];
   explanation: Explanation | null;
   warnings: string[];
@@ -106,19 +111,31 @@ export type TimelineItem = {
   data: unknown;
 };
 
+export type WorkloadObserved =
+  'pending' | 'pulling' | 'running' | 'degraded' | 'unknown' | 'failed' | 'exited' | 'terminating' | 'absent';
+
 export type Workload = {
   leaseId: string;
-  namespace: string;
-  desired: string;
-  observed: string;
+  /** Null when nothing was ever asked of a cluster. */
+  namespace: string | null;
+  desired: 'running' | 'absent';
+  observed: WorkloadObserved;
   services: { name: string; replicas: number; ready: number }[];
   endpoints: { service: string; port: number; url: string }[];
   runningSince: string | null;
+  /** Billed so far. */
   seconds: number;
   lastSeenAt: string | null;
-  failure: { cause: string; message: string } | null;
+  /** What keeps it from running now, or what ended it. */
+  failure: { cause: string; message: string; phase: 'start' | 'run'; final: boolean; at: string } | null;
+  exit: { code: number; finishedAt: string } | null;
   provenAbsentAt: string | null;
 };
+
+/** What the cluster said about a workload. */
+export type WorkloadEvent = { at: string; type: string; reason: string; message: string; object: string };
+
+export type LogOptions = { service?: string; replica?: number; tail?: number; sinceSeconds?: number };
 
 export type Escrow = {
   deposited: Money;
@@ -127,7 +144,24 @@ export type Escrow = {
   spent: Money;
   withdrawn: Money;
   chain: { chainId: number; rpcUrl: string; computeMarket: string; usdc: string };
+  /** Null: nothing is allowed yet, so no lease can be opened. */
   spendingLimit: { maxRatePerHour: Money; maxLocked: Money; validUntil: string } | null;
+};
+
+export type EscrowEntry = {
+  entryId: string;
+  at: string;
+  kind: 'deposit' | 'withdrawal' | 'lock' | 'payment' | 'refund' | 'claim';
+  account: 'free' | 'locked';
+  leaseId: string | null;
+  /** Negative where money left the account. */
+  amount: Money;
+  /** Of that account, after the entry. */
+  balance: Money;
+  /** Undoes an earlier entry, because the chain took its block back. */
+  correction: boolean;
+  txHash: string | null;
+  transferId: string;
 };
 
 export type UsageWindow = {
@@ -137,15 +171,103 @@ export type UsageWindow = {
   windowEnd: string;
   seconds: number;
   cumulativeSeconds: number;
+  /** What the lease had earned at the end of the window. */
+  earned: Money;
+};
+
+export type Settlement = {
+  settlementId: string;
+  leaseId: string;
+  kind: 'interim' | 'final';
+  state: 'drafted' | 'submitted' | 'confirmed' | 'finalized' | 'failed_retryable' | 'failed_final';
+  /** All that the lease shall have been paid with this settlement. */
+  cumulative: Money;
+  /** What this settlement moved. */
+  paid: Money | null;
+  txHash: string | null;
+  failure: string | null;
+  draftedAt: string;
+  submittedAt: string | null;
+  confirmedAt: string | null;
+};
+
+export type Invoice = {
+  leaseId: string;
+  orderId: string;
+  providerId: string;
+  group: string;
+  state: string;
+  /** No more will be added: the meter is closed and the chain has paid. */
+  final: boolean;
+  rate: Money;
+  durationSeconds: number;
+  usage: { seconds: number; windows: number; from: string | null; to: string | null };
   amount: Money;
+  paid: Money;
+  lock: Money;
+  refunded: Money | null;
+  /** The same hours at the list price of large clouds. */
+  list: { rate: Money; amount: Money; saving: Money; savingShare: number } | null;
+};
+
+/** A difference between meter, ledger and chain. */
+export type Break = {
+  breakId: string;
+  kind: string;
+  /** A lease id or a wallet. */
+  subject: string;
+  state: 'open' | 'resolved';
+  meter: Money | null;
+  ledger: Money | null;
+  chain: Money | null;
+  detail: string;
+  openedAt: string;
+  resolvedAt: string | null;
+  resolution: string | null;
+};
+
+type Location = { latitude: number; longitude: number };
+
+export type ProviderRequest = {
+  name: string;
+  /** Without a region, the region of the place. */
+  place: { country: string; city?: string; region?: string; location: Location };
+  attributes?: Record<string, string>;
+};
+
+export type OfferNode = {
+  name: string;
+  gpus: number;
+  cpuMillis: number;
+  memoryMiB: number;
+  storageMiB: number;
+};
+
+/** Prices in decimal USDC per hour. */
+export type OfferRequest = {
+  /** Replaces this offer. */
+  offerId?: string;
+  /** Tells apart offers of one GPU model; letters, digits, dots, hyphens. */
+  label?: string;
+  /** Null: plain CPU machines. */
+  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm' } | null;
+  nodes: OfferNode[];
+  price: {
+    perGpuUsdcPerHour: string;
+    perCpuCoreUsdcPerHour: string;
+    perMemoryGiBUsdcPerHour: string;
+    perStorageGiBUsdcPerHour: string;
+  };
+  policy: { autoAccept: boolean; minDurationSeconds?: number; maxDurationSeconds: number };
+  storageClasses?: string[];
 };
 
 export type Provider = {
   providerId: string;
   name: string;
-  place: { region: string; country: string; city: string; location: { latitude: number; longitude: number } };
+  place: { region: string; country: string; city: string; location: Location };
   attributes: Record<string, string>;
-  state: string;
+  state: 'registered' | 'active' | 'unreachable' | 'offline' | 'suspended';
   tier: number;
   chainProviderId: number | null;
   stake: Money;
@@ -165,7 +287,9 @@ export type Offer = {
   listPricePerGpuHour: Money | null;
   saving: number | null;
   region: string;
-  state: string;
+  policy: { autoAccept: boolean; minDurationSeconds: number; maxDurationSeconds: number };
+  /** `available`: its provider is active, so it is matched. */
+  state: 'available' | 'unavailable' | 'withdrawn';
 };
 
 export type Books = {
@@ -183,11 +307,44 @@ export type Books = {
   platform: {
     chainConfirmMs: { p50: number | null; p99: number | null; count: number };
     gasPerSettledLease: number | null;
+    gasUsed: { open: string; settle: string; close: string };
     settledLeases: number;
     transactions: number;
   };
 };
 
 export type Account = { accountId: string; wallet: string; name: string; scopes: string[]; openedAt: string };
-export type Tokens = { accessToken: string; accessExpiresAt: string; refreshToken: string; accountId: string };
-export type IssuedKey = { apiKeyId: string; key: string; scopes: string[]; expiresAt: string | null };
+export type Tokens = {
+  accessToken: string;
+  accessExpiresAt: string;
+  refreshToken: string;
+  accountId: string;
+};
+
+export type ApiKey = {
+  apiKeyId: string;
+  name: string;
+  scopes: string[];
+  expiresAt: string | null;
+  issuedAt: string;
+  revokedAt: string | null;
+};
+
+/** `key` is shown this once. */
+export type IssuedKey = {
+  apiKeyId: string;
+  name: string;
+  key: string;
+  scopes: string[];
+  expiresAt: string | null;
+};
+
+export type Chain = {
+  chainId: number;
+  contracts: Record<string, string>;
+  deployBlock: number;
+  latest: number | null;
+  safe: number | null;
+  finalized: number | null;
+  halted: string | null;
+};

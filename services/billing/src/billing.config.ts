@@ -5,7 +5,10 @@ const address = z.string().regex(/^0x[0-9a-f]{40}$/, 'expected a lower-case addr
 const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, 'expected a private key of 32 bytes');
 const everyMs = (standard: number) => z.coerce.number().int().min(20).max(86_400_000).default(standard);
 
-export const billingConfig = baseConfig.extend({
+/** Connections beside those of the signers: the outbox relay, tasks that hold a lock, and handlers of events. */
+const OTHER_CONNECTIONS = 6;
+
+const fields = baseConfig.extend({
   /** Where the relayer sends transactions and reads the contract. */
   rpcUrl: z.url(),
   /** The same chain as users reach it, shown to them for their deposits. */
@@ -31,5 +34,13 @@ export const billingConfig = baseConfig.extend({
   /** A step that the chain owes us for longer than this is a timing break. */
   overdueAfterMs: z.coerce.number().int().min(1_000).default(900_000),
 });
+
+export const billingConfig = fields.refine(
+  (config) => config.databasePool >= config.operatorKeys.length + OTHER_CONNECTIONS,
+  {
+    path: ['databasePool'],
+    message: `expected one connection for each operator key and ${OTHER_CONNECTIONS} more`,
+  },
+);
 
 export type BillingConfig = z.output<typeof billingConfig>;

@@ -7,8 +7,22 @@ const seconds = fc.integer({ min: 1, max: 7_200 });
 
 /** One step of a contract's life; most that can move money, some that shake the chain. */
 export const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('deposit' as const), tenant, micros: fc.bigInt({ min: 1n, max: 10_000_000n }) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('withdraw' as const), tenant, share: fc.integer({ min: 1, max: 100 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('deposit' as const),
+      tenant,
+      micros: fc.bigInt({ min: 1n, max: 10_000_000n }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('withdraw' as const),
+      tenant,
+      share: fc.integer({ min: 1, max: 100 }),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({

@@ -18,7 +18,15 @@ export const walletOf = (tenant: number): string => `0x${(tenant + 1).toString(1
 export const leaseKeyOf = (provider: number, serial: number): string =>
   `0x${provider.toString(16).padStart(8, '0')}${serial.toString(16).padStart(16, '0')}`;
 
-type Lease = { key: string; tenant: number; provider: number; rate: bigint; lock: bigint; settled: bigint; closed: boolean };
+type Lease = {
+  key: string;
+  tenant: number;
+  provider: number;
+  rate: bigint;
+  lock: bigint;
+  settled: bigint;
+  closed: boolean;
+};
 type State = { free: Map<number, bigint>; earned: Map<number, bigint>; leases: Lease[] };
 
 const copy = (state: State): State => ({
@@ -45,7 +53,15 @@ const execute = (state: State, step: Step, serial: number): ChainLog | null => {
       if (lock === 0n || lock > (state.free.get(step.tenant) ?? 0n)) return null;
       add(state.free, step.tenant, -lock);
       const key = leaseKeyOf(step.provider, serial);
-      state.leases.push({ key, tenant: step.tenant, provider: step.provider, rate: step.rate, lock, settled: 0n, closed: false });
+      state.leases.push({
+        key,
+        tenant: step.tenant,
+        provider: step.provider,
+        rate: step.rate,
+        lock,
+        settled: 0n,
+        closed: false,
+      });
       return {
         name: 'LeaseOpened',
         leaseKey: key,

@@ -20,7 +20,11 @@ describe('the money of a lease', () => {
     expect(world.heard).toEqual([]);
     await world.openAccount();
     const told = await world.event('EscrowChanged');
-    expect(told).toMatchObject({ accountId: world.account, depositedMicros: 10n * USDC, freeMicros: 10n * USDC });
+    expect(told).toMatchObject({
+      accountId: world.account,
+      depositedMicros: 10n * USDC,
+      freeMicros: 10n * USDC,
+    });
   }, 30_000);
 
   it('is not locked without consent, nor beyond it, nor beyond what is free', async () => {
@@ -29,10 +33,15 @@ describe('the money of a lease', () => {
     expect(await world.event('LeaseFundingFailed', unconsented)).toMatchObject({ cause: 'spending_limit' });
 
     await world.consent(7_200_000n, 8n * USDC);
-    await world.until(() => world.heard.filter((event) => event.type === 'EscrowChanged').length === 2 || null);
+    await world.until(
+      () => world.heard.filter((event) => event.type === 'EscrowChanged').length === 2 || null,
+    );
     const fast = await world.propose('too fast', 60, 7_200_001n);
     await world.accept(fast);
-    expect(await world.event('LeaseFundingFailed', fast)).toMatchObject({ cause: 'spending_limit', shortfallMicros: 1n });
+    expect(await world.event('LeaseFundingFailed', fast)).toMatchObject({
+      cause: 'spending_limit',
+      shortfallMicros: 1n,
+    });
 
     const long = await world.propose('too long', 4 * 3_600);
     await world.accept(long);
@@ -63,7 +72,8 @@ describe('the money of a lease', () => {
       withdrawn: 0n,
     });
     const [row] = await world.dataSource.query('SELECT lease_key FROM leases WHERE lease_id = $1', [leaseId]);
-    expect(await world.market().leaseOf(row.lease_key)).toMatchObject({ settled: 100_000n, open: false });
+    const { settled: onChain, open } = await world.market().leaseOf(row.lease_key);
+    expect({ onChain, open }).toEqual({ onChain: 100_000n, open: false });
     expect(world.eventsOf(leaseId).filter((type) => type === 'LeaseSettled')).toHaveLength(1);
     expect(await findings()).toEqual([]);
   }, 60_000);
@@ -118,7 +128,7 @@ describe('the money of a lease', () => {
     await world.until(async () => (await world.lease(leaseId))?.['opened_at_ms'] ?? null);
     await world.passOnChain(10);
     await world.event('SettlementConfirmed', leaseId);
-    await world.stopIndexing();
+    await world.indexer.stop();
     await world.closeMeter(leaseId, 7);
     await world.usage(leaseId, 2, 7).catch(() => undefined);
     await world.until(async () => {
@@ -156,7 +166,7 @@ describe('the money of a lease', () => {
   }, 60_000);
 
   it('balances in the end, with every settlement final once the chain is', async () => {
-    await world.finalizeAll();
+    await world.indexer.finalizeAll();
     await world.until(async () => {
       const rows = await world.dataSource.query(
         `SELECT 1 FROM settlements WHERE state NOT IN ('finalized', 'failed_retryable', 'failed_final')`,

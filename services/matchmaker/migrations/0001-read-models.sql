@@ -99,7 +99,7 @@ CREATE TABLE escrow_balances (
 
 -- One row. Whoever started last is the writer; every commit checks that it still is.
 CREATE TABLE writer_epoch (
-  only  boolean PRIMARY KEY DEFAULT true CHECK (only),
-  epoch bigint  NOT NULL
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  epoch     bigint  NOT NULL
 );
 INSERT INTO writer_epoch (epoch) VALUES (0);

@@ -9,6 +9,8 @@ CREATE TABLE leases (
   erased_at_ms     bigint
 );
 
+CREATE INDEX leases_to_erase ON leases (lease_id) WHERE erased_at_ms IS NULL;
+
 -- Where each workload stands: the fold of its stream, written in the transaction that appends to the stream.
 CREATE TABLE workloads (
   lease_id      text   PRIMARY KEY,

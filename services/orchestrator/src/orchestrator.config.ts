@@ -33,7 +33,7 @@ export const orchestratorConfig = baseConfig.extend({
 
   /** Usage is recorded in windows of at least this length. */
   meterWindowSeconds: z.coerce.number().int().min(1).max(3_600).default(60),
-  /** How often each cluster is asked to show all pods of ours: proof for the meter, beside the watch. */
+  /** How often each cluster is asked to show all pods of ours, at least twice a window: proof beside the watch. */
   evidenceIntervalMs: milliseconds(10_000),
   startDeadlinesMs: startDeadlinesMs.prefault({}),
   /** How long a workload that ran may stay degraded before it counts as failed. */
@@ -72,7 +72,7 @@ export const orchestratorConfig = baseConfig.extend({
   runtimeClassName: z.string().min(1).nullable().default(null),
   priorityClassName: z.string().min(1).nullable().default(null),
   hardening: z.enum(['baseline', 'restricted']).default('baseline'),
-  userNamespaces: z.boolean().default(false),
+  userNamespaces: z.union([z.boolean(), z.stringbool()]).default(false),
   terminationGraceSeconds: z.coerce.number().int().min(0).max(600).default(30),
   storageClasses: z.record(z.string(), z.string()).default({}),
 

@@ -10,7 +10,7 @@ import { WorkloadEntity } from './read-models/workload.entity.ts';
 export const orchestratorService = defineService({
   name: 'orchestrator',
   configSchema: orchestratorConfig,
-  catalogue: orchestratorCatalogue as never,
+  catalogue: orchestratorCatalogue,
   entities: [LeaseEntity, WorkloadEntity, ClusterEntity],
   migrations: sqlMigrations(new URL('../migrations', import.meta.url), 'orchestrator'),
   module: () => OrchestratorModule,

@@ -1,7 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '@gridbourse/testing';
 import { Harness } from './support/harness.ts';
 import { serviceOf } from './support/fixtures.ts';
 
+const gpu = (model: string, count = 1) => ({
+  cpuMillis: 4_000,
+  memoryMiB: 16_000,
+  gpu: { count, vendor: 'nvidia' as const, models: [{ model, vramMiB: null, interface: null }] },
+  volumes: [],
+});
+
+jest.setTimeout(60_000);
+
+// Real: service, Postgres, bus, HTTP. The cluster is kube-sim.
 describe('the life of a workload', () => {
   let harness: Harness;
 
@@ -20,7 +31,7 @@ describe('the life of a workload', () => {
     const meter = await harness.until(leaseId, 'MeterClosed');
     const terminated = await harness.until(leaseId, 'WorkloadTerminated');
     expect(terminated.everCreated).toBe(true);
-    expect(harness.namespaces()).toEqual([]);
+    expect(harness.pods(leaseId)).toEqual([]);
     const usage = harness.usage(leaseId);
     expect(usage.at(-1)!.cumulativeSeconds).toBe(meter.totalSeconds);
     expect(usage.reduce((sum, { seconds }) => sum + seconds, 0)).toBe(meter.totalSeconds);
@@ -36,15 +47,107 @@ describe('the life of a workload', () => {
     ]);
   });
 
+  it('adds little to the time that the cluster itself takes', async () => {
+    const beganAtMs = Date.now();
+    const { leaseId } = await harness.run();
+    const running = await harness.until(leaseId, 'WorkloadRunning');
+    // kube-sim at twice its speed takes 60 to 160 ms; the rest is ours and that of two cores under test.
+    expect(running.atMs - beganAtMs).toBeLessThan(1_500);
+    await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
   it('ends with its job', async () => {
-    const services = [serviceOf({ command: ['sh', '-c', 'sleep 2'] })];
+    const services = [serviceOf({ command: ['sh', '-c', 'sleep 2; exit 3'] })];
     const { leaseId } = await harness.run({ run: 'job', services });
     const exited = await harness.until(leaseId, 'WorkloadExited');
-    expect(exited.exitCode).toBe(0);
+    expect(exited.exitCode).toBe(3);
     await harness.closeLease(leaseId, 'completed');
     const meter = await harness.until(leaseId, 'MeterClosed');
     expect(meter.totalSeconds).toBeGreaterThanOrEqual(1);
     expect(meter.totalSeconds).toBeLessThanOrEqual(3);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it('takes a job that was over before anybody looked as one that ran', async () => {
+    const { leaseId } = await harness.run({ run: 'job', services: [serviceOf({ command: ['true'] })] });
+    await harness.until(leaseId, 'WorkloadExited');
+    expect(harness.types(leaseId)).toEqual(expect.arrayContaining(['WorkloadRunning', 'WorkloadExited']));
+    await harness.closeLease(leaseId, 'completed');
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBeLessThanOrEqual(1);
+  });
+
+  it.each([
+    ['image_pull', [serviceOf({ image: 'ghcr.io/example/does-not-exist:1' })]],
+    ['crash_loop', [serviceOf({ command: ['sh', '-c', 'exit 1'] })]],
+    [
+      'unschedulable',
+      [serviceOf({ resources: { cpuMillis: 900_000, memoryMiB: 64, gpu: null, volumes: [] } })],
+    ],
+    ['no_gpu', [serviceOf({ resources: gpu('h100', 9) })], 'gpu-1'],
+    ['no_gpu', [serviceOf({ resources: gpu('a100') })], 'gpu-1'],
+  ] as const)('fails a start with the cause: %s', async (cause, services, node?: string) => {
+    const { leaseId } = await harness.run({ services: [...services], ...(node ? { node } : {}) });
+    const failed = await harness.until(leaseId, 'WorkloadFailed');
+    expect([failed.phase, failed.cause]).toEqual(['start', cause]);
+    expect(failed.message).not.toBe('');
+    await harness.closeLease(leaseId, 'start_failed');
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(0);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it('gives GPUs of the machine that the lease was placed on', async () => {
+    const { leaseId } = await harness.run({
+      services: [serviceOf({ resources: gpu('h100', 2) })],
+      node: 'gpu-1',
+    });
+    await harness.until(leaseId, 'WorkloadRunning');
+    expect(harness.pods(leaseId).map((pod) => pod.spec.nodeName)).toEqual(['gpu-1']);
+    await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it('closes during provisioning, and still ends in proof', async () => {
+    const { leaseId } = await harness.run();
+    await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(0);
+    expect(harness.types(leaseId)).not.toContain('WorkloadRunning');
+    expect(harness.pods(leaseId)).toEqual([]);
+  });
+
+  it('says that nothing was created of a lease that closes before it is funded', async () => {
+    const { leaseId } = await harness.propose();
+    await harness.closeLease(leaseId);
+    expect((await harness.until(leaseId, 'WorkloadTerminated')).everCreated).toBe(false);
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(0);
+  });
+
+  it('pauses the meter while a replica is replaced', async () => {
+    const services = [serviceOf({ replicas: 2 })];
+    const { leaseId } = await harness.run({ services });
+    await harness.until(leaseId, 'UsageRecorded');
+    await harness.deletePod(harness.pods(leaseId)[0]!);
+    const degraded = await harness.until(leaseId, 'WorkloadDegraded');
+    expect(degraded.wanted).toBe(2);
+    const again = await harness.until(leaseId, 'WorkloadRunning', 2);
+    await harness.until(leaseId, 'UsageRecorded', harness.usage(leaseId).length + 1);
+    const windows = harness.usage(leaseId);
+    for (const [index, window] of windows.slice(1).entries()) {
+      expect(window.windowStartMs).toBeGreaterThanOrEqual(windows[index]!.windowEndMs);
+    }
+    const before = windows.filter(({ windowEndMs }) => windowEndMs <= degraded.atMs).at(-1)!;
+    const after = windows.find(({ windowStartMs }) => windowStartMs >= before.windowEndMs)!;
+    expect(after.windowStartMs).toBe(again.runningSinceMs);
+    await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it('bills no more than the duration', async () => {
+    const { leaseId } = await harness.run({ durationSeconds: 2 });
+    await eventually(() => harness.usage(leaseId).at(-1)?.cumulativeSeconds === 2, { deadlineMs: 10_000 });
+    await harness.closeLease(leaseId, 'escrow_exhausted');
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(2);
     await harness.until(leaseId, 'WorkloadTerminated');
   });
 });

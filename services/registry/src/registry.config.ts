@@ -57,6 +57,8 @@ export const registryConfig = baseConfig.extend({
   /** Share of GPU challenges for providers with GPUs; the rest are CPU challenges. */
   gpuChallengeShare: share.default(0.8),
   eraMs: whole(1_000, 30 * DAY_MS).default(DAY_MS),
+  /** How often is looked for eras that can be closed. */
+  closeErasEveryMs: whole(10, 3_600_000).default(10_000),
   /** Results of challenges are kept so many eras after their own was closed. */
   keepClosedEras: whole(0, 1_000).default(30),
   /** Tiers 1 to 6, best first; tier 7 is for whoever deserves none of them. */

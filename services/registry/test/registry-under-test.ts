@@ -5,7 +5,7 @@ import { ManualClock, seededRandom } from '@gridbourse/kernel';
 import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { generateSealingKey, type SealingKey } from '@gridbourse/sealing';
 import { freePort, testDatabase } from '@gridbourse/testing';
-import { HDNodeWallet, Wallet } from 'ethers';
+import { type HDNodeWallet, Wallet } from 'ethers';
 import { SiweMessage } from 'siwe';
 import { DataSource } from 'typeorm';
 import { registryService } from '../src/index.ts';
@@ -29,6 +29,7 @@ export class RegistryUnderTest {
   /** Every event it published, in order. */
   readonly published: DomainEvent[] = [];
   private chainSequence = 0;
+  private chain: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly origin: string,
@@ -102,6 +103,10 @@ export class RegistryUnderTest {
     return this.service!.app.get(DataSource);
   }
 
+  openApi(): ReturnType<RunningService['openApi']> {
+    return this.service!.openApi();
+  }
+
   /** Types of the published events about one thing. */
   typesOf(id: string): string[] {
     return this.eventsOf(id).map((event) => event.type);
@@ -110,7 +115,7 @@ export class RegistryUnderTest {
   eventsOf(id: string): (DomainEvent & Record<string, unknown>)[] {
     const about = (event: DomainEvent): boolean =>
       Object.values(event as object).some((value: unknown) => value === id);
-    return this.published.filter(about) as (DomainEvent & Record<string, unknown>)[];
+    return this.published.filter(about);
   }
 
   async call<T = Record<string, unknown>>(
@@ -170,8 +175,18 @@ export class RegistryUnderTest {
   }
 
   /** Publishes a log of the ProviderRegistry contract as the indexer would. */
-  async chainEvent(
+  chainEvent(
     type: 'ChainEventObserved' | 'ChainEventRetracted' | 'ChainEventFinalized',
+    log: Record<string, unknown>,
+    blockNumber: number,
+  ): Promise<void> {
+    // One after the other: they all have one key, and its sequence has no gaps.
+    this.chain = this.chain.then(() => this.publishChainEvent(type, log, blockNumber));
+    return this.chain;
+  }
+
+  private async publishChainEvent(
+    type: string,
     log: Record<string, unknown>,
     blockNumber: number,
   ): Promise<void> {

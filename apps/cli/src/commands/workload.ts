@@ -29,13 +29,13 @@ export const addWorkload = (program: Command): void => {
       result(page);
       say(
         table(
-          ['from', 'to', 'seconds', 'so far', 'amount'],
+          ['from', 'to', 'seconds', 'so far', 'earned'],
           page.items.map((w) => [
             clock(w.windowStart),
             clock(w.windowEnd),
             String(w.seconds),
             String(w.cumulativeSeconds),
-            usdc(w.amount),
+            usdc(w.earned),
           ]),
         ),
       );

@@ -17,7 +17,7 @@ export const baseConfig = z.object({
   publicOrigin: z.url(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   bodyLimitBytes: z.coerce.number().int().min(1_024).max(16_777_216).default(1_048_576),
-  databasePool: z.coerce.number().int().min(2).max(100).default(10),
+  databasePool: z.coerce.number().int().min(4).max(100).default(16),
 });
 export type BaseConfig = z.output<typeof baseConfig>;
 

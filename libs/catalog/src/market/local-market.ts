@@ -25,6 +25,7 @@ export type MarketNode = {
 
 /** The parts of an offer, in the shape in which the published language carries them. */
 export type MarketOffer = {
+  /** Tells apart the offers of one provider; letters, digits, hyphens. */
   readonly label: string;
   readonly gpu: {
     readonly model: string;
@@ -86,7 +87,7 @@ const gpuOffer = (provider: string, row: MachineRow, index: number): MarketOffer
   if (!name || !variant)
     throw new Error(`the local market has a GPU that the catalogue does not: ${gpuName}`);
   return {
-    label: `${gpus}x ${name.model.name}`,
+    label: `${name.model.id}-x${gpus}-${index + 1}`,
     gpu: {
       model: name.model.id,
       vendor: name.model.vendor,
@@ -104,7 +105,7 @@ const gpuOffer = (provider: string, row: MachineRow, index: number): MarketOffer
 const cpuOffer = (provider: string, machines: number): MarketOffer => {
   const { cores, memoryGiB, storageTiB } = NODE_SIZES.cpuOnly;
   return {
-    label: `${machines}x CPU server`,
+    label: 'cpu',
     gpu: null,
     nodes: Array.from({ length: machines }, (_, i) => ({
       name: `${provider}-cpu-${i + 1}`,

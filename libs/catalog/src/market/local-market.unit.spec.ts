@@ -36,6 +36,14 @@ describe('the local market', () => {
     }
   });
 
+  it('labels the offers of a provider apart', () => {
+    for (const provider of localMarket.providers) {
+      const labels = provider.offers.map((offer) => offer.label);
+      expect(new Set(labels).size).toBe(labels.length);
+      for (const label of labels) expect(label).toMatch(/^[A-Za-z0-9._-]{1,60}$/);
+    }
+  });
+
   it('names every machine once, as Kubernetes allows', () => {
     const names = offers.flatMap((offer) => offer.nodes.map((node) => node.name));
     expect(new Set(names).size).toBe(names.length);

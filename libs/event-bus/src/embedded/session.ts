@@ -1,4 +1,13 @@
 import pg from 'pg';
+import { pause } from '../retry.ts';
+
+/**
+ * A peer that vanished without a word is noticed within 20 s. Progress may lag behind a crash of the database: the log
+ * keeps its order, so a lost note of progress means a redelivery and nothing else.
+ */
+const SETTINGS = `
+  SET tcp_keepalives_idle = 8; SET tcp_keepalives_interval = 4; SET tcp_keepalives_count = 3;
+  SET statement_timeout = '30s'; SET synchronous_commit = off`;
 
 /**
  * One connection that holds the advisory locks of one consumer and does all that only the holder may do. So nothing a
@@ -19,6 +28,7 @@ export class Session {
       connectionString: databaseUrl,
       application_name: name.slice(0, 63),
       connectionTimeoutMillis: 10_000,
+      query_timeout: 35_000,
       keepAlive: true,
     });
     const session = new Session(client);
@@ -29,12 +39,13 @@ export class Session {
     };
     client.on('error', lose);
     client.on('end', () => lose(new Error('the connection to the bus database ended')));
-    await client.connect();
-    // A peer that vanished without a word is noticed within 20 s. Progress may lag behind a crash of the database: the
-    // log keeps its order, so a lost note of progress means a redelivery and nothing else.
-    await client.query(`
-      SET tcp_keepalives_idle = 8; SET tcp_keepalives_interval = 4; SET tcp_keepalives_count = 3;
-      SET statement_timeout = '30s'; SET synchronous_commit = off`);
+    try {
+      await client.connect();
+      await client.query(SETTINGS);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
     return session;
   }
 
@@ -56,6 +67,9 @@ export class Session {
 
   async close(): Promise<void> {
     this.ended = true;
-    await this.client.end().catch(() => undefined);
+    // A server that is out of reach does not confirm the end.
+    const confirmed = new AbortController();
+    const ending = this.client.end().catch(() => undefined);
+    await Promise.race([ending.then(() => confirmed.abort()), pause(2_000, confirmed.signal)]);
   }
 }

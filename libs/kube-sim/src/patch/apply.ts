@@ -99,10 +99,11 @@ export const applyPatch = (
 
   const mine = entries.find(isMine);
   if (mine) {
-    const dropped = [...setOf(mine)].filter(
-      (path) => !wished.has(path) && !others.some(({ fields }) => fields.has(path)),
-    );
-    for (const path of dropped.sort((a, b) => b.length - a.length)) removeAt(merged, path);
+    const owned = (path: string): boolean =>
+      wished.reaches(path) || others.some(({ fields }) => fields.reaches(path));
+    const dropped = [...setOf(mine)].filter((path) => !owned(path));
+    // The shorter paths first: an item of a list is found by keys that are among the longer ones.
+    for (const path of dropped.sort((a, b) => a.length - b.length)) removeAt(merged, path, owned);
   }
   const made = makeEntry(writer, 'Apply', String(applied['apiVersion'] ?? live?.apiVersion), wished);
   const unchangedOwner = mine !== undefined && sameValue(mine.fieldsV1, made.fieldsV1);

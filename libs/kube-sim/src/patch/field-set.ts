@@ -34,6 +34,14 @@ export class FieldSet {
     yield* this.paths;
   }
 
+  /** Whether this path, or one below it, is in the set. */
+  reaches(path: string): boolean {
+    if (this.paths.has(path)) return true;
+    const prefix = `${path}${SEPARATOR}`;
+    for (const each of this.paths) if (each.startsWith(prefix)) return true;
+    return false;
+  }
+
   filter(keep: (path: string) => boolean): FieldSet {
     return new FieldSet([...this.paths].filter(keep));
   }
@@ -149,16 +157,21 @@ export const valueAt = (root: Value, path: string): Value | undefined => {
   return value;
 };
 
-/** Takes the path out of the (own, changeable) value, and the containers that became empty by that. */
-export const removeAt = (root: Fields, path: string): void => {
-  const remove = (value: Value | undefined, steps: Step[], fields: string[]): boolean => {
-    const [step, ...rest] = steps as [Step, ...Step[]];
+/**
+ * Takes the path out of the (own, changeable) value, and the containers that became empty by that, unless they are
+ * wanted empty.
+ */
+export const removeAt = (root: Fields, path: string, keepEmpty: (path: string) => boolean): void => {
+  const steps = stepsOf(path);
+  /** @returns whether the value at `steps[0..depth)` is empty now and may go */
+  const remove = (value: Value | undefined, depth: number, fields: string[]): boolean => {
+    const step = steps[depth]!;
+    const last = depth === steps.length - 1;
     if (step.startsWith('f:')) {
-      if (!isFields(value)) return false;
       const name = step.slice(2);
-      if (!(name in value)) return false;
-      if (rest.length === 0 || remove(value[name], rest, [...fields, name])) delete value[name];
-      return Object.keys(value).length === 0;
+      if (!isFields(value) || !(name in value)) return false;
+      if (last || remove(value[name], depth + 1, [...fields, name])) delete value[name];
+      return Object.keys(value).length === 0 && !keepEmpty(steps.slice(0, depth).join(SEPARATOR));
     }
     if (!Array.isArray(value)) return false;
     const type = listTypeOf(fields);
@@ -166,9 +179,9 @@ export const removeAt = (root: Fields, path: string): void => {
       type.type === 'map' ? keyStep(item, type.keys) === step : `v:${canonicalJson(item)}` === step,
     );
     if (at < 0) return false;
-    if (rest.length === 0) value.splice(at, 1);
-    else remove(value[at], rest, fields);
-    return value.length === 0;
+    if (last) value.splice(at, 1);
+    else remove(value[at], depth + 1, fields);
+    return value.length === 0 && !keepEmpty(steps.slice(0, depth).join(SEPARATOR));
   };
-  remove(root, stepsOf(path), []);
+  remove(root, 0, []);
 };

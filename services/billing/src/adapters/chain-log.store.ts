@@ -109,7 +109,10 @@ export class ChainLogStore {
   }
 
   /** What the chain has paid for each of these lease keys, by the logs that stand. */
-  async paidByKey(manager: EntityManager, leaseKeys: readonly string[]): Promise<ReadonlyMap<string, Micros>> {
+  async paidByKey(
+    manager: EntityManager,
+    leaseKeys: readonly string[],
+  ): Promise<ReadonlyMap<string, Micros>> {
     const rows = await manager.query<{ lease_key: string; paid_micros: string }[]>(PAID, [leaseKeys]);
     return new Map(rows.map((row) => [row.lease_key, BigInt(row.paid_micros)]));
   }

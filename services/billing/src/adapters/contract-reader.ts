@@ -68,7 +68,9 @@ export class ContractReader {
   private async call(to: string, data: readonly string[], block: string): Promise<(string | null)[]> {
     if (data.length === 0) return [];
     try {
-      const answers = await this.rpc.batch(data.map((one) => ['eth_call', [{ to, data: one }, block]] as const));
+      const answers = await this.rpc.batch(
+        data.map((one) => ['eth_call', [{ to, data: one }, block]] as const),
+      );
       return answers.map((answer) => (answer instanceof RpcError ? null : (answer as string)));
     } catch (error) {
       if (!(error instanceof DomainError) || error.kind !== 'unavailable') throw error;

@@ -33,7 +33,13 @@ const empty = async (): Promise<void> => {
 };
 beforeEach(empty);
 
-const transfer = (id: string, kind: Transfer['kind'], debit: string, credit: string, amountMicros: bigint): Transfer => ({
+const transfer = (
+  id: string,
+  kind: Transfer['kind'],
+  debit: string,
+  credit: string,
+  amountMicros: bigint,
+): Transfer => ({
   id,
   kind,
   debit,
@@ -44,7 +50,8 @@ const transfer = (id: string, kind: Transfer['kind'], debit: string, credit: str
   leaseKey: null,
   effectiveAtMs: 1,
 });
-const deposit = (id: string, micros: bigint): Transfer => transfer(id, 'deposit', ESCROW, freeAccount(A), micros);
+const deposit = (id: string, micros: bigint): Transfer =>
+  transfer(id, 'deposit', ESCROW, freeAccount(A), micros);
 const lock = (id: string, micros: bigint): Transfer =>
   transfer(id, 'lock', freeAccount(A), lockedAccount(LEASE), micros);
 
@@ -71,7 +78,12 @@ describe('posting', () => {
       { transfer_id: 'd2', previous_micros: '70', new_micros: '71' },
     ]);
     const [books] = await dataSource.query(`SELECT * FROM tenants WHERE wallet = $1`, [A]);
-    expect(books).toMatchObject({ deposited_micros: '101', free_micros: '71', locked_micros: '30', spent_micros: '0' });
+    expect(books).toMatchObject({
+      deposited_micros: '101',
+      free_micros: '71',
+      locked_micros: '30',
+      spent_micros: '0',
+    });
   });
 
   it('takes the same transfer once, in one batch and over batches', async () => {
@@ -93,13 +105,17 @@ describe('posting', () => {
     for (const batch of [[changed], [deposit('d9', 1n), changed]]) {
       await expect(posted(batch)).rejects.toMatchObject({ code: 'transfer_changed' });
     }
-    await expect(posted([deposit('d7', 1n), deposit('d7', 2n)])).rejects.toMatchObject({ code: 'transfer_changed' });
+    await expect(posted([deposit('d7', 1n), deposit('d7', 2n)])).rejects.toMatchObject({
+      code: 'transfer_changed',
+    });
     expect(await balances()).toEqual(before);
   });
 
   it('lets no account go below zero, and then posts nothing of the batch', async () => {
     await posted([deposit('d1', 100n)]);
-    await expect(posted([deposit('d2', 5n), lock('l1', 106n)])).rejects.toMatchObject({ code: 'balance_too_low' });
+    await expect(posted([deposit('d2', 5n), lock('l1', 106n)])).rejects.toMatchObject({
+      code: 'balance_too_low',
+    });
     expect(await balances()).toEqual({ escrow: 100n, [freeAccount(A)]: 100n });
   });
 
@@ -164,7 +180,10 @@ describe('the ledger of a chain, in the database', () => {
             store.apply(manager, effect === 'book' ? caused : caused.map(mirrorOf), 9),
           );
         }
-        const expected = post(emptyLedger, surviving.flatMap((event) => transfersOf(event, 0)));
+        const expected = post(
+          emptyLedger,
+          surviving.flatMap((event) => transfersOf(event, 0)),
+        );
         const nonZero = [...expected.balances].filter(([, balance]) => balance !== 0n);
         expect(await balances()).toEqual(Object.fromEntries(nonZero));
         const [sums] = await dataSource.query(`

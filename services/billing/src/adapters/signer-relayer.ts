@@ -46,7 +46,9 @@ export class SignerRelayer extends Relayer implements OnApplicationBootstrap, Be
     }
     readiness.add('relayer', () => this.check());
     meter
-      .createObservableGauge('gridbourse_relayer_in_flight', { description: 'Transactions that wait for a block' })
+      .createObservableGauge('gridbourse_relayer_in_flight', {
+        description: 'Transactions that wait for a block',
+      })
       .addCallback((result) => {
         for (const signer of this.signers) {
           result.observe(signer.status().inFlight, { signer: signer.address });
@@ -77,7 +79,8 @@ export class SignerRelayer extends Relayer implements OnApplicationBootstrap, Be
   private check(): void {
     for (const signer of this.signers) {
       const { state, reason, address } = signer.status();
-      if (state === 'halted' || state === 'failing') throw new Error(`${address} is ${state}: ${reason ?? ''}`);
+      if (state === 'halted' || state === 'failing')
+        throw new Error(`${address} is ${state}: ${reason ?? ''}`);
     }
   }
 }

@@ -79,7 +79,9 @@ export class TenantStore {
   async announce(manager: EntityManager, wallets: readonly string[], now: Instant): Promise<void> {
     if (wallets.length === 0) return;
     const rows = await manager.query<TenantRow[]>(LOCK, [wallets]);
-    const known = rows.flatMap((row) => (row.account_id === null ? [] : [{ row, accountId: row.account_id }]));
+    const known = rows.flatMap((row) =>
+      row.account_id === null ? [] : [{ row, accountId: row.account_id }],
+    );
     if (known.length === 0) return;
     await this.store.append(
       manager,

@@ -21,7 +21,8 @@ export const hear = (tidings: Tidings, known: ChainLogState | null): Heard => {
     case 'finalized': {
       const next = tidings === 'finalized' || state === 'finalized' ? 'finalized' : 'pending';
       if (state === null) return { next: { state: next, incarnation: 0 }, effect: 'book' };
-      if (state === 'retracted') return { next: { state: next, incarnation: incarnation + 1 }, effect: 'book' };
+      if (state === 'retracted')
+        return { next: { state: next, incarnation: incarnation + 1 }, effect: 'book' };
       return { next: { state: next, incarnation }, effect: 'none' };
     }
     case 'retracted':

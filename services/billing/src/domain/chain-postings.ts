@@ -1,6 +1,12 @@
 import type { ChainEventObserved, ChainLog } from '@gridbourse/events';
 import type { Micros } from '@gridbourse/kernel';
-import { earnedAccount, ESCROW, freeAccount, lockedAccount, providerOfLeaseKey } from './chart-of-accounts.ts';
+import {
+  earnedAccount,
+  ESCROW,
+  freeAccount,
+  lockedAccount,
+  providerOfLeaseKey,
+} from './chart-of-accounts.ts';
 import type { Transfer, TransferKind } from './ledger.ts';
 
 /** A log of the chain with its place, as the indexer tells it. */
@@ -31,13 +37,23 @@ const movementsOf = (log: ChainLog): readonly Movement[] => {
     case 'Deposited': {
       const { tenant, amountMicros } = log;
       const credit = freeAccount(tenant);
-      return [{ part: 'deposit', kind: 'deposit', debit: ESCROW, credit, amountMicros, tenant, leaseKey: null }];
+      return [
+        { part: 'deposit', kind: 'deposit', debit: ESCROW, credit, amountMicros, tenant, leaseKey: null },
+      ];
     }
     case 'Withdrawn': {
       const { tenant, amountMicros } = log;
       const debit = freeAccount(tenant);
       return [
-        { part: 'withdrawal', kind: 'withdrawal', debit, credit: ESCROW, amountMicros, tenant, leaseKey: null },
+        {
+          part: 'withdrawal',
+          kind: 'withdrawal',
+          debit,
+          credit: ESCROW,
+          amountMicros,
+          tenant,
+          leaseKey: null,
+        },
       ];
     }
     case 'LeaseOpened': {

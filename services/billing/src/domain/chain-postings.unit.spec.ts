@@ -34,7 +34,10 @@ describe('the ledger of a chain', () => {
       fc.property(steps, (history) => {
         const { told, surviving } = tellHistory(history);
         const books = booksAfter(told);
-        const straight = post(emptyLedger, surviving.flatMap((event) => transfersOf(event, 0)));
+        const straight = post(
+          emptyLedger,
+          surviving.flatMap((event) => transfersOf(event, 0)),
+        );
         expect(balancesOf(books.ledger)).toEqual(balancesOf(straight));
         expect(books.waiting).toEqual([]);
       }),
@@ -62,7 +65,11 @@ describe('the ledger of a chain', () => {
       fc.property(steps, (history) => {
         const { ledger } = booksAfter(tellHistory(history).told);
         const held = (kind: string): bigint =>
-          sum([...ledger.balances].filter(([account]) => account.startsWith(kind)).map(([, balance]) => balance));
+          sum(
+            [...ledger.balances]
+              .filter(([account]) => account.startsWith(kind))
+              .map(([, balance]) => balance),
+          );
         expect(held('escrow')).toBe(held('free/') + held('locked/') + held('earned/'));
       }),
     );
@@ -84,7 +91,10 @@ describe('a block that comes back', () => {
 
   it('is booked again under a new id', () => {
     const books = booksAfter(
-      (['observed', 'retracted', 'observed', 'observed', 'finalized'] as const).map((tidings) => ({ tidings, event })),
+      (['observed', 'retracted', 'observed', 'observed', 'finalized'] as const).map((tidings) => ({
+        tidings,
+        event,
+      })),
     );
     expect(books.ledger.balances.get('escrow')).toBe(7n);
     expect(books.ledger.transfers.size).toBe(3);

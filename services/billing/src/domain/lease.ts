@@ -123,6 +123,7 @@ export const settlementDue = (
         {
           terms: lease.agreement,
           cumulativeSeconds: lease.meter.cumulativeSeconds,
+          meterStarted: lease.meter.countedToMs !== null || lease.meter.runningFromMs !== null,
           meterClosed: lease.meter.closed,
           lapsed: lease.lapsedAtMs !== null,
           openedOnChain: lease.openedAtMs !== null,

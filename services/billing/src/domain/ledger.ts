@@ -57,7 +57,15 @@ export const mirrorOf = (transfer: Transfer): Transfer => ({
 export const deltaOf = (account: LedgerAccountId, side: 'debit' | 'credit', amountMicros: Micros): Micros =>
   chartOfAccounts[kindOf(account)].normal === side ? amountMicros : -amountMicros;
 
-const FIELDS = ['kind', 'debit', 'credit', 'amountMicros', 'correctsId', 'leaseKey', 'effectiveAtMs'] as const;
+const FIELDS = [
+  'kind',
+  'debit',
+  'credit',
+  'amountMicros',
+  'correctsId',
+  'leaseKey',
+  'effectiveAtMs',
+] as const;
 
 /** The tenant is left out: it follows from the accounts. */
 export const sameContent = (a: Transfer, b: Transfer): boolean =>

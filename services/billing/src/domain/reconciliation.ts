@@ -43,7 +43,11 @@ export type LeaseView = {
   readonly terms: LeaseTerms;
   readonly tenant: string;
   readonly chainProviderId: number;
-  readonly meter: { readonly cumulativeSeconds: number; readonly windowSeconds: number; readonly closed: boolean };
+  readonly meter: {
+    readonly cumulativeSeconds: number;
+    readonly windowSeconds: number;
+    readonly closed: boolean;
+  };
   /** Every lease key on chain that refers to this lease; more than one is a fault. */
   readonly chain: readonly ChainLease[];
   readonly ledger: LedgerLease | null;
@@ -160,7 +164,13 @@ export const reconcileLease = (view: LeaseView, now: Instant, timingAfterMs: num
   };
   const late: Finding[] =
     view.owedSinceMs !== null && now - view.owedSinceMs > timingAfterMs
-      ? [{ ...sides, kind: 'timing', detail: `the chain has owed a step for ${Math.floor((now - view.owedSinceMs) / 1_000)} s` }]
+      ? [
+          {
+            ...sides,
+            kind: 'timing',
+            detail: `the chain has owed a step for ${Math.floor((now - view.owedSinceMs) / 1_000)} s`,
+          },
+        ]
       : [];
   if (!chain) {
     const unbacked = view.ledger !== null && view.ledger.lockedInMicros !== 0n;

@@ -53,7 +53,10 @@ export type SettlementDecision = { readonly next: Settlement; readonly events: r
 
 const moved = (settlement: Settlement, state: SettlementState, change: Partial<Settlement>): Settlement => {
   if (!canMove(settlementTransitions, settlement.state, state)) {
-    throw conflict('settlement_state', `settlement ${settlement.settlementId} is ${settlement.state}, not ${state}`);
+    throw conflict(
+      'settlement_state',
+      `settlement ${settlement.settlementId} is ${settlement.state}, not ${state}`,
+    );
   }
   return { ...settlement, ...change, state };
 };
@@ -117,7 +120,10 @@ export const decideSettlement = (command: SettlementCommand, settlement: Settlem
 export type SettleableLease = {
   readonly terms: LeaseTerms;
   readonly cumulativeSeconds: number;
+  /** It has run, or does: how long in all only the closing of the meter tells. */
+  readonly meterStarted: boolean;
   readonly meterClosed: boolean;
+  /** The market let go of it; it may have been opened on chain all the same. */
   readonly lapsed: boolean;
   readonly openedOnChain: boolean;
   readonly closedOnChain: boolean;
@@ -138,7 +144,7 @@ export const nextSettlement = (
   if (!lease.openedOnChain || lease.closedOnChain || lease.inFlight === 'final') return null;
   if (lease.retryNotBeforeMs !== null && lease.retryNotBeforeMs > now) return null;
   const owed = ratedMicros(lease.terms, lease.cumulativeSeconds);
-  if (lease.meterClosed || lease.lapsed) {
+  if (lease.meterClosed || (lease.lapsed && !lease.meterStarted)) {
     return { kind: 'final', cumulativeMicros: maxMicros(owed, lease.settledMicros) };
   }
   if (lease.inFlight !== null || owed <= lease.settledMicros) return null;
@@ -146,4 +152,5 @@ export const nextSettlement = (
 };
 
 /** Waits between attempts: 1 s, doubling, at most a minute. */
-export const retryDelayMs = (failures: number): number => Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6));
+export const retryDelayMs = (failures: number): number =>
+  Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6));

@@ -3,7 +3,14 @@ import { earnedMicros, lockMicros } from '@gridbourse/kernel';
 import fc from 'fast-check';
 import { type Meter, meterCloses, meterCounts, meterPauses, meterRuns, newMeter } from './meter.ts';
 import { type LeaseTerms, paidSeconds, ratedMicros } from './rating.ts';
-import { type Alarm, type Alarms, dueAlarms, nextAlarmAtMs, WARNINGS_SECONDS, zeroTimeAtMs } from './zero-time.ts';
+import {
+  type Alarm,
+  type Alarms,
+  dueAlarms,
+  nextAlarmAtMs,
+  WARNINGS_SECONDS,
+  zeroTimeAtMs,
+} from './zero-time.ts';
 
 const termsOf = (rateMicrosPerHour: bigint, durationSeconds: number): LeaseTerms => ({
   rateMicrosPerHour,
@@ -85,8 +92,12 @@ describe('zero-time', () => {
   });
 
   it('warns only of what is shorter than the lease', () => {
-    expect(nextAlarmAtMs(agreed, running, { warnedSeconds: null, exhausted: false })).toBe(8_200_000 - 3_600_000);
-    expect(nextAlarmAtMs(termsOf(1n, 600), running, { warnedSeconds: null, exhausted: false })).toBe(1_600_000);
+    expect(nextAlarmAtMs(agreed, running, { warnedSeconds: null, exhausted: false })).toBe(
+      8_200_000 - 3_600_000,
+    );
+    expect(nextAlarmAtMs(termsOf(1n, 600), running, { warnedSeconds: null, exhausted: false })).toBe(
+      1_600_000,
+    );
   });
 
   it('gives each warning and the end exactly once, at whatever moments the clock is looked at', () => {
@@ -109,7 +120,9 @@ describe('zero-time', () => {
         const ended = sorted.some((now) => now >= zero);
         expect(rung.filter((alarm) => alarm.type === 'EscrowExhausted')).toHaveLength(ended ? 1 : 0);
         const lastBefore = sorted.filter((now) => now < zero).at(-1) ?? -1;
-        const expected = WARNINGS_SECONDS.filter((w) => w < lease.durationSeconds && zero - w * 1_000 <= lastBefore);
+        const expected = WARNINGS_SECONDS.filter(
+          (w) => w < lease.durationSeconds && zero - w * 1_000 <= lastBefore,
+        );
         expect(rung.filter((alarm) => alarm.type === 'EscrowLow')).toHaveLength(expected.length);
       }),
     );

@@ -55,22 +55,22 @@ export const amountsByNode = (
  */
 export class CapacityBook {
   private readonly takings = new Map<OfferId, Map<LeaseId, Taking>>();
-  /** Derived, thrown away whenever a taking of the offer changes. */
-  private readonly usedCache = new Map<OfferId, ReadonlyMap<string, Amounts>>();
+  /** Derived, thrown away whenever a taking of the offer changes, and good for one revision of the offer only. */
+  private readonly freeCache = new Map<OfferId, { readonly offer: Offer; readonly free: readonly NodeFree[] }>();
 
   /** Puts a lease's taking, in place of what the same lease had. */
   put(taking: Taking): void {
     let ofOffer = this.takings.get(taking.offerId);
     if (!ofOffer) this.takings.set(taking.offerId, (ofOffer = new Map()));
     ofOffer.set(taking.leaseId, taking);
-    this.usedCache.delete(taking.offerId);
+    this.freeCache.delete(taking.offerId);
   }
 
   remove(offerId: OfferId, leaseId: LeaseId): void {
     const ofOffer = this.takings.get(offerId);
     if (!ofOffer?.delete(leaseId)) return;
     if (ofOffer.size === 0) this.takings.delete(offerId);
-    this.usedCache.delete(offerId);
+    this.freeCache.delete(offerId);
   }
 
   takingsOf(offerId: OfferId): readonly Taking[] {
@@ -78,13 +78,10 @@ export class CapacityBook {
   }
 
   private used(offerId: OfferId): ReadonlyMap<string, Amounts> {
-    const cached = this.usedCache.get(offerId);
-    if (cached) return cached;
     const used = new Map<string, Amounts>();
     for (const taking of this.takings.get(offerId)?.values() ?? []) {
       for (const [node, amounts] of taking.onNodes) used.set(node, plus(used.get(node) ?? NOTHING, amounts));
     }
-    this.usedCache.set(offerId, used);
     return used;
   }
 
@@ -92,9 +89,13 @@ export class CapacityBook {
    * What is free on each machine, in the offer's order. A provider may shrink an offer under running leases; then
    * nothing is free there, and never less than nothing.
    */
-  free(offer: Offer): NodeFree[] {
+  free(offer: Offer): readonly NodeFree[] {
+    const cached = this.freeCache.get(offer.offerId);
+    if (cached?.offer === offer) return cached.free;
     const used = this.used(offer.offerId);
-    return offer.nodes.map((node) => ({ ...leftOf(node, used.get(node.name) ?? NOTHING), name: node.name }));
+    const free = offer.nodes.map((node) => ({ ...leftOf(node, used.get(node.name) ?? NOTHING), name: node.name }));
+    this.freeCache.set(offer.offerId, { offer, free });
+    return free;
   }
 
   usage(offer: Offer): OfferUsage {

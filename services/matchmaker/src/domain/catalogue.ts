@@ -10,36 +10,52 @@ import type { GeoPoint, Micros } from '@gridbourse/kernel';
 
 /** The facts that matching takes from the catalogue, in the form in which it needs them. */
 
-/** Relative throughput of one GPU (an A100 SXM4 80 GB is 1); 0 when nothing is known of the model. */
-export const gpuThroughput = (gpu: { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' }): number => {
-  const model = findGpu(gpu.model);
-  return model ? throughput(model, 'general', gpu) : 0;
+/** The facts never change and the same few are asked for at every offer: remembered, up to a limit. */
+const MAX_REMEMBERED = 10_000;
+const remember = <Key extends string | number, Fact>(find: (key: Key) => Fact): ((key: Key) => Fact) => {
+  const known = new Map<Key, Fact>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const fact = find(key);
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(key, fact);
+    return fact;
+  };
 };
+
+const modelOf = remember((name: string) => findGpu(name));
+
+const throughputByName = remember((key: string): number => {
+  const [name, vramMiB, bus] = key.split('|') as [string, string, 'pcie' | 'sxm' | ''];
+  const model = modelOf(name);
+  const known = { vramMiB: vramMiB === '' ? null : Number(vramMiB), interface: bus === '' ? null : bus };
+  return model ? throughput(model, 'general', known) : 0;
+});
+
+/** Relative throughput of one GPU (an A100 SXM4 80 GB is 1); 0 when nothing is known of the model. */
+export const gpuThroughput = (gpu: { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' }): number =>
+  throughputByName(`${gpu.model}|${gpu.vramMiB ?? ''}|${gpu.interface ?? ''}`);
 
 /** The VRAM that a reported or asked figure means (drivers report a little less than the box says). */
 export const nominalVram = (modelId: string, vramMiB: number): number => {
-  const model = findGpu(modelId);
+  const model = modelOf(modelId);
   return (model && nominalVramMiB(model, vramMiB)) ?? vramMiB;
 };
 
-const MAX_REMEMBERED_PAIRS = 10_000;
-const rememberedRtt = new Map<string, number>();
+const rttOf = remember((key: string): number => {
+  const [a, b, c, d] = key.split('|').map(Number) as [number, number, number, number];
+  return estimateRttMs({ latitude: a, longitude: b }, { latitude: c, longitude: d });
+});
 
-/** Estimated round trip in milliseconds. The estimate is dear and pairs come again and again: remembered. */
-export const rttMs = (a: GeoPoint, b: GeoPoint): number => {
-  const key = `${a.latitude},${a.longitude},${b.latitude},${b.longitude}`;
-  const known = rememberedRtt.get(key);
-  if (known !== undefined) return known;
-  if (rememberedRtt.size >= MAX_REMEMBERED_PAIRS) rememberedRtt.clear();
-  const rtt = estimateRttMs(a, b);
-  rememberedRtt.set(key, rtt);
-  return rtt;
-};
+/** Estimated round trip in milliseconds. */
+export const rttMs = (a: GeoPoint, b: GeoPoint): number =>
+  rttOf(`${a.latitude}|${a.longitude}|${b.latitude}|${b.longitude}`);
 
 /** What the big clouds list for so many of these GPUs, micro-USDC per hour; null when there is no such price. */
 export const listRateMicrosPerHour = (gpu: OfferGpu | null, gpus: number): Micros | null => {
   if (gpu === null || gpus === 0) return null;
-  const model = findGpu(gpu.model);
+  const model = modelOf(gpu.model);
   const price = model ? listPriceMicrosPerGpuHour(model) : null;
   return price === null ? null : price * BigInt(gpus);
 };

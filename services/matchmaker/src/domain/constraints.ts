@@ -3,7 +3,7 @@ import type { NodeFree } from './capacity-book.ts';
 import { nominalVram } from './catalogue.ts';
 import { fits } from './amounts.ts';
 import { type Packed, pack } from './packing.ts';
-import { groupRate } from './pricing.ts';
+import { rateMicrosPerHour } from './pricing.ts';
 import type { GroupNeed, PodTag } from './requirements.ts';
 import type { Offer, Provider } from './market.ts';
 
@@ -155,7 +155,7 @@ const shape: Check = ({ need, offer }) => {
 };
 
 const price: Check = ({ need, offer }) => {
-  const rate = groupRate(offer.price, need.group);
+  const rate = rateMicrosPerHour(offer.price, need.total);
   return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
 };
 
@@ -195,7 +195,7 @@ export type Fit = {
 export const fitOf = (subject: Subject): Fit | null => {
   for (const check of STATIC_CHECKS) if (check(subject)) return null;
   const packed = pack(subject.need.pods, subject.free);
-  return packed && { rateMicrosPerHour: groupRate(subject.offer.price, subject.need.group), packed };
+  return packed && { rateMicrosPerHour: rateMicrosPerHour(subject.offer.price, subject.need.total), packed };
 };
 
 /** Passes everything but what is free just now: worth waiting for. */

@@ -2,7 +2,7 @@ import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import { CONSTRAINTS, type Constraint, type Failure, failuresOf, type Subject } from './constraints.ts';
 import { type MarketView, rankCandidates } from './matching.ts';
-import { groupRate } from './pricing.ts';
+import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 import { smallestChange } from './smallest-change.ts';
 
@@ -51,7 +51,7 @@ const holdAgainst = (need: GroupNeed, view: MarketView): Held[] => {
   const held: Held[] = [];
   for (const { offer, provider } of view.offers()) {
     const subject = { need, offer, provider, free: view.free(offer) };
-    held.push({ subject, failures: failuresOf(subject), rate: groupRate(offer.price, need.group) });
+    held.push({ subject, failures: failuresOf(subject), rate: rateMicrosPerHour(offer.price, need.total) });
   }
   return held;
 };

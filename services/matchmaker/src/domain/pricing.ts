@@ -18,9 +18,6 @@ export const rateMicrosPerHour = (price: OfferPrice, taken: Amounts): Micros => 
   return (numerator + DENOMINATOR - 1n) / DENOMINATOR;
 };
 
-export const groupRate = (price: OfferPrice, group: PlacementGroup): Micros =>
-  rateMicrosPerHour(price, groupAmounts(group));
-
 /** What the manifest allows for a group, all replicas together, micro-USDC per hour. */
 export const groupBudget = (group: PlacementGroup): Micros =>
   group.services.reduce(

@@ -7,7 +7,6 @@ import { LeaseEntity, leaseRow } from './lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './market.entities.ts';
 import { OrderEntity, orderRow } from './order.entity.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
-import { TimelineEntity } from './timeline.entity.ts';
 
 /** Writes what a decision changed, in its transaction. Orders before leases: a lease refers to its order. */
 export const project = async (manager: EntityManager, outcome: Outcome, atMs: number): Promise<void> => {
@@ -20,10 +19,25 @@ export const project = async (manager: EntityManager, outcome: Outcome, atMs: nu
   if (retired.length > 0) await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
   const items = emitted.flatMap(({ event, orderId, leaseId }) => {
     const item = timelineItem(event);
-    return item ? [{ ...item, orderId, leaseId, atMs }] : [];
+    return item ? [{ ...item, orderId, leaseId }] : [];
   });
-  if (items.length > 0) await manager.insert(TimelineEntity, items);
+  if (items.length === 0) return;
+  await manager.query(ADD_ITEMS, [
+    atMs,
+    items.map(({ orderId }) => orderId),
+    items.map(({ leaseId }) => leaseId),
+    items.map(({ type }) => type),
+    items.map(({ text }) => text),
+    items.map(({ data }) => JSON.stringify(data)),
+  ]);
 };
+
+const ADD_ITEMS = `
+  INSERT INTO timeline (at_ms, order_id, lease_id, type, text, data)
+  SELECT $1::bigint, order_id, lease_id, type, text, data::jsonb
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    WITH ORDINALITY AS item (order_id, lease_id, type, text, data, place)
+  ORDER BY place`;
 
 const NOTE = `
   INSERT INTO timeline (order_id, lease_id, at_ms, type, text, data)

@@ -1,5 +1,5 @@
 import { EventStore } from '@gridbourse/event-store';
-import { fold, type LeaseId, type OrderId } from '@gridbourse/kernel';
+import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { DataSource } from 'typeorm';
 import { leaseReference } from '../adapters/lease-reference.ts';
 import { type AnyLeaseEvent, evolveLease, type Lease } from '../domain/lease.ts';
@@ -29,11 +29,17 @@ export const loadExchange = (dataSource: DataSource, store: EventStore): Promise
       exchange.putBalance(accountId, { freeMicros, atMs });
     }
     for (const { order_id: orderId, leases } of await manager.query<Ids[]>(LIVE)) {
-      const { events } = await store.load(manager, orderId);
-      exchange.putOrder(fold(evolveOrder as (o: Order | null, e: AnyOrderEvent) => Order | null, null, events as AnyOrderEvent[])!);
+      let order: Order | null = null;
+      for (const event of (await store.load(manager, orderId)).events) {
+        order = evolveOrder(order, event as AnyOrderEvent);
+      }
+      if (order) exchange.putOrder(order);
       for (const leaseId of leases) {
-        const stream = await store.load(manager, leaseId);
-        exchange.putLease(fold(evolveLease as (l: Lease | null, e: AnyLeaseEvent) => Lease | null, null, stream.events as AnyLeaseEvent[])!);
+        let lease: Lease | null = null;
+        for (const event of (await store.load(manager, leaseId)).events) {
+          lease = evolveLease(lease, event as AnyLeaseEvent);
+        }
+        if (lease) exchange.putLease(lease);
       }
     }
     return exchange;

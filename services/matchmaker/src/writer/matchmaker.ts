@@ -6,10 +6,10 @@ import { type Clock, newId, type OrderId, type Random } from '@gridbourse/kernel
 import type { Logger } from '@gridbourse/observability';
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { meetDeadlines } from '../domain/process/deadlines.ts';
+import { anythingDue, meetDeadlines } from '../domain/process/deadlines.ts';
 import type { Exchange } from '../domain/process/exchange.ts';
 import { rematch } from '../domain/process/rematch.ts';
-import { type Circumstances, decide, type Outcome, type UnitOfWork } from '../domain/process/unit-of-work.ts';
+import { type Circumstances, decide, type Outcome, UnitOfWork } from '../domain/process/unit-of-work.ts';
 import type { MatchmakerConfig } from '../matchmaker.config.ts';
 import { project } from '../read-models/projection.ts';
 import { loadExchange } from './load-exchange.ts';
@@ -69,7 +69,8 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
 
   onApplicationBootstrap(): void {
     this.periodicTasks.every({ name: 'deadlines', everyMs: this.config.deadlineCheckMs }, async () => {
-      await this.execute(meetDeadlines);
+      if (anythingDue(new UnitOfWork(this.exchange, this.circumstances()))) await this.execute(meetDeadlines);
+      if (this.exchange.rematchPending) this.startRematch();
     });
   }
 
@@ -109,8 +110,9 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     if (!writes) return;
     await this.epoch.check(manager);
     if (context && (await context.recordInbox(manager)) === 'duplicate') return 'skip';
-    await project(manager, outcome, atMs);
+    // The cause first, then what followed from it: the timeline is read in this order.
     await alsoWrite?.(manager, result, atMs);
+    await project(manager, outcome, atMs);
   }
 
   private circumstances(): Circumstances {
@@ -127,15 +129,16 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   /** Tries those who wait, some at a time, so that other decisions get their turn in between. */
   private startRematch(): void {
     if (this.rematching || this.stopping) return;
-    this.rematching = this.execute(rematch)
-      .then(({ tried, placed }) => {
+    const round = async (): Promise<void> => {
+      while (this.exchange.rematchPending && !this.stopping) {
+        const { tried, placed } = await this.execute(rematch);
         if (placed > 0) this.logger.info({ tried, placed }, 'waiting orders placed');
-      })
+      }
+    };
+    // After a failure the next look at the deadlines starts another round.
+    this.rematching = round()
       .catch((error: unknown) => this.logger.error({ err: error }, 'waiting orders could not be tried'))
-      .finally(() => {
-        this.rematching = null;
-        if (this.exchange.rematchPending && !this.stopping) setImmediate(() => this.startRematch());
-      });
+      .finally(() => (this.rematching = null));
   }
 
   async beforeApplicationShutdown(): Promise<void> {

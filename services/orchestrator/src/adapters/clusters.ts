@@ -4,6 +4,7 @@ import { type Clock, DomainError, type ProviderId, type Random } from '@gridbour
 import type { Logger, Meter } from '@gridbourse/observability';
 import { open } from '@gridbourse/sealing';
 import { Inject, Injectable } from '@nestjs/common';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { DataSource } from 'typeorm';
 import type { OrchestratorConfig } from '../orchestrator.config.ts';
 import { ClusterEntity } from '../read-models/cluster.entity.ts';
@@ -17,6 +18,8 @@ import { KubernetesApi } from './kubernetes/kubernetes-api.ts';
 export class Clusters {
   private readonly connections = new Map<ProviderId, ClusterConnection>();
   private readonly offline = new Set<ProviderId>();
+  /** Watches go on long after the event that attached their cluster: they belong to no trace. */
+  private readonly outside = AsyncLocalStorage.snapshot();
   private onChange: (providerId: ProviderId, namespaces: readonly string[]) => void = () => undefined;
 
   constructor(
@@ -66,7 +69,7 @@ export class Clusters {
         onChange: (namespaces) => this.onChange(providerId, namespaces),
       });
       this.connections.set(providerId, connection);
-      connection.start();
+      this.outside(() => connection.start());
       logger.info({ providerId }, 'cluster connected');
     } catch (error) {
       const reason = error instanceof DomainError ? error.message : 'it cannot be opened';

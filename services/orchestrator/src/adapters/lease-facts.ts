@@ -89,6 +89,15 @@ export class LeaseFacts {
       [leaseId, nowMs],
     );
   }
+
+  /** Catches up with the leases that were over when the process ended before it could erase. */
+  async eraseFinished(nowMs: number): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE leases SET proposal = jsonb_set(proposal, '{secrets}', 'null'), erased_at_ms = $1
+       WHERE erased_at_ms IS NULL AND lease_id IN (SELECT lease_id FROM workloads WHERE is_over)`,
+      [nowMs],
+    );
+  }
 }
 
 const proposalOf = ({ proposal }: LeaseEntity): LeaseProposed =>

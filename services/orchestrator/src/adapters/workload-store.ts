@@ -113,9 +113,8 @@ export class WorkloadStore {
 
   /** To be called once the transaction of `decideIn` is committed. */
   committed({ workload, events }: Decision): void {
-    if (events.length === 0) return;
-    this.keep(workload);
-    this.outbox.wake();
+    if (workload.version > 0) this.keep(workload);
+    if (events.length > 0) this.outbox.wake();
   }
 
   /** Notes how many replicas the cluster shows, for those who ask; says nothing that is decided upon. */

@@ -25,6 +25,7 @@ const say = (...parts: readonly string[]): string =>
   parts
     .filter((part) => part.length > 0)
     .join(': ')
+    .replace(/\p{Cc}+/gu, ' ') // a database takes no NUL
     .slice(0, MAX_MESSAGE);
 
 const lacksGpu = (message: string): boolean => /(nvidia|amd)\.com\/(gpu|mig)/i.test(message);

@@ -137,13 +137,9 @@ const startOfStretch = (state: WorkloadState, reportedMs: Instant, command: Obse
 };
 
 const observeHealthy = (draft: Draft, command: Observe): Draft => {
-  const { evidence, policy } = command;
-  const earliestMs = Math.max(draft.state.requestedAtMs ?? 0, draft.state.meter.recordedUntilMs);
-  const provenAtMs = Math.min(evidence.provenAtMs, command.nowMs);
-  const sinceMs = Math.min(
-    clamp(evidence.healthySinceMs ?? provenAtMs, earliestMs, provenAtMs),
-    command.nowMs,
-  );
+  const { evidence, policy, nowMs } = command;
+  const provenAtMs = Math.min(evidence.provenAtMs, nowMs);
+  const sinceMs = startOfStretch(draft.state, evidence.healthySinceMs ?? provenAtMs, command);
   if (draft.state.observed !== 'running') runsFrom(draft, sinceMs, command);
   else if (draft.state.trouble) weighTrouble(draft, null, nowMs, policy);
   return followIncarnation(draft, sinceMs, command).record(provenAtMs, policy, 'due');

@@ -1,26 +1,35 @@
-import { hashApiKey, type RunningService, startService } from '@gridbourse/api';
+import { AccountDirectory, hashApiKey, type RunningService, startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import {
-  accountOpened,
-  apiKeyIssued,
+  type accountOpened,
+  type apiKeyIssued,
   cloudEventTypeOf,
   type DomainEvent,
   type EventOf,
-  leaseClosing,
-  leaseFunded,
-  leaseProposed,
-  providerClusterAttached,
+  type leaseClosing,
+  type leaseFunded,
+  type providerClusterAttached,
   publishedLanguage,
   topicOf,
   type WorkloadEvent,
   workloadRunning,
 } from '@gridbourse/events';
 import type { AccountId, LeaseId } from '@gridbourse/kernel';
-import { type KubeSim, type KubeSimOptions, startKubeSim } from '@gridbourse/kube-sim';
-import { silentLogger } from '@gridbourse/observability';
+import {
+  type KubeSim,
+  type KubeSimOptions,
+  NAMESPACES,
+  type Pod,
+  PODS,
+  startKubeSim,
+} from '@gridbourse/kube-sim';
+import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { generateSealingKey, seal } from '@gridbourse/sealing';
 import { eventually, testDatabase } from '@gridbourse/testing';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { text as readText } from 'node:stream/consumers';
+import { DataSource } from 'typeorm';
+import { namespaceOf } from '../../src/domain/objects/names.ts';
 import { orchestratorService } from '../../src/index.ts';
 import { type LeaseProposedEvent, leaseOf, newAccountId, newProviderId } from './fixtures.ts';
 
@@ -84,11 +93,12 @@ export class Harness {
   static async start(
     options: { config?: Record<string, unknown>; sim?: Partial<KubeSimOptions> } = {},
   ): Promise<Harness> {
+    configureLogging({ level: (process.env['LOG_LEVEL'] as 'silent' | undefined) ?? 'silent' });
     const [database, busDatabase, key, sim] = await Promise.all([
       testDatabase('orchestrator'),
       testDatabase('orchestrator_bus'),
       generateSealingKey(),
-      startKubeSim({ nodes: NODES, speed: 2, ...options.sim }),
+      startKubeSim({ nodes: NODES, speed: 2, bookmarkIntervalMs: 500, ...options.sim }),
     ]);
     const bus = new EmbeddedBus({
       databaseUrl: busDatabase.url,
@@ -231,8 +241,45 @@ export class Harness {
   }
 
   namespaces(): string[] {
-    const list = [...this.sim.store.list({ group: '', plural: 'namespaces' } as never)];
-    return list.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('gb-'));
+    const names = this.sim.store.list(NAMESPACES).map(({ metadata }) => metadata.name);
+    return names.filter((name) => name.startsWith('gb-'));
+  }
+
+  pods(leaseId: LeaseId): Pod[] {
+    return this.sim.store.list<Pod>(PODS, namespaceOf(leaseId));
+  }
+
+  /** Somebody else at work in the cluster. */
+  async cluster(method: string, path: string, body?: object): Promise<unknown> {
+    const answer = await fetch(this.sim.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.sim.token}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  async deletePod(pod: Pod): Promise<void> {
+    const { namespace, name } = pod.metadata;
+    await this.cluster('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}?gracePeriodSeconds=0`);
+  }
+
+  /** How often the service stored an event of the type, private ones included. */
+  async stored(leaseId: LeaseId, type: string): Promise<number> {
+    const rows = await this.service.app
+      .get(DataSource)
+      .query<unknown[]>('SELECT 1 FROM events WHERE stream_id = $1 AND type = $2', [leaseId, type]);
+    return rows.length;
+  }
+
+  /** Every row that the service keeps, as text. */
+  async dump(): Promise<string> {
+    const dataSource = this.service.app.get(DataSource);
+    const rows: unknown[] = [];
+    for (const table of ['leases', 'workloads', 'events'])
+      rows.push(await dataSource.query(`SELECT * FROM ${table}`));
+    return JSON.stringify(rows);
   }
 
   /** An account with an API key, as the registry would have announced it. */
@@ -257,6 +304,7 @@ export class Harness {
     };
     await this.publish(opened, accountId);
     await this.publish(issued, accountId);
+    await eventually(() => this.service.app.get(AccountDirectory).keyByHash(issued.keyHash));
     return { accountId, headers: { authorization: `Bearer ${key}` } };
   }
 
@@ -264,6 +312,13 @@ export class Harness {
     const fastify = this.service.app.getHttpAdapter().getInstance();
     const answer = await fastify.inject({ method: 'GET', url: path, headers });
     return { status: answer.statusCode, body: answer.body };
+  }
+
+  /** Opens an answer that goes on. */
+  async follow(path: string, headers: Record<string, string>): Promise<{ whole: Promise<string> }> {
+    const fastify = this.service.app.getHttpAdapter().getInstance();
+    const answer = await fastify.inject({ method: 'GET', url: path, headers, payloadAsStream: true });
+    return { whole: readText(answer.stream()) };
   }
 
   private async listen(): Promise<void> {
@@ -279,5 +334,3 @@ export class Harness {
     });
   }
 }
-
-export { leaseProposed };

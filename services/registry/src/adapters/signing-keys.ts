@@ -80,7 +80,7 @@ export class SigningKeys implements OnModuleInit {
     const { privateKey } = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
     const jwk = await exportJWK(privateKey);
     const kid = await calculateJwkThumbprint(publicPart(jwk));
-    await this.keep(manager, kid, jwk, encryptKey(jwk as Record<string, unknown>, signingKeySecret));
+    await this.keep(manager, kid, jwk, encryptKey(jwk, signingKeySecret));
     return { kid, key: privateKey };
   }
 

@@ -5,7 +5,7 @@ import { account, MAX_API_KEYS } from './account.ts';
 import type { RegistryAccountEvent } from './private-events.ts';
 
 const accountId = 'acc_00000000000000000000000001' as AccountId;
-const keyId = (n: number): ApiKeyId => `key_${String(n).padStart(26, '0')}` as ApiKeyId;
+const keyId = (n: number): ApiKeyId => `key_${String(n).padStart(26, '0')}`;
 const wallet = `0x${'a'.repeat(40)}`;
 
 const opened: RegistryAccountEvent = { type: 'AccountOpened', accountId, wallet, name: 'a', openedAtMs: 1 };

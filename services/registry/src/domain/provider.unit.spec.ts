@@ -1,5 +1,4 @@
-import type { AccountId, OfferId, ProviderId } from '@gridbourse/kernel';
-import { canMove, fold } from '@gridbourse/kernel';
+import { canMove, fold, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { given } from '@gridbourse/testing';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -15,7 +14,7 @@ const offerId = 'off_00000000000000000000000001' as OfferId;
 const register: ProviderCommand = {
   type: 'Register',
   providerId,
-  accountId: 'acc_00000000000000000000000001' as AccountId,
+  accountId: 'acc_00000000000000000000000001',
   wallet: `0x${'a'.repeat(40)}`,
   name: 'North',
   place: { region: 'eu-north', country: 'FI', city: 'Helsinki', location: { latitude: 60, longitude: 25 } },

@@ -1,4 +1,4 @@
-import { DomainError } from '@gridbourse/kernel';
+import { type DomainError } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import { checkSignIn, type SignInMessage, type SignInPolicy } from './sign-in.ts';
 

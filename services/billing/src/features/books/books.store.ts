@@ -86,7 +86,8 @@ export class BooksStore {
 
   async platform(): Promise<PlatformFigures> {
     const { manager } = this.dataSource;
-    const [confirm] = await manager.query<{ p50: string | null; p99: string | null; count: string }[]>(CONFIRM);
+    const [confirm] =
+      await manager.query<{ p50: string | null; p99: string | null; count: string }[]>(CONFIRM);
     const gas = await manager.query<{ kind: IntentKind; gas: string; transactions: string }[]>(GAS);
     const [closed] = await manager.query<{ closed: string }[]>(CLOSED);
     const gasOf = (kind: IntentKind): bigint => BigInt(gas.find((row) => row.kind === kind)?.gas ?? 0);

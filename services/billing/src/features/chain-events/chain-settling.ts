@@ -22,7 +22,11 @@ type Settled = Extract<ChainEvent['log'], { name: 'LeasesSettled' }>;
 /** Reasons for which the same row may pass later; the others will never pass. */
 const PASSES_LATER = new Set(['more_than_earned', 'unknown_lease']);
 
-const placeOf = ({ chainId, blockHash, logIndex }: ChainEvent): LogPlace => ({ chainId, blockHash, logIndex });
+const placeOf = ({ chainId, blockHash, logIndex }: ChainEvent): LogPlace => ({
+  chainId,
+  blockHash,
+  logIndex,
+});
 
 /** What the logs of the chain mean to leases and their settlements. */
 @Injectable()
@@ -70,7 +74,8 @@ export class ChainSettling {
       // The transaction is still ours to see included again: until then it is in flight.
       const inFlight = settlement ?? null;
       if (event.log.name === 'LeaseOpened') session.put({ ...lease, openedAtMs: null });
-      else if (event.log.name === 'LeaseClosed') session.put({ ...closingRetracted(lease, settled), inFlight });
+      else if (event.log.name === 'LeaseClosed')
+        session.put({ ...closingRetracted(lease, settled), inFlight });
       else session.put({ ...lease, settledMicros: settled, inFlight: lease.inFlight ?? inFlight });
     }
   }
@@ -82,7 +87,12 @@ export class ChainSettling {
     await this.settlements.save(manager, finalized, now);
   }
 
-  private async applyBatch(session: LeaseSession, event: ChainEvent, log: Settled, now: Instant): Promise<void> {
+  private async applyBatch(
+    session: LeaseSession,
+    event: ChainEvent,
+    log: Settled,
+    now: Instant,
+  ): Promise<void> {
     const open = await this.openSettlements(session);
     const confirmed: Settlement[] = [];
     const skipped: Settlement[] = [];
@@ -113,7 +123,12 @@ export class ChainSettling {
     await this.settlements.save(session.manager, skipped, now);
   }
 
-  private async applyClosing(session: LeaseSession, event: ChainEvent, log: Closing, now: Instant): Promise<void> {
+  private async applyClosing(
+    session: LeaseSession,
+    event: ChainEvent,
+    log: Closing,
+    now: Instant,
+  ): Promise<void> {
     const lease = session.withKey(log.leaseKey);
     if (!lease) return;
     const open = await this.openSettlements(session);
@@ -121,7 +136,10 @@ export class ChainSettling {
     const events: BillingEvent[] = [];
     if (settlement) {
       const { paidMicros } = log;
-      const decision = decideSettlement({ type: 'Confirm', txHash: event.txHash, paidMicros, now }, settlement);
+      const decision = decideSettlement(
+        { type: 'Confirm', txHash: event.txHash, paidMicros, now },
+        settlement,
+      );
       events.push(...decision.events);
       await this.settlements.save(session.manager, [decision.next], now, placeOf(event));
     }
@@ -159,5 +177,7 @@ const pick = (
   const candidates = (open.get(lease.leaseId) ?? []).filter(
     (settlement) => settlement.kind === kind && settlement.cumulativeMicros === cumulativeMicros,
   );
-  return candidates.find(({ settlementId }) => settlementId === lease.inFlight?.settlementId) ?? candidates[0];
+  return (
+    candidates.find(({ settlementId }) => settlementId === lease.inFlight?.settlementId) ?? candidates[0]
+  );
 };

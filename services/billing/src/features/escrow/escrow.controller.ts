@@ -1,6 +1,5 @@
 import {
   Caller,
-  decodeCursor,
   money,
   moneyDto,
   page,
@@ -17,6 +16,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { ChainLogStore } from '../../adapters/chain-log.store.ts';
+import { keysOfCursor } from '../../adapters/cursor.ts';
 import { TenantStore } from '../../adapters/tenant.store.ts';
 import type { BillingConfig } from '../../billing.config.ts';
 import type { SpendingLimit } from '../../domain/funding.ts';
@@ -36,9 +36,7 @@ const escrow = z
       usdc: z.string(),
     }),
     /** What the market may spend for the tenant, set on chain; null: nothing yet, so no lease can be opened. */
-    spendingLimit: z
-      .object({ maxRatePerHour: money, maxLocked: money, validUntil: z.string() })
-      .nullable(),
+    spendingLimit: z.object({ maxRatePerHour: money, maxLocked: money, validUntil: z.string() }).nullable(),
   })
   .meta({ id: 'Escrow' });
 
@@ -135,12 +133,8 @@ export class EscrowController {
   @RequireScopes('escrow:read')
   @Returns(200, page(entry))
   async entries(@Caller() caller: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
-    const [before] = decodeCursor(query.cursor, 1) ?? [END];
-    const rows = await this.dataSource.query<EntryRow[]>(ENTRIES, [
-      caller.wallet,
-      BigInt(before!).toString(),
-      query.limit + 1,
-    ]);
+    const [before] = keysOfCursor(query.cursor, 1) ?? [END];
+    const rows = await this.dataSource.query<EntryRow[]>(ENTRIES, [caller.wallet, before, query.limit + 1]);
     return toPage(rows, query.limit, (row) => [row.entry_id], entryDto);
   }
 }

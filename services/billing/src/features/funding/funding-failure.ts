@@ -2,7 +2,9 @@ import type { Revert } from '@gridbourse/chain';
 import type { Micros } from '@gridbourse/kernel';
 
 /** What the contract's refusal means to the market. Amounts in its arguments are decimal strings of micros. */
-export const fundingFailureOf = (revert: Revert): {
+export const fundingFailureOf = (
+  revert: Revert,
+): {
   cause: 'insufficient_escrow' | 'spending_limit' | 'rejected_by_contract';
   detail: string;
   shortfallMicros: Micros;

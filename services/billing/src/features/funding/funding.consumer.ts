@@ -68,10 +68,7 @@ export class FundingConsumer {
   }
 
   @OnEvent(leaseLapsed, { transaction: 'handler' })
-  async onLapsed(
-    @Payload() event: EventOf<typeof leaseLapsed>,
-    @Ctx() context: EventContext,
-  ): Promise<void> {
+  async onLapsed(@Payload() event: EventOf<typeof leaseLapsed>, @Ctx() context: EventContext): Promise<void> {
     await this.transactions.once(context, (manager) => this.letGo(manager, event));
   }
 

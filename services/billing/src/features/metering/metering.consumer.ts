@@ -38,11 +38,11 @@ export class MeteringConsumer {
   ) {}
 
   @OnEvent(workloadRunning, { transaction: 'handler' })
-  onRunning(
-    @Payload() event: EventOf<typeof workloadRunning>,
-    @Ctx() context: EventContext,
-  ): Promise<void> {
-    return this.changed(context, event.leaseId, (lease) => ({ ...lease, meter: meterRuns(lease.meter, event) }));
+  onRunning(@Payload() event: EventOf<typeof workloadRunning>, @Ctx() context: EventContext): Promise<void> {
+    return this.changed(context, event.leaseId, (lease) => ({
+      ...lease,
+      meter: meterRuns(lease.meter, event),
+    }));
   }
 
   @OnEvent(workloadDegraded, { transaction: 'handler' })
@@ -57,11 +57,11 @@ export class MeteringConsumer {
   }
 
   @OnEvent(workloadUnknown, { transaction: 'handler' })
-  onUnknown(
-    @Payload() event: EventOf<typeof workloadUnknown>,
-    @Ctx() context: EventContext,
-  ): Promise<void> {
-    return this.changed(context, event.leaseId, (lease) => ({ ...lease, meter: meterPauses(lease.meter, null) }));
+  onUnknown(@Payload() event: EventOf<typeof workloadUnknown>, @Ctx() context: EventContext): Promise<void> {
+    return this.changed(context, event.leaseId, (lease) => ({
+      ...lease,
+      meter: meterPauses(lease.meter, null),
+    }));
   }
 
   @OnEvent(usageRecorded, { transaction: 'handler' })

@@ -75,7 +75,14 @@ export class BreakBook {
       finding.detail.slice(0, 500),
       now,
     ]);
-    return { break_id: breakId, kind, subject, state: 'suspected', first_seen_ms: String(now), stream_version: 0 };
+    return {
+      break_id: breakId,
+      kind,
+      subject,
+      state: 'suspected',
+      first_seen_ms: String(now),
+      stream_version: 0,
+    };
   }
 
   private async open(manager: EntityManager, row: BreakRow, finding: Finding): Promise<void> {
@@ -117,4 +124,6 @@ export class BreakBook {
 }
 
 const amountsOf = (finding: Finding): (string | null)[] =>
-  [finding.meterMicros, finding.ledgerMicros, finding.chainMicros].map((micros) => micros?.toString() ?? null);
+  [finding.meterMicros, finding.ledgerMicros, finding.chainMicros].map(
+    (micros) => micros?.toString() ?? null,
+  );

@@ -112,7 +112,9 @@ export class LeaseViews {
   }): Promise<readonly ReconcilableLease[]> {
     const read = await readSnapshot(this.dataSource, (manager) => this.read(manager, options));
     const contract = await this.contract.leases(
-      read.flatMap(({ lease }) => (lease.leaseKey !== null && lease.closedAtMs !== null ? [lease.leaseKey] : [])),
+      read.flatMap(({ lease }) =>
+        lease.leaseKey !== null && lease.closedAtMs !== null ? [lease.leaseKey] : [],
+      ),
     );
     return read.map(({ lease, ...one }) => {
       const view = { ...one.view, contract: contract.get(lease.leaseKey ?? '') ?? null };
@@ -124,7 +126,10 @@ export class LeaseViews {
   /** Not looked at again until they change. */
   async agreed(manager: EntityManager, leases: readonly ReconcilableLease[]): Promise<void> {
     if (leases.length === 0) return;
-    await manager.query(AGREED, [leases.map(({ view }) => view.leaseId), leases.map(({ changes }) => changes)]);
+    await manager.query(AGREED, [
+      leases.map(({ view }) => view.leaseId),
+      leases.map(({ changes }) => changes),
+    ]);
   }
 
   private async read(
@@ -158,7 +163,10 @@ export class LeaseViews {
     return new Map(rows.map((row) => [row.lease_id, Number(row.seconds)]));
   }
 
-  private async chain(manager: EntityManager, leases: readonly BilledLease[]): Promise<Map<string, ChainLease[]>> {
+  private async chain(
+    manager: EntityManager,
+    leases: readonly BilledLease[],
+  ): Promise<Map<string, ChainLease[]>> {
     const refs = leases.flatMap(({ agreement }) => (agreement ? [agreement.leaseRef] : []));
     const byRef = new Map<string, ChainLease[]>();
     for (const row of await manager.query<ChainRow[]>(CHAIN, [refs])) {
@@ -167,7 +175,10 @@ export class LeaseViews {
     return byRef;
   }
 
-  private async ledger(manager: EntityManager, leases: readonly BilledLease[]): Promise<Map<string, LedgerLease>> {
+  private async ledger(
+    manager: EntityManager,
+    leases: readonly BilledLease[],
+  ): Promise<Map<string, LedgerLease>> {
     const keys = leases.flatMap(({ leaseKey }) => (leaseKey === null ? [] : [leaseKey]));
     const rows = await manager.query<LedgerRow[]>(LEDGER, [keys]);
     return new Map(rows.map((row) => [row.lease_key, ledgerLeaseOf(row)]));

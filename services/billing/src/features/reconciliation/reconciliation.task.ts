@@ -5,7 +5,12 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { DataSource } from 'typeorm';
 import { readSnapshot } from '../../adapters/snapshot.ts';
 import type { BillingConfig } from '../../billing.config.ts';
-import { distinctFindings, type Finding, reconcileLease, reconcileTenant } from '../../domain/reconciliation.ts';
+import {
+  distinctFindings,
+  type Finding,
+  reconcileLease,
+  reconcileTenant,
+} from '../../domain/reconciliation.ts';
 import { BreakBook } from './break-book.ts';
 import { LeaseViews } from './lease-views.ts';
 import { type ReconcilableTenant, TenantViews } from './tenant-views.ts';

@@ -73,7 +73,9 @@ export class TenantViews {
     limit: number;
     wallet: string | null;
   }): Promise<readonly ReconcilableTenant[]> {
-    const { rows, height, chain } = await readSnapshot(this.dataSource, (manager) => this.read(manager, options));
+    const { rows, height, chain } = await readSnapshot(this.dataSource, (manager) =>
+      this.read(manager, options),
+    );
     const wallets = rows.map((row) => row.wallet);
     const storage = height === null ? new Map<string, Micros>() : await this.contract.freeAt(wallets, height);
     return rows.map((row) => tenantOf(row, chain.get(row.wallet), storage.get(row.wallet) ?? null));
@@ -126,7 +128,11 @@ export class TenantViews {
   }
 }
 
-const tenantOf = (row: TenantRow, chain: ChainRow | undefined, storage: Micros | null): ReconcilableTenant => {
+const tenantOf = (
+  row: TenantRow,
+  chain: ChainRow | undefined,
+  storage: Micros | null,
+): ReconcilableTenant => {
   const settledFree = BigInt(chain?.settled_free ?? 0);
   return {
     accountId: row.account_id,

@@ -33,9 +33,7 @@ export class TransactionOutcomes {
     const kind = intentKindOf(signed.id);
     const { txHash, atMs: submittedAtMs } = signed;
     const rows =
-      kind === 'open'
-        ? 1
-        : await this.settle(manager, signed.id, { type: 'Submit', txHash, submittedAtMs });
+      kind === 'open' ? 1 : await this.settle(manager, signed.id, { type: 'Submit', txHash, submittedAtMs });
     await this.transactions.signed(manager, { txHash, intentId: signed.id, kind, submittedAtMs, rows });
   }
 
@@ -43,7 +41,10 @@ export class TransactionOutcomes {
     if (outcome.status !== 'rejected') await this.transactions.mined(manager, outcome);
     if (outcome.status === 'confirmed') return;
     const revert = outcome.error ?? { code: 'UnknownRevert', message: 'the transaction reverted', args: {} };
-    this.logger.warn({ intent: outcome.id, txHash: outcome.txHash, code: revert.code }, 'the chain refused a transaction');
+    this.logger.warn(
+      { intent: outcome.id, txHash: outcome.txHash, code: revert.code },
+      'the chain refused a transaction',
+    );
     if (intentKindOf(outcome.id) === 'open') {
       await this.openingFailed(manager, leaseOfOpening(outcome.id), revert);
       return;
@@ -53,11 +54,7 @@ export class TransactionOutcomes {
     await this.settle(manager, outcome.id, { type: 'Fail', reason: revert.code, retryable });
   }
 
-  private async openingFailed(
-    manager: EntityManager,
-    leaseId: LeaseId,
-    revert: Revert,
-  ): Promise<void> {
+  private async openingFailed(manager: EntityManager, leaseId: LeaseId, revert: Revert): Promise<void> {
     const now = this.clock.now();
     const session = await this.leases.lock(manager, [leaseId]);
     const lease = session.get(leaseId);
@@ -72,7 +69,11 @@ export class TransactionOutcomes {
   }
 
   /** @returns how many settlements the intent carries */
-  private async settle(manager: EntityManager, intentId: string, command: SettlementCommand): Promise<number> {
+  private async settle(
+    manager: EntityManager,
+    intentId: string,
+    command: SettlementCommand,
+  ): Promise<number> {
     const now = this.clock.now();
     const ids = (await this.settlements.ofIntent(manager, intentId)).map(({ leaseId }) => leaseId);
     const session = await this.leases.lock(manager, ids);

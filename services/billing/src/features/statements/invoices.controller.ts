@@ -16,12 +16,26 @@ const invoice = z
     orderId: z.string(),
     providerId: z.string(),
     group: z.string(),
-    state: z.enum(['heard_of', 'proposed', 'opening', 'open', 'closing', 'closed', 'lapsed', 'funding_failed']),
+    state: z.enum([
+      'heard_of',
+      'proposed',
+      'opening',
+      'open',
+      'closing',
+      'closed',
+      'lapsed',
+      'funding_failed',
+    ]),
     /** No more will be added: the meter is closed and the chain has paid. */
     final: z.boolean(),
     rate: money,
     durationSeconds: z.int(),
-    usage: z.object({ seconds: z.int(), windows: z.int(), from: z.string().nullable(), to: z.string().nullable() }),
+    usage: z.object({
+      seconds: z.int(),
+      windows: z.int(),
+      from: z.string().nullable(),
+      to: z.string().nullable(),
+    }),
     /** floor(rate x seconds / 3600) */
     amount: money,
     paid: money,

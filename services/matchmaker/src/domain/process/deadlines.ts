@@ -41,6 +41,12 @@ const endOrRetry = (unit: UnitOfWork, order: Order): void => {
 const orderIsDue = (unit: UnitOfWork, order: Order): boolean =>
   order.expiresAtMs <= unit.now || (waitsForMoney(order) && fundingRetryAt(unit, order) <= unit.now);
 
+/** Whether our own clock has anything to do: asked often, so it changes nothing and stops at the first that is due. */
+export const anythingDue = (unit: UnitOfWork): boolean => {
+  for (const lease of unit.exchange.leases()) if (isDue(lease, unit.now)) return true;
+  return unit.exchange.waitingOrders().some((order) => orderIsDue(unit, order));
+};
+
 /** What our own clock ends: proposals without answer, leases without money, orders without a place. */
 export const meetDeadlines = (unit: UnitOfWork): void => {
   const { exchange, now } = unit;

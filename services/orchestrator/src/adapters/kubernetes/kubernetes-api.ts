@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { KubernetesObject } from '../../domain/objects/object-types.ts';
 import type { Call, ClusterHttp } from './cluster-http.ts';
 import { listSchema } from './cluster-schemas.ts';
-import { isGone, isNotFound, isTransient, KubernetesError, noAnswer } from './kubernetes-error.ts';
+import { isGone, isNotFound, isTransient, type KubernetesError, noAnswer } from './kubernetes-error.ts';
 import { pathOfObject } from './resource-paths.ts';
 
 const FIELD_MANAGER = 'gridbourse-orchestrator';

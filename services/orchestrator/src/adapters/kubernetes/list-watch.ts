@@ -160,7 +160,7 @@ async function* events(stream: IncomingMessage): AsyncGenerator<WatchEvent> {
     rest = lines.pop() ?? '';
     if (rest.length > MAX_LINE_CHARS) throw noAnswer(`a line of more than ${MAX_LINE_CHARS} characters`);
     for (const line of lines) {
-      if (line !== '') yield watchEventSchema.parse(JSON.parse(line)) as WatchEvent;
+      if (line !== '') yield watchEventSchema.parse(JSON.parse(line));
     }
   }
   if (rest !== '' || !stream.complete) throw noAnswer('the connection was cut');

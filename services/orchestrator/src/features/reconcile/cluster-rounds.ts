@@ -42,11 +42,16 @@ export class ClusterRounds implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.tasks.every({ name: 'evidence', everyMs: this.config.evidenceIntervalMs }, () =>
+    const { evidenceIntervalMs, meterWindowSeconds } = this.config;
+    const evidenceMs = Math.min(evidenceIntervalMs, meterWindowSeconds * 500);
+    this.tasks.every({ name: 'evidence', everyMs: evidenceMs }, () =>
       this.forEachCluster((connection) => this.gatherEvidence(connection)),
     );
     this.tasks.every({ name: 'full-comparison', everyMs: this.config.reconcileIntervalMs }, () =>
       this.forEachCluster((connection) => this.compare(connection)),
+    );
+    this.tasks.every({ name: 'erase-secrets', everyMs: this.config.reconcileIntervalMs }, () =>
+      this.leases.eraseFinished(this.clock.now()),
     );
   }
 

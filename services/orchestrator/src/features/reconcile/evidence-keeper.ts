@@ -10,6 +10,8 @@ import { shapeOf } from './settings.ts';
 
 /** Events that are older than this belong to an earlier trouble. */
 const FRESH_EVENT_MS = 300_000;
+/** Controllers get so long to make their pods before anybody asks why there are none. */
+const DIAGNOSE_AFTER_MS = 1_000;
 /** A namespace's events are not asked for more often than this. */
 const DIAGNOSE_EVERY_MS = 1_000;
 
@@ -73,8 +75,9 @@ export class EvidenceKeeper {
     const shape = shapeOf(lease);
     const { provenAtMs } = sight;
     const first = readEvidence(shape, pods, { provenAtMs, podTrouble: troubleOfPod });
-    const unexplained =
+    const isMissingPods =
       !first.healthy && first.exit === null && first.trouble === null && pods.length < first.wanted;
+    const unexplained = isMissingPods && provenAtMs - (state.appliedAtMs ?? provenAtMs) > DIAGNOSE_AFTER_MS;
     if (!first.healthy && !first.exit) this.idle.set(lease.leaseId, provenAtMs);
     if (!unexplained) return this.note(lease, state, first);
     const trouble = await this.diagnose(lease.leaseId, namespace, connection, provenAtMs);

@@ -70,7 +70,9 @@ export class WorkloadWatcher {
         return this.config.attentionIntervalMs;
       case 'trouble': {
         const { trouble } = result;
-        this.logger.warn({ leaseId, ...trouble }, 'the workload cannot be applied');
+        if (trouble.cause !== workload.state.trouble?.cause) {
+          this.logger.warn({ leaseId, ...trouble }, 'the workload cannot be applied');
+        }
         await this.store.decide(leaseId, { type: 'ReportTrouble', trouble, nowMs, policy });
         return this.config.attentionIntervalMs;
       }

@@ -10,7 +10,6 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** The lines of a log as server-sent events, each with its number as its id, and a comment in silences. */
 export const eventStreamOfLog = (source: IncomingMessage): Readable => {
-  let timer: NodeJS.Timeout | undefined;
   const stream = new Readable({
     read: () => source.resume(),
     destroy: (error, done) => {
@@ -47,7 +46,7 @@ export const eventStreamOfLog = (source: IncomingMessage): Readable => {
     stream.push(null);
   });
   source.on('error', () => undefined); // its close follows
-  timer = setInterval(() => send(': still here\n\n'), KEEP_ALIVE_MS);
+  const timer = setInterval(() => send(': still here\n\n'), KEEP_ALIVE_MS);
   timer.unref();
   return stream;
 };

@@ -1,6 +1,13 @@
 import { CLOCK, LOGGER, RANDOM, SERVICE_CONFIG } from '@gridbourse/api';
 import { findGpu } from '@gridbourse/catalog';
-import type { Clock, Instant, ProviderId, Random } from '@gridbourse/kernel';
+import {
+  type Clock,
+  conflict,
+  type Instant,
+  notFound,
+  type ProviderId,
+  type Random,
+} from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
 import type { registryV1 } from '@gridbourse/proto';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
@@ -153,6 +160,23 @@ export class AgentHub implements OnModuleInit, OnModuleDestroy {
     provider.liveness = state.liveness;
     for (const event of events)
       this.logger.info({ providerId: provider.providerId, event: event.type }, 'liveness changed');
+  }
+
+  /**
+   * On an operator's word instead of a grace time.
+   * @throws DomainError `provider_not_found`, `provider_not_unreachable`
+   */
+  async giveUp(providerId: string): Promise<void> {
+    const provider = await this.find(providerId);
+    if (!provider) throw notFound('provider', providerId);
+    if (provider.liveness !== 'unreachable') {
+      throw conflict(
+        'provider_not_unreachable',
+        `the provider is ${provider.liveness}, and only an unreachable one is given up`,
+      );
+    }
+    const { lastSeenAtMs } = provider;
+    await this.setLiveness(provider, { type: 'GiveUp', lastSeenAtMs, atMs: this.clock.now() });
   }
 
   private add(

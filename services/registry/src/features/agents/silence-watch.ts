@@ -58,7 +58,7 @@ export class SilenceWatch implements OnApplicationBootstrap {
       atMs: now,
       sightedSinceMs: this.sightedSinceMs,
     });
-    this.noticeOutage(judgement, now);
+    const lost = this.noticeOutage(judgement, now) ? [] : judgement.offline;
     const missing = judgement.unreachable.map(
       (provider) => () =>
         this.hub.setLiveness(provider, {
@@ -67,7 +67,6 @@ export class SilenceWatch implements OnApplicationBootstrap {
           atMs: now,
         }),
     );
-    const lost = this.canSee(now) ? judgement.offline : [];
     const givenUp = lost.map(
       (provider) => () =>
         this.hub.setLiveness(provider, { type: 'GiveUp', lastSeenAtMs: provider.lastSeenAtMs, atMs: now }),
@@ -95,19 +94,22 @@ export class SilenceWatch implements OnApplicationBootstrap {
     this.lastTurnMs = now;
   }
 
-  private noticeOutage({ frozen, dark, watched }: Judgement<TrackedProvider>, now: Instant): void {
+  /** Whether an outage of ours has just ended: what was judged of the time before is then void. */
+  private noticeOutage({ frozen, dark, watched }: Judgement<TrackedProvider>, now: Instant): boolean {
+    const [begins, ends] = [frozen && !this.frozen, !frozen && this.frozen];
     this.dark = dark;
-    if (frozen && !this.frozen) {
+    this.frozen = frozen;
+    if (begins) {
       this.logger.error(
         { dark, watched },
         'too many providers are dark at once: frozen, nobody goes offline',
       );
     }
-    if (!frozen && this.frozen) {
+    if (ends) {
       this.logger.warn({ dark, watched }, 'providers are seen again: the freeze is over');
       this.sightedSinceMs = now; // whoever is still missing gets the whole time from here
     }
-    this.frozen = frozen;
+    return ends;
   }
 }
 

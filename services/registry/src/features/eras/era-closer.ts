@@ -13,7 +13,6 @@ import { ChallengeLog } from '../agents/challenge-log.ts';
 type Row = { provider_id: string; sent: number; answered: number; p95: number | null };
 
 const PAGE = 500;
-const MAX_WAIT_MS = 60_000;
 
 const OPEN_ERAS = `
   SELECT DISTINCT era FROM challenge_minutes WHERE era < $1 AND era NOT IN (SELECT era FROM closed_eras) ORDER BY era`;
@@ -41,7 +40,7 @@ export class EraCloser implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    const everyMs = Math.min(MAX_WAIT_MS, Math.ceil(this.config.eraMs / 10));
+    const everyMs = this.config.closeErasEveryMs;
     this.tasks.every({ name: 'close-eras', everyMs, singleOwner: true }, (signal) => this.closeDue(signal));
   }
 

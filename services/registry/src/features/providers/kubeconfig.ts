@@ -33,7 +33,7 @@ type Part = { name: string } & Record<string, unknown>;
 const foreignFields = (parts: readonly Part[], list: 'clusters' | 'users'): Fault[] =>
   parts.flatMap((part, index) => {
     const key = list === 'clusters' ? 'cluster' : 'user';
-    const fields = Object.keys((part[key] ?? {}) as object).filter((field) => FOREIGN_FIELDS.has(field));
+    const fields = Object.keys(part[key] ?? {}).filter((field) => FOREIGN_FIELDS.has(field));
     return fields.map((field) => ({
       pointer: `/kubeconfig/${list}/${index}/${key}/${field}`,
       message: 'must be given inline (…-data, token): nothing outside this file can be used',

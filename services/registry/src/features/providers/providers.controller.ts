@@ -17,6 +17,7 @@ import type { z } from 'zod';
 import { Aggregates } from '../../aggregates/aggregates.ts';
 import { providers } from '../../aggregates/registry-aggregates.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
+import { AgentHub } from '../agents/agent-hub.ts';
 import { idOf } from '../id-param.ts';
 import { Clusters } from './cluster.service.ts';
 import { ProviderDirectory } from './provider-directory.ts';
@@ -35,6 +36,7 @@ export class ProvidersController {
     private readonly directory: ProviderDirectory,
     private readonly clusters: Clusters,
     private readonly aggregates: Aggregates,
+    private readonly agents: AgentHub,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<RegistryConfig, 'tiers'>,
   ) {}
@@ -98,6 +100,18 @@ export class ProvidersController {
   ): Promise<ProviderDto> {
     const atMs = this.clock.now();
     await this.aggregates.execute(providers, id, [{ type: 'Suspend', reason: body.reason, atMs }]);
+    return this.directory.byId(id);
+  }
+
+  /**
+   * An operator knows that an unreachable provider will not come back: its leases are lost now. The way out where so many
+   * are dark that nobody goes offline by itself.
+   */
+  @Post(':id/give-up')
+  @RequireScopes('operator')
+  @Returns(200, providerDto)
+  async giveUp(@Param('id', { schema: providerId }) id: string): Promise<ProviderDto> {
+    await this.agents.giveUp(id);
     return this.directory.byId(id);
   }
 

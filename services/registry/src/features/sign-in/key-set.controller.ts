@@ -16,6 +16,6 @@ export class KeySetController {
   @Returns(200, keySetDto)
   @Header('cache-control', 'public, max-age=300')
   async keySet(): Promise<z.input<typeof keySetDto>> {
-    return { keys: (await this.keys.publicKeys()) as Record<string, unknown>[] };
+    return { keys: await this.keys.publicKeys() };
   }
 }

@@ -12,10 +12,11 @@ let registry: RegistryUnderTest;
 let rpc: Server;
 
 /** Answers as a chain on which one contract wallet accepts the signature 0x600d. */
-const answerRpc = (method: string, parameters: { to?: string; data?: string }[]): string => {
+const answerRpc = (method: string, parameters: (string | { data?: string })[]): string => {
   if (method === 'eth_chainId') return '0x7a69';
-  if (method === 'eth_getCode') return String(parameters[0]).toLowerCase() === CONTRACT ? '0x60' : '0x';
-  const accepts = parameters[0]?.data?.includes('600d') === true;
+  if (method === 'eth_getCode') return parameters[0] === CONTRACT ? '0x60' : '0x';
+  const [call] = parameters;
+  const accepts = typeof call === 'object' && call.data?.includes('600d') === true;
   return AbiCoder.defaultAbiCoder().encode(['bytes4'], [accepts ? '0x1626ba7e' : '0xffffffff']);
 };
 
@@ -271,6 +272,22 @@ describe('API keys', () => {
     ]);
     expect(rest.body.nextCursor).toBeNull();
   });
+});
+
+it('documents every route', () => {
+  const document = registry.openApi();
+  expect(Object.keys(document.paths)).toEqual(
+    expect.arrayContaining([
+      '/v1/auth/login',
+      '/.well-known/jwks.json',
+      '/v1/api-keys/{id}',
+      '/v1/providers/{id}/offers/{offerId}',
+      '/v1/offers',
+    ]),
+  );
+  expect(Object.keys(document.components?.schemas ?? {})).toEqual(
+    expect.arrayContaining(['Provider', 'Offer', 'OfferRequest', 'Tokens', 'IssuedApiKey', 'Money']),
+  );
 });
 
 it('needs a caller where it is not public', async () => {

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { type Id, nextInt, seededRandom } from '@gridbourse/kernel';
+import pg from 'pg';
+import { ReconciliationTask } from '../src/features/reconciliation/reconciliation.task.ts';
+import { World } from './world.ts';
+
+// Real: Postgres, bus, chain and contracts, the relayer. Played: the other services and the indexer.
+let world: World;
+beforeAll(async () => {
+  world = await World.create();
+  await world.openAccount();
+  await world.deposit(100_000_000n);
+  await world.consent();
+  await world.until(() => world.heard.length >= 2 || null);
+}, 60_000);
+afterAll(() => world.close(), 30_000);
+
+const seed = Number(process.env['STORM_SEED'] ?? Date.now() % 1_000_000);
+const LEASES = 10;
+
+/** Cuts every connection of billing at once, whatever it was doing: what a crash leaves is what was committed. */
+const cutConnections = async (): Promise<void> => {
+  const client = new pg.Client({ connectionString: process.env['TEST_PG_URL'] + '/postgres' });
+  await client.connect();
+  await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'gridbourse-billing'`,
+    [world.databaseName],
+  );
+  await client.end();
+};
+
+const live = async (n: number): Promise<{ leaseId: Id<'lease'>; seconds: number }> => {
+  const random = seededRandom(seed + n);
+  const leaseId = await world.propose(`storm ${n}`);
+  await world.accept(leaseId);
+  if (n % 5 === 4) {
+    await world.lapse(leaseId);
+    return { leaseId, seconds: 0 };
+  }
+  await world.until(async () => (await world.lease(leaseId).catch(() => null))?.['opened_at_ms'] ?? null);
+  await world.running(leaseId);
+  let seconds = 0;
+  for (let window = 0; window < 4; window += 1) {
+    const length = 1 + nextInt(random, 20);
+    seconds += length;
+    await world.usage(leaseId, length, seconds);
+    await world.until(async () => {
+      const lease = await world.lease(leaseId).catch(() => null);
+      return lease?.['cumulative_seconds'] === seconds || null;
+    });
+  }
+  await world.closeMeter(leaseId, seconds);
+  return { leaseId, seconds };
+};
+
+it(`no crash loses or doubles anything (seed ${seed})`, async () => {
+  const random = seededRandom(seed);
+  await world.passOnChain(10_000);
+  let over = false;
+  let crashes = 0;
+  const storm = (async () => {
+    while (!over || crashes < 6) {
+      crashes += 1;
+      if (nextInt(random, 3) === 0) {
+        await world.restart();
+      } else {
+        await cutConnections();
+      }
+      await new Promise((resolve) => setTimeout(resolve, nextInt(random, 400)));
+    }
+  })();
+  // Time must earn on chain what the meters say.
+  const clock = (async () => {
+    while (!over) {
+      await world.passOnChain(50);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const lived = await Promise.all(Array.from({ length: LEASES }, (_, n) => live(n)));
+  over = true;
+  await Promise.all([storm, clock]);
+
+  for (const { leaseId, seconds } of lived) {
+    await world.until(async () => {
+      const lease = await world.lease(leaseId).catch(() => null);
+      return (
+        lease?.['closed_at_ms'] !== null ||
+        (lease?.['opening'] === 'none' && lease['lapsed_at_ms'] !== null) ||
+        null
+      );
+    });
+    const lease = await world.lease(leaseId);
+    expect({ leaseId, settled: lease!['settled_micros'] }).toEqual({
+      leaseId,
+      settled: String(seconds * 1_000),
+    });
+    await world.until(
+      () =>
+        (lease!['closed_at_ms'] === null ? true : world.eventsOf(leaseId).includes('LeaseSettled')) || null,
+    );
+    expect(world.eventsOf(leaseId).filter((type) => type === 'LeaseSettled').length).toBeLessThanOrEqual(1);
+  }
+  const spent = lived.reduce((sum, { seconds }) => sum + BigInt(seconds) * 1_000n, 0n);
+  expect(await world.books()).toMatchObject({ spent, locked: 0n, free: 100_000_000n - spent });
+  expect((await world.market().tenantOf(world.wallet)).free).toBe(100_000_000n - spent);
+  const { findings } = await world.service.app.get(ReconciliationTask).reconcile(null);
+  expect(findings).toEqual([]);
+}, 120_000);

@@ -1,0 +1,69 @@
+import type { Caller } from '@gridbourse/api';
+import type { Explanation } from '@gridbourse/events';
+import { type AccountId, conflict, type OrderId } from '@gridbourse/kernel';
+import { Injectable } from '@nestjs/common';
+import { isEnded, waitsForMoney } from '../../domain/order.ts';
+import { explainOrder } from '../../domain/process/placing.ts';
+import { cancelOrder } from '../../domain/process/tenant.ts';
+import { OrderReader, type OrderWithLeases } from '../../read-models/order-reader.ts';
+import { Matchmaker } from '../../writer/matchmaker.ts';
+import { OrderSignals } from '../../writer/order-signals.ts';
+
+/** Between two looks of those who wait for news that no signal has told them of. */
+export const LOOK_AGAIN_MS = 1_000;
+
+/** What a tenant does with an order that is there. */
+@Injectable()
+export class OrderDeskService {
+  constructor(
+    private readonly matchmaker: Matchmaker,
+    private readonly reader: OrderReader,
+    private readonly signals: OrderSignals,
+  ) {}
+
+  /** @throws DomainError not_found, conflict `order_ended`. */
+  async cancel(caller: Caller, orderId: string): Promise<OrderWithLeases> {
+    const { order } = await this.reader.order(caller.accountId, orderId);
+    if (order.live) {
+      await this.matchmaker.execute((unit) => cancelOrder(unit, caller.accountId as AccountId, order.orderId));
+    } else if (order.state !== 'cancelled') {
+      throw conflict('order_ended', `the order is ${order.state} and its leases have ended: there is nothing left to cancel`);
+    }
+    return this.reader.order(caller.accountId, orderId);
+  }
+
+  /** Why the order has no place: worked out anew while it waits for capacity, else what was said last. */
+  async explain(caller: Caller, orderId: string): Promise<Explanation> {
+    const { order } = await this.reader.order(caller.accountId, orderId);
+    const { exchange } = this.matchmaker;
+    const live = exchange.order(order.orderId);
+    if (live?.state === 'unmatched' && !waitsForMoney(live)) return explainOrder({ exchange }, live);
+    return (
+      order.explanation ?? {
+        summary: `The order is ${order.state}: it never had to wait.`,
+        offersConsidered: 0,
+        constraints: [],
+        nearest: [],
+        smallestChange: null,
+      }
+    );
+  }
+
+  /**
+   * The order once it runs or has ended, or as it is when the time is over.
+   * @param waitMs at most so long
+   */
+  async settled(caller: Caller, orderId: OrderId, waitMs: number): Promise<OrderWithLeases> {
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const left = until - performance.now();
+      const news = this.signals.next(orderId, Math.max(0, Math.min(left, LOOK_AGAIN_MS)));
+      const found = await this.reader.order(caller.accountId, orderId);
+      if (isEnded(found.order.state) || left <= 0) {
+        news.cancel();
+        return found;
+      }
+      await news.promise;
+    }
+  }
+}

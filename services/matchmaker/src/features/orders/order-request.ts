@@ -1,0 +1,36 @@
+import { ID_PREFIXES, idPattern } from '@gridbourse/kernel';
+import { z } from 'zod';
+
+const providerId = z.string().regex(idPattern('provider'), `expected a provider's id, ${ID_PREFIXES.provider}_…`);
+
+/** What an order and a quote are asked for with, over REST and gRPC alike. */
+export const manifestRequest = z
+  .strictObject({
+    /** The text of the manifest (YAML). */
+    manifest: z.string().min(1).max(1_000_000),
+    run: z.enum(['service', 'job']).optional(),
+    durationSeconds: z.int().min(1).optional(),
+    /** For everything together; replaces the prices of the manifest. */
+    maxRateUsdcPerHour: z
+      .string()
+      .regex(/^\d{1,9}(\.\d{1,6})?$/, 'expected decimal USDC per hour with at most six decimals, like 1.25')
+      .optional(),
+    profile: z.enum(['cheapest', 'balanced', 'fastest', 'nearest']).default('balanced'),
+    regions: z.array(z.string().min(1).max(40)).max(50).optional(),
+    tierFloor: z.int().min(1).max(7).optional(),
+    near: z
+      .strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) })
+      .optional(),
+    includeProviders: z.array(providerId).max(100).default([]),
+    excludeProviders: z.array(providerId).max(100).default([]),
+  })
+  .meta({ id: 'ManifestRequest' });
+export type ManifestRequest = z.output<typeof manifestRequest>;
+
+export const orderRequest = manifestRequest
+  .extend({
+    /** How long the order may wait in the book. */
+    waitSeconds: z.int().min(1).optional(),
+  })
+  .meta({ id: 'OrderRequest' });
+export type OrderRequest = z.output<typeof orderRequest>;

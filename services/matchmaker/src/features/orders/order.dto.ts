@@ -1,0 +1,123 @@
+import { money, moneyDto, moneyDtoOrNull } from '@gridbourse/api';
+import { rfc3339 } from '@gridbourse/kernel';
+import { z } from 'zod';
+import { ratio } from '../../domain/pricing.ts';
+import type { LeaseEntity } from '../../read-models/lease.entity.ts';
+import type { OrderEntity } from '../../read-models/order.entity.ts';
+import { warningText } from './read-manifest.ts';
+
+const instant = z.iso.datetime();
+
+export const explanationDto = z
+  .object({
+    summary: z.string(),
+    offersConsidered: z.int(),
+    constraints: z.array(z.object({ constraint: z.string(), failed: z.int(), expected: z.string() })),
+    nearest: z.array(
+      z.object({
+        offerId: z.string(),
+        providerId: z.string(),
+        failed: z.array(z.object({ constraint: z.string(), detail: z.string() })),
+      }),
+    ),
+    smallestChange: z
+      .object({ field: z.string(), from: z.string(), to: z.string(), text: z.string() })
+      .nullable(),
+  })
+  .meta({ id: 'Explanation' });
+
+export const leaseDto = z
+  .object({
+    leaseId: z.string(),
+    orderId: z.string(),
+    group: z.string(),
+    providerId: z.string(),
+    offerId: z.string(),
+    chainLeaseKey: z.string().nullable(),
+    state: z.enum(['proposed', 'accepted', 'funded', 'active', 'closing', 'closed', 'rejected', 'lapsed']),
+    closeReason: z.string().nullable(),
+    closeDetail: z.string().nullable(),
+    rate: money,
+    listRate: money.nullable(),
+    saving: z.number().nullable(),
+    durationSeconds: z.int(),
+    lock: money,
+    proposedAt: instant,
+    acceptBy: instant,
+    fundedAt: instant.nullable(),
+    runningSince: instant.nullable(),
+    closedAt: instant.nullable(),
+    paid: money.nullable(),
+    refunded: money.nullable(),
+    capacityReleased: z.boolean(),
+  })
+  .meta({ id: 'Lease' });
+export type LeaseDto = z.output<typeof leaseDto>;
+
+export const orderDto = z
+  .object({
+    orderId: z.string(),
+    state: z.enum(['submitted', 'unmatched', 'matched', 'fulfilled', 'cancelled', 'expired']),
+    name: z.string(),
+    run: z.enum(['service', 'job']),
+    maxRate: money,
+    rate: money.nullable(),
+    durationSeconds: z.int(),
+    submittedAt: instant,
+    expiresAt: instant,
+    endedReason: z.string().nullable(),
+    endedDetail: z.string().nullable(),
+    leases: z.array(leaseDto),
+    explanation: explanationDto.nullable(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'Order' });
+export type OrderDto = z.output<typeof orderDto>;
+
+/** The share saved against the cloud list price, 0 to 1; null where there is no such price. */
+export const savingOf = (rate: bigint, listRate: bigint | null): number | null =>
+  listRate === null || listRate === 0n ? null : 1 - ratio(rate, listRate);
+
+const at = (instantMs: number | null): string | null => (instantMs === null ? null : rfc3339(instantMs));
+
+export const toLeaseDto = (row: LeaseEntity): LeaseDto => ({
+  leaseId: row.leaseId,
+  orderId: row.orderId,
+  group: row.groupName,
+  providerId: row.providerId,
+  offerId: row.offerId,
+  chainLeaseKey: row.chainLeaseKey,
+  state: row.state,
+  closeReason: row.closeReason,
+  closeDetail: row.closeDetail,
+  rate: moneyDto(row.rateMicros),
+  listRate: moneyDtoOrNull(row.listRateMicros),
+  saving: savingOf(row.rateMicros, row.listRateMicros),
+  durationSeconds: row.durationSeconds,
+  lock: moneyDto(row.lockMicros),
+  proposedAt: rfc3339(row.proposedAtMs),
+  acceptBy: rfc3339(row.acceptByMs),
+  fundedAt: at(row.fundedAtMs),
+  runningSince: at(row.runningSinceMs),
+  closedAt: at(row.closedAtMs),
+  paid: moneyDtoOrNull(row.paidMicros),
+  refunded: moneyDtoOrNull(row.refundedMicros),
+  capacityReleased: row.capacityReleased,
+});
+
+export const toOrderDto = (row: OrderEntity, leases: readonly LeaseEntity[]): OrderDto => ({
+  orderId: row.orderId,
+  state: row.state,
+  name: row.name,
+  run: row.run,
+  maxRate: moneyDto(row.maxRateMicros),
+  rate: moneyDtoOrNull(row.rateMicros),
+  durationSeconds: row.durationSeconds,
+  submittedAt: rfc3339(row.submittedAtMs),
+  expiresAt: rfc3339(row.expiresAtMs),
+  endedReason: row.endedReason,
+  endedDetail: row.endedDetail,
+  leases: leases.map(toLeaseDto),
+  explanation: row.explanation,
+  warnings: row.warnings.map(warningText),
+});

@@ -1,0 +1,81 @@
+import { money, moneyDto, moneyDtoOrNull, RequireScopes, Returns } from '@gridbourse/api';
+import { Body, Controller, Post } from '@nestjs/common';
+import { ApiOperation } from '@nestjs/swagger';
+import { z } from 'zod';
+import { explanationDto } from '../orders/order.dto.ts';
+import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
+import { QuoteService } from './quote.service.ts';
+
+const share = z.number().min(0).max(1);
+
+const quoteDto = z
+  .object({
+    matched: z.boolean(),
+    /** For everything together, per hour. */
+    rate: money.nullable(),
+    /** What would be locked for the whole duration. */
+    total: money.nullable(),
+    listRate: money.nullable(),
+    saving: z.number().nullable(),
+    leases: z.array(
+      z.object({
+        group: z.string(),
+        /** Best first. */
+        candidates: z.array(
+          z.object({
+            offerId: z.string(),
+            providerId: z.string(),
+            region: z.string(),
+            rate: money,
+            score: share,
+            terms: z.object({
+              cost: share,
+              geography: share,
+              performance: share,
+              reliability: share,
+              fit: share,
+            }),
+          }),
+        ),
+      }),
+    ),
+    explanation: explanationDto.nullable(),
+    /** Median of recent starts; null before the first. */
+    estimatedStartMs: z.int().nullable(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'Quote' });
+
+@Controller('v1/quotes')
+export class QuotesController {
+  constructor(private readonly quotes: QuoteService) {}
+
+  @Post()
+  @RequireScopes('orders:read')
+  @ApiOperation({ summary: 'Prices a manifest against live offers; holds nothing' })
+  @Returns(200, quoteDto)
+  async quote(@Body({ schema: manifestRequest }) request: ManifestRequest): Promise<z.output<typeof quoteDto>> {
+    const quote = await this.quotes.quote(request);
+    return {
+      matched: quote.match !== null,
+      rate: moneyDtoOrNull(quote.match?.rateMicrosPerHour ?? null),
+      total: moneyDtoOrNull(quote.totalMicros),
+      listRate: moneyDtoOrNull(quote.listRateMicros),
+      saving: quote.saving,
+      leases: quote.groups.map(({ group, candidates }) => ({
+        group,
+        candidates: candidates.map(({ offer, provider, rateMicrosPerHour, score, terms }) => ({
+          offerId: offer.offerId,
+          providerId: provider.providerId,
+          region: provider.place.region,
+          rate: moneyDto(rateMicrosPerHour),
+          score,
+          terms: { ...terms },
+        })),
+      })),
+      explanation: quote.explanation,
+      estimatedStartMs: quote.estimatedStartMs,
+      warnings: [...quote.warnings],
+    };
+  }
+}

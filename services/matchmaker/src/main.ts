@@ -1,0 +1,4 @@
+import { runAlone } from '@gridbourse/api';
+import { matchmakerService } from './matchmaker.service.ts';
+
+await runAlone(matchmakerService);

@@ -1,0 +1,21 @@
+import { defineService } from '@gridbourse/api';
+import { sqlMigrations } from '@gridbourse/event-store';
+import { matchmakerCatalogue } from './event-catalogue.ts';
+import { type MatchmakerConfig, matchmakerConfig } from './matchmaker.config.ts';
+import { MatchmakerModule } from './matchmaker.module.ts';
+import { LeaseEntity } from './read-models/lease.entity.ts';
+import { EscrowBalanceEntity, OfferEntity, ProviderEntity } from './read-models/market.entities.ts';
+import { OrderEntity } from './read-models/order.entity.ts';
+import { TimelineEntity } from './read-models/timeline.entity.ts';
+
+/** Orders, leases, and who holds which machine. */
+export const matchmakerService = defineService<MatchmakerConfig>({
+  name: 'matchmaker',
+  configSchema: matchmakerConfig,
+  catalogue: matchmakerCatalogue,
+  entities: [OrderEntity, LeaseEntity, TimelineEntity, ProviderEntity, OfferEntity, EscrowBalanceEntity],
+  migrations: sqlMigrations(new URL('../migrations/', import.meta.url), 'matchmaker'),
+  module: () => MatchmakerModule,
+  publicPaths: ['/v1/orders', '/v1/quotes', '/v1/leases'],
+  grpc: [{ package: 'gridbourse.matchmaker.v1', proto: 'gridbourse/matchmaker/v1/orders.proto' }],
+});
