@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 export const contractsRoot = new URL('../', import.meta.url);
 
-/** One set of compiler settings: foundry.toml repeats them, and a test compares the two results. */
+/** How everything that is deployed is compiled. */
 export const settings = {
   optimizer: { enabled: true, runs: 1_000_000 },
   viaIR: true,

@@ -17,6 +17,12 @@ const describe = (error: unknown): void => {
   if (error instanceof ApiError) line(pc.dim(`  ${error.code} (${error.status}), request ${error.requestId}`));
 };
 
+// Whoever reads our output may stop reading (`| head`): that ends us, and is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+
 try {
   await buildProgram().parseAsync(process.argv);
 } catch (error) {

@@ -57,6 +57,21 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
     logger,
   );
 
+  const origin = `http://127.0.0.1:${settings.port}`;
+  // The market comes up beside the services: it waits for them by itself.
+  const marketStarting =
+    settings.market === 'on'
+      ? ensureMarket({
+          dir,
+          logger,
+          platformOrigin: origin,
+          grpcTarget: `127.0.0.1:${settings.grpcPort}`,
+          rpcUrl: chain.url,
+          deployment,
+        })
+      : undefined;
+  marketStarting?.catch(() => undefined); // told where it is awaited
+
   const platform = await startPlatform({
     dir,
     settings,
@@ -66,7 +81,6 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
     deployment,
   });
   stops.push({ name: 'services', stop: () => platform.close() });
-  const origin = `http://127.0.0.1:${settings.port}`;
   const grpc = new GrpcGateway(platform.services, logger);
   await grpc.listen(settings.grpcPort);
   stops.push({ name: 'gRPC', stop: () => grpc.close() });
@@ -84,15 +98,8 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
 
   const tenant = await ensureDemoTenant(dir, origin);
   let market: LocalMarket | undefined;
-  if (settings.market === 'on') {
-    market = await ensureMarket({
-      dir,
-      logger,
-      platformOrigin: origin,
-      grpcTarget: `127.0.0.1:${settings.grpcPort}`,
-      rpcUrl: chain.url,
-      deployment,
-    });
+  if (marketStarting) {
+    market = await marketStarting;
     const running = market;
     stops.push({ name: 'market', stop: () => running.stop() });
     const online = await market.untilOnline(MARKET_DEADLINE_MS);

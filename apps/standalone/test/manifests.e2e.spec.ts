@@ -12,7 +12,7 @@ import { StandaloneProcess } from './support/standalone-process.ts';
 // Real here: everything, and the manifests, which people wrote for two other networks.
 
 const SHARED = fileURLToPath(new URL('../../../../shared/data/manifests', import.meta.url));
-const OWN = fileURLToPath(new URL('../../../libs/manifest/fixtures', import.meta.url));
+const OWN = fileURLToPath(new URL('../../../libs/manifest/test/fixtures', import.meta.url));
 const AT_ONCE = 6;
 const DURATION_SECONDS = 120;
 

@@ -3,6 +3,8 @@
 CREATE TABLE streams (
   stream_id text PRIMARY KEY CHECK (length(stream_id) BETWEEN 1 AND 180),
   version bigint NOT NULL CHECK (version > 0),
+  -- The tx of its last event.
+  tx xid8 NOT NULL,
   -- How many public events it has, which is the sequence of the last one.
   public_sequence bigint NOT NULL,
   -- Where its public events go, and under which key; null until there is one.
@@ -14,6 +16,9 @@ CREATE UNIQUE INDEX streams_topic_key ON streams (topic, key) WHERE topic IS NOT
 
 -- Order of reading: (tx, position) below the oldest transaction that still runs. position alone is the order of
 -- insertion, and transactions do not commit in that order: a reader that goes by it loses events.
+-- tx is the id of the writing transaction, or that of the stream's event before it where that is higher: a transaction
+-- that got its id early may append to a stream after one that got its id late, and a stream must be read in its own order.
+-- Nothing is lost by it: whoever may read up to the higher id may read up to the lower one.
 CREATE TABLE events (
   stream_id text NOT NULL,
   version bigint NOT NULL,
@@ -22,7 +27,7 @@ CREATE TABLE events (
   data jsonb NOT NULL,
   metadata jsonb NOT NULL,
   occurred_at timestamptz NOT NULL,
-  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  tx xid8 NOT NULL,
   position bigint GENERATED ALWAYS AS IDENTITY,
   -- Place among the public events of the stream, from 1; null for a private event.
   sequence bigint,
@@ -57,12 +62,13 @@ BEGIN
     ORDER BY stream_id
   LOOP
     IF target.expected = 0 THEN
-      INSERT INTO streams (stream_id, version, public_sequence, topic, key)
-      VALUES (target.stream_id, target.events, target.publics, target.topic, target.key)
+      INSERT INTO streams (stream_id, version, tx, public_sequence, topic, key)
+      VALUES (target.stream_id, target.events, pg_current_xact_id(), target.publics, target.topic, target.key)
       ON CONFLICT (stream_id) DO NOTHING;
     ELSE
       UPDATE streams s
       SET version = s.version + target.events,
+          tx = greatest(s.tx, pg_current_xact_id()),
           public_sequence = s.public_sequence + target.publics,
           topic = coalesce(s.topic, target.topic)
       WHERE s.stream_id = target.stream_id AND s.version = target.expected
@@ -78,15 +84,15 @@ BEGIN
     END IF;
   END LOOP;
 
-  INSERT INTO events (stream_id, version, type, schema_version, data, metadata, occurred_at, sequence)
+  INSERT INTO events (stream_id, version, type, schema_version, data, metadata, occurred_at, tx, sequence)
   SELECT stream_id,
          version - events + row_number() OVER (PARTITION BY stream_id ORDER BY place),
-         type, schema_version, data::jsonb, metadata::jsonb, p_occurred_at,
+         type, schema_version, data::jsonb, metadata::jsonb, p_occurred_at, tx,
          CASE WHEN public THEN
            public_sequence - publics + count(*) FILTER (WHERE public) OVER (PARTITION BY stream_id ORDER BY place)
          END
   FROM (
-    SELECT s.stream_id, s.version, s.public_sequence, p_counts[e.stream] AS events, p_publics[e.stream] AS publics,
+    SELECT s.stream_id, s.version, s.tx, s.public_sequence, p_counts[e.stream] AS events, p_publics[e.stream] AS publics,
            e.type, e.schema_version, e.data, e.metadata, e.public, e.place
     FROM unnest(p_streams, p_types, p_schema_versions, p_data, p_metadata, p_public)
       WITH ORDINALITY AS e (stream, type, schema_version, data, metadata, public, place)

@@ -3,7 +3,7 @@ import { type Delivery, EmbeddedBus, recordInbox } from '@gridbourse/event-bus';
 import { eventHeaders } from '@gridbourse/events';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase } from '@gridbourse/testing';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { RecordingBus } from '../test/recording-bus.ts';
 import {
   added,
@@ -157,6 +157,32 @@ describe('the outbox relay', () => {
     await runner.release();
     await eventually(() => bus.published.length === 2);
     expect(bus.published.map(({ key }) => key)).toEqual(['slow', 'fast']);
+  });
+
+  it('keeps the order of a stream whose second event was written by a transaction with a lower id', async () => {
+    const bus = new RecordingBus();
+    const idOf = (runner: QueryRunner) => runner.query('SELECT pg_current_xact_id()');
+    const [early, between] = [shop.dataSource.createQueryRunner(), shop.dataSource.createQueryRunner()];
+    for (const runner of [early, between]) {
+      await runner.startTransaction();
+      await idOf(runner);
+    }
+    await append('basket/b1', 0, added('first')); // has the highest id of the three, and commits first
+    await shop.store.append(early.manager, [
+      { streamId: 'basket/b1', expectedVersion: 1, events: [added('second')] },
+    ]);
+    await early.commitTransaction();
+    relayTo(bus);
+    // The transaction between the two ids is open: a reader by the writers' own ids would see the second event alone.
+    await append('basket/b2', 0, added('other'));
+    await between.commitTransaction();
+    await eventually(() => bus.published.length === 3);
+    expect(bus.published.map(({ key, headers }) => [key, headers.sequence])).toEqual([
+      ['b1', '1'],
+      ['b1', '2'],
+      ['b2', '1'],
+    ]);
+    await Promise.all([early.release(), between.release()]);
   });
 
   it('tries again when the bus is away, and loses nothing', async () => {

@@ -127,7 +127,7 @@ export const startKubeSim = async (options: KubeSimOptions): Promise<KubeSim> =>
   }
   const token = options.token ?? journal?.identity.token ?? newToken();
   const timings = faster({ ...defaultTimings, ...options.timings }, options.speed ?? 1);
-  const timers = new Timers();
+  const timers = new Timers(onError);
   const writer = new ResourceWriter(store, clock);
   furnish(writer, options);
 

@@ -77,6 +77,12 @@ export type Volume = {
   secret?: { secretName: string; optional?: boolean };
   configMap?: { name: string; optional?: boolean };
   hostPath?: Fields;
+  ephemeral?: {
+    volumeClaimTemplate: {
+      metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+      spec: PersistentVolumeClaim['spec'];
+    };
+  };
   [source: string]: unknown;
 };
 

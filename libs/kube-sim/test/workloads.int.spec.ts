@@ -227,6 +227,26 @@ describe('workloads', () => {
     );
   });
 
+  it('an ephemeral volume lives as long as its pod', async () => {
+    const namespace = await newSpace();
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+    const volumes = [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec } } }];
+    const body = job('v', namespace, ['sleep', '600'], {}, { volumes });
+    await cluster.batch.createNamespacedJob({ namespace, body });
+    await until('running', async () => (await pods(namespace))[0]?.status?.phase === 'Running');
+    const claims = async () => (await cluster.core.listNamespacedPersistentVolumeClaim({ namespace })).items;
+    const [claim] = await claims();
+    expect([claim!.metadata!.name, claim!.status!.phase]).toEqual([
+      `${(await pods(namespace))[0]!.metadata!.name}-scratch`,
+      'Bound',
+    ]);
+    await cluster.batch.deleteNamespacedJob({ name: 'v', namespace, propagationPolicy: 'Background' });
+    await until('no claim', async () => (await claims()).length === 0);
+    expect(
+      (await cluster.core.listPersistentVolume()).items.map(({ metadata }) => metadata!.name),
+    ).not.toContain(claim!.spec!.volumeName);
+  });
+
   it('a quota refuses pods as the real server does', async () => {
     const namespace = await newSpace();
     await cluster.core.createNamespacedResourceQuota({

@@ -22,8 +22,8 @@ beforeAll(async () => {
   await world.usage(leaseId, 10, 30);
   await world.closeMeter(leaseId, 30);
   await world.event('LeaseSettled', leaseId);
-}, 60_000);
-afterAll(() => world.close(), 30_000);
+}, 120_000);
+afterAll(() => world.close(), 60_000);
 
 const micros = (money: { micros: string }): bigint => BigInt(money.micros);
 const get = async (url: string) => {

@@ -11,8 +11,8 @@ beforeAll(async () => {
   await world.deposit(100_000_000n);
   await world.consent();
   await world.until(() => world.heard.length >= 2 || null);
-}, 60_000);
-afterAll(() => world.close(), 30_000);
+}, 120_000);
+afterAll(() => world.close(), 60_000);
 
 const reconcile = () => world.service.app.get(ReconciliationTask).reconcile(null);
 const found = async () => (await reconcile()).findings.map(({ kind, subject }) => ({ kind, subject }));

@@ -6,8 +6,8 @@ import { World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.create();
-}, 60_000);
-afterAll(() => world.close(), 30_000);
+}, 120_000);
+afterAll(() => world.close(), 60_000);
 
 const USDC = 1_000_000n;
 

@@ -128,9 +128,7 @@ export class World {
         if (world.places.has(place)) return Promise.resolve(); // a relay that crashed tells again
         world.places.add(place);
         const type = delivery.headers.ce_type.split('.')[2]!;
-        world.heard.push(
-          publishedLanguage.decode({ type, schemaVersion: 1, data: delivery.value }) as unknown as Heard,
-        );
+        world.heard.push(publishedLanguage.decode({ type, schemaVersion: 1, data: delivery.value }));
         return Promise.resolve();
       },
     });
@@ -232,7 +230,7 @@ export class World {
   async call(method: 'GET' | 'POST', url: string, key?: string): Promise<{ status: number; body: Answer }> {
     const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
     const response = await this.service.app.inject({ method, url, headers });
-    return { status: response.statusCode, body: JSON.parse(response.body) as Answer };
+    return { status: response.statusCode, body: JSON.parse(response.body) };
   }
 
   async deposit(micros: bigint): Promise<void> {
@@ -356,7 +354,7 @@ export class World {
   }
 
   until<T>(check: () => T | Promise<T>): Promise<NonNullable<T>> {
-    return eventually(check, { deadlineMs: 15_000, everyMs: 15 }) as Promise<NonNullable<T>>;
+    return eventually(check, { deadlineMs: 40_000, everyMs: 15 }) as Promise<NonNullable<T>>;
   }
 
   /** Every event of the published language reaches billing as the outbox of its service would send it. */
@@ -366,7 +364,7 @@ export class World {
     const line = `${topic}/${key}`;
     const sequence = (this.sequences.get(line) ?? 0) + 1;
     this.sequences.set(line, sequence);
-    const { data } = publishedLanguage.encode(event as never);
+    const { data } = publishedLanguage.encode(event);
     await this.bus.publish([{ topic, key, headers: headersOf(definition, key, sequence), value: data }]);
   }
 }

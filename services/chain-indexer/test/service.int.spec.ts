@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RunningService, startService } from '@gridbourse/api';
 import { type Anvil, startAnvil } from '@gridbourse/chain';
 import { EmbeddedBus } from '@gridbourse/event-bus';
-import { silentLogger } from '@gridbourse/observability';
+import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { chainIndexerService } from '../src/index.ts';
 import { Actor } from './chain.ts';
@@ -38,6 +38,7 @@ describe('the chain indexer as a service', () => {
   };
 
   beforeAll(async () => {
+    configureLogging({ level: 'silent' });
     anvil = await startAnvil({ slotsInAnEpoch: 2 });
     actor = await Actor.on(anvil.rpcUrl);
     databases = await Promise.all([testDatabase('chain_indexer_service'), testDatabase('chain_indexer_bus')]);

@@ -1,4 +1,12 @@
-import { type DomainEvent, EventCatalogue, eventFamily, type EventOf, fields, leaseEvents, orderEvents } from '@gridbourse/events';
+import {
+  type DomainEvent,
+  EventCatalogue,
+  eventFamily,
+  type EventOf,
+  fields,
+  leaseEvents,
+  orderEvents,
+} from '@gridbourse/events';
 import { z } from 'zod';
 import type { PrivateLeaseEvent, PrivateOrderEvent } from './domain/private-events.ts';
 import type { MatchmakerEvent } from './domain/process/unit-of-work.ts';
@@ -49,7 +57,11 @@ export const matchmakerCatalogue = new EventCatalogue<MatchmakerEvent & DomainEv
 
 // The domain writes its private events down without schemas; this keeps the two from drifting apart.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-type Loose<T> = T extends readonly (infer U)[] ? Loose<U>[] : T extends object ? { -readonly [K in keyof T]: Loose<T[K]> } : T;
+type Loose<T> = T extends readonly (infer U)[]
+  ? Loose<U>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Loose<T[K]> }
+    : T;
 export const privateEventsAgree: [
   Same<Loose<PrivateOrderEvent>, Loose<EventOf<typeof orderAnnotated>>>,
   Same<

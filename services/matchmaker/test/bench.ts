@@ -100,9 +100,15 @@ export class Bench {
     const { event, orderId, leaseId } = emitted;
     this.log.push(emitted);
     if (leaseId === null) {
-      this.foldedOrders.set(orderId, evolveOrder(this.foldedOrders.get(orderId) ?? null, event as AnyOrderEvent));
+      this.foldedOrders.set(
+        orderId,
+        evolveOrder(this.foldedOrders.get(orderId) ?? null, event as AnyOrderEvent),
+      );
     } else {
-      this.foldedLeases.set(leaseId, evolveLease(this.foldedLeases.get(leaseId) ?? null, event as AnyLeaseEvent));
+      this.foldedLeases.set(
+        leaseId,
+        evolveLease(this.foldedLeases.get(leaseId) ?? null, event as AnyLeaseEvent),
+      );
     }
   }
 

@@ -11,10 +11,7 @@ import {
   type IdKind,
   type Id,
   type LeaseId,
-
-
   parseUsdc,
-
 } from '@gridbourse/kernel';
 import { createHash } from 'node:crypto';
 import type { Circumstances, Policies } from '../src/domain/process/unit-of-work.ts';
@@ -89,7 +86,7 @@ export const readyProvider = (word: string, options: ProviderOptions = {}): Prov
       stakeMicros: parseUsdc('1000'),
       activatedAtMs: NOON,
     },
-    { type: 'TierChanged', providerId, from: 7, to: tier, atMs: NOON },
+    { type: 'TierChanged', providerId, from: 4, to: tier, atMs: NOON },
     { type: 'ProviderOnline', providerId, atMs: NOON },
   ];
 };
@@ -110,7 +107,11 @@ type OfferOptions = {
   revision?: number;
 };
 
-export const offerPublished = (provider: string, word: string, options: OfferOptions = {}): OfferPublished => ({
+export const offerPublished = (
+  provider: string,
+  word: string,
+  options: OfferOptions = {},
+): OfferPublished => ({
   type: 'OfferPublished',
   providerId: idOf('provider', provider),
   offerId: idOf('offer', word),
@@ -261,4 +262,3 @@ export const submission = (
     ...rest,
   };
 };
-

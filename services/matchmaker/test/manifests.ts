@@ -1,5 +1,7 @@
 /** A small Akash SDL manifest: one service with GPUs, and a secret in its environment. */
-export const sdl = (options: { gpus?: number; model?: string; price?: string; secret?: string; replicas?: number } = {}): string => `
+export const sdl = (
+  options: { gpus?: number; model?: string; price?: string; secret?: string; replicas?: number } = {},
+): string => `
 version: "2.0"
 services:
   web:

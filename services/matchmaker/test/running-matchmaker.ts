@@ -8,7 +8,7 @@ import {
   publishedLanguage,
   topicOf,
 } from '@gridbourse/events';
-import { type AccountId, ManualClock } from '@gridbourse/kernel';
+import { type AccountId, type ManualClock } from '@gridbourse/kernel';
 import { type Logger, silentLogger } from '@gridbourse/observability';
 import { GRPC_LOADER, matchmakerV1, PROTO_ROOT } from '@gridbourse/proto';
 import { generateSealingKey, type SealingKey } from '@gridbourse/sealing';
@@ -96,6 +96,10 @@ export class RunningMatchmaker {
     return this.service.app.get(Matchmaker);
   }
 
+  openApi(): ReturnType<RunningService['openApi']> {
+    return this.service.openApi();
+  }
+
   get dataSource(): DataSource {
     return this.service.app.get(DataSource);
   }
@@ -170,10 +174,17 @@ export class RunningMatchmaker {
   }
 
   async get<T>(who: Person, path: string, headers: Record<string, string> = {}): Promise<Answer<T>> {
-    return this.answer(await fetch(`${this.origin}${path}`, { headers: { authorization: `Bearer ${who.key}`, ...headers } }));
+    return this.answer(
+      await fetch(`${this.origin}${path}`, { headers: { authorization: `Bearer ${who.key}`, ...headers } }),
+    );
   }
 
-  async post<T>(who: Person, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async post<T>(
+    who: Person,
+    path: string,
+    body: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     return this.answer(
       await fetch(`${this.origin}${path}`, {
         method: 'POST',
@@ -188,7 +199,12 @@ export class RunningMatchmaker {
   }
 
   /** The raw stream of server-sent events. */
-  stream(who: Person, path: string, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  stream(
+    who: Person,
+    path: string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<Response> {
     return fetch(`${this.origin}${path}`, {
       headers: { authorization: `Bearer ${who.key}`, accept: 'text/event-stream', ...headers },
       ...(signal ? { signal } : {}),
@@ -220,9 +236,13 @@ export class RunningMatchmaker {
   }
 
   private wire(method: string): [string, (value: unknown) => Buffer, (bytes: Buffer) => unknown] {
-    const definition = loadSync(join(PROTO_ROOT, 'gridbourse/matchmaker/v1/orders.proto'), GRPC_LOADER)[
-      `${matchmakerV1.GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME}.OrderService`
-    ] as Record<string, { path: string; requestSerialize: (v: object) => Buffer; responseDeserialize: (b: Buffer) => object }>;
+    const definition = loadSync(join(PROTO_ROOT, 'gridbourse/matchmaker/v1/orders.proto'), {
+      ...GRPC_LOADER,
+      includeDirs: [PROTO_ROOT],
+    })[`${matchmakerV1.GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME}.OrderService`] as Record<
+      string,
+      { path: string; requestSerialize: (v: object) => Buffer; responseDeserialize: (b: Buffer) => object }
+    >;
     const { path, requestSerialize, responseDeserialize } = definition[method]!;
     return [path, (value) => requestSerialize(value as object), responseDeserialize];
   }
@@ -233,8 +253,8 @@ export class RunningMatchmaker {
   }
 }
 
-
 export const expectStatus = (answer: { status: number; body: unknown }, status: number): true => {
-  if (answer.status !== status) throw new Error(`status ${answer.status}: ${JSON.stringify(answer.body).slice(0, 2_000)}`);
+  if (answer.status !== status)
+    throw new Error(`status ${answer.status}: ${JSON.stringify(answer.body).slice(0, 2_000)}`);
   return true;
 };

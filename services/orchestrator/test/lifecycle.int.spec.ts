@@ -78,16 +78,17 @@ describe('the life of a workload', () => {
   });
 
   it.each([
-    ['image_pull', [serviceOf({ image: 'ghcr.io/example/does-not-exist:1' })]],
-    ['crash_loop', [serviceOf({ command: ['sh', '-c', 'exit 1'] })]],
+    ['image_pull', [serviceOf({ image: 'ghcr.io/example/does-not-exist:1' })], 'node-1'],
+    ['crash_loop', [serviceOf({ command: ['sh', '-c', 'exit 1'] })], 'node-1'],
     [
       'unschedulable',
       [serviceOf({ resources: { cpuMillis: 900_000, memoryMiB: 64, gpu: null, volumes: [] } })],
+      'node-1',
     ],
     ['no_gpu', [serviceOf({ resources: gpu('h100', 9) })], 'gpu-1'],
     ['no_gpu', [serviceOf({ resources: gpu('a100') })], 'gpu-1'],
-  ] as const)('fails a start with the cause: %s', async (cause, services, node?: string) => {
-    const { leaseId } = await harness.run({ services: [...services], ...(node ? { node } : {}) });
+  ] as const)('fails a start with the cause: %s', async (cause, services, node) => {
+    const { leaseId } = await harness.run({ services: [...services], node });
     const failed = await harness.until(leaseId, 'WorkloadFailed');
     expect([failed.phase, failed.cause]).toEqual(['start', cause]);
     expect(failed.message).not.toBe('');

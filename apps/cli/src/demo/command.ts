@@ -42,9 +42,14 @@ const play = async (context: Context, options: DemoOptions): Promise<void> => {
   );
   const before = await context.client.books();
   const market = MarketControl.find();
-  for (const [index, scenario] of SCENARIOS.entries()) {
-    context.say(`\n${pc.bold(`${index + 1}. ${scenario.title}`)}`);
-    await scenario.play(stage, market);
+  try {
+    for (const [index, scenario] of SCENARIOS.entries()) {
+      context.say(`\n${pc.bold(`${index + 1}. ${scenario.title}`)}`);
+      await scenario.play(stage, market);
+    }
+  } catch (error) {
+    await stage.tidy().catch(() => context.say('some orders of this run could not be ended'));
+    throw error;
   }
   context.say(`\n${pc.bold('The books')}`);
   const report = await stage.until(

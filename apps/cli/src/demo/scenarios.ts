@@ -11,6 +11,7 @@ const instantOrder: Scenario = {
     const order = await stage.place({ manifest: icl('notebook', { gpu: 'rtx4090' }) });
     const lease = await stage.running(order.orderId);
     stage.say(`${lease.leaseId} runs at $${lease.rate.usdc}/h`);
+    await stage.metered(lease.leaseId, 2);
     await stage.client.closeLease(lease.leaseId);
     const closed = await stage.closed(order.orderId, 'tenant');
     stage.say(`closed: paid $${closed.paid?.usdc}, refunded $${closed.refunded?.usdc}`);
@@ -36,6 +37,7 @@ const orderThatWaits: Scenario = {
   async play(stage) {
     const first = await stage.place({ manifest: icl('first', { gpu: 'v100', gpus: 8 }) });
     const holder = await stage.running(first.orderId);
+    stage.say(`${holder.leaseId} holds all eight V100s of the market`);
     const second = await stage.place({ manifest: icl('second', { gpu: 'v100', gpus: 8 }) });
     const waiting = await stage.order(second.orderId, (o) => o.state === 'unmatched', 'the second order to wait');
     if (waiting.explanation) stage.say(explanationText(waiting.explanation));
@@ -77,6 +79,7 @@ const providerThatDies: Scenario = {
     }
     const order = await stage.place({ manifest: icl('unlucky', { gpu: 'l40s' }) });
     const lease = await stage.running(order.orderId);
+    await stage.metered(lease.leaseId, 2);
     const victim = (await market.providers()).find((p) => p.providerId === lease.providerId);
     if (!victim) throw new Error(`the local market does not know ${lease.providerId}`);
     stage.say(`${victim.name} goes dark`);

@@ -30,6 +30,17 @@ export class Stage {
     return order;
   }
 
+  /** Ends whatever of this run has not ended: a run that broke off leaves nothing behind that costs money. */
+  async tidy(): Promise<void> {
+    for (const orderId of this.orderIds) {
+      const order = await this.client.order(orderId);
+      for (const lease of order.leases) {
+        if (lease.state === 'funded' || lease.state === 'active') await this.client.closeLease(lease.leaseId);
+      }
+      if (order.state === 'unmatched' || order.state === 'matched') await this.client.cancelOrder(orderId);
+    }
+  }
+
   async order(orderId: string, wanted: (order: Order) => boolean, what: string): Promise<Order> {
     return this.until(() => this.client.order(orderId), wanted, what, (o) => this.describe(o));
   }
@@ -42,6 +53,15 @@ export class Stage {
 
   running(orderId: string): Promise<Lease> {
     return this.lease(orderId, (l) => l.state === 'active', `a running lease of ${orderId}`);
+  }
+
+  /** Waits until the meter has counted so many seconds. */
+  async metered(leaseId: string, seconds: number): Promise<void> {
+    await this.until(
+      () => this.client.workload(leaseId),
+      (workload) => workload.seconds >= seconds,
+      `${seconds} metered seconds of ${leaseId}`,
+    );
   }
 
   /** Waits for a lease that ended, for the given reason where one is given. */

@@ -17,7 +17,8 @@ const SNAPSHOT_EVERY_MS = 500;
 /** Saving may take at most this share of the time: a large state is saved less often. */
 const SNAPSHOT_SHARE = 0.05;
 
-type State = { pid: number; port: number };
+/** The first block's time is kept: a node that is started anew must begin with the same block, or it is another chain. */
+type State = { pid: number; port: number; genesisSeconds: number };
 
 /**
  * A chain of one node on this machine. The node (anvil) lives in a process of its own and holds everything in memory;
@@ -44,7 +45,7 @@ export class LocalChain {
 
   /** Adopts the node that an earlier run left behind, or starts one with what was saved. */
   static async start(dir: DataDir, logger: Logger, publicPort: number): Promise<LocalChain> {
-    const chain = new LocalChain(dir, logger, dir.read<State>(STATE) ?? { pid: 0, port: 0 }, publicPort);
+    const chain = new LocalChain(dir, logger, dir.read<State>(STATE) ?? { pid: 0, port: 0, genesisSeconds: Math.floor(Date.now() / 1_000) }, publicPort);
     await chain.ensureRunning();
     await chain.front.listen(publicPort);
     chain.scheduleSave(SNAPSHOT_EVERY_MS);
@@ -112,10 +113,11 @@ export class LocalChain {
         // Arbitrum's finality lags by minutes; here: safe = head - 32, finalized = head - 64 blocks.
         ...anvilArguments({ host: '127.0.0.1', port, chainId: LOCAL_CHAIN_ID, slotsInAnEpoch: 32 }),
         '--no-request-size-limit',
+        ...['--timestamp', String(this.state.genesisSeconds)],
       ],
       { logFile: this.dir.file('logs', 'chain.log') },
     );
-    this.state = { pid, port };
+    this.state = { ...this.state, pid, port };
     this.dir.write(STATE, this.state);
     if (!(await until(async () => !isAlive(pid) || (await this.answers()), START_DEADLINE_MS))) {
       throw new StartError('The local chain does not start.', `Its log is ${this.dir.file('logs', 'chain.log')}.`);
@@ -123,6 +125,8 @@ export class LocalChain {
     if (existsSync(snapshot)) {
       await rpcCall(this.nodeUrl, 'anvil_loadState', [readFileSync(snapshot, 'utf8')]);
     }
+    // Its clock goes on from the first block's time; blocks are to bear ours.
+    await rpcCall(this.nodeUrl, 'evm_setTime', [Math.floor(Date.now() / 1_000)]);
   }
 
   /** Sends every journalled transaction that the chain does not know, in order. */

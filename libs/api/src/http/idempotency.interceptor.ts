@@ -6,7 +6,9 @@ import {
   Inject,
   Injectable,
   type NestInterceptor,
+  SetMetadata,
 } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import { catchError, from, mergeMap, type Observable, of, throwError } from 'rxjs';
@@ -16,7 +18,6 @@ import { CLOCK } from '../service/tokens.ts';
 
 /** After so long an unfinished request counts as broken off (its process died) and may be taken up again. */
 const ABANDONED_AFTER_MS = 5_000;
-const KEPT_MS = 7 * 24 * 3_600_000;
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
 type Row = { request_hash: string; status: number | null; response: unknown; locked_at_ms: string };
@@ -35,6 +36,11 @@ const keyOf = (request: FastifyRequest): string | undefined => {
   return header;
 };
 
+const NOT_KEPT = 'gridbourse:answer-not-kept';
+
+/** For a route whose answer holds a secret: the answer is shown once and stored nowhere, so it cannot be replayed. */
+export const AnswerNotKept = (): MethodDecorator => SetMetadata(NOT_KEPT, true);
+
 /**
  * Same key and same request: the first answer again, without doing it again. Same key and another request: 422.
  * Errors are not kept: after a failure the same key may be used again. Kept for seven days.
@@ -42,6 +48,7 @@ const keyOf = (request: FastifyRequest): string | undefined => {
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
+    private readonly reflector: Reflector,
     private readonly dataSource: DataSource,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -52,6 +59,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const caller = callerOf(context);
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined || !caller) return next.handle();
+    if (this.reflector.get<boolean | undefined>(NOT_KEPT, context.getHandler())) return next.handle();
     const path = request.url.split('?', 1)[0]!;
     const requestHash = createHash('sha256')
       .update(`${path}\n${JSON.stringify(request.body ?? null)}`)
@@ -110,10 +118,5 @@ export class IdempotencyInterceptor implements NestInterceptor {
       'DELETE FROM idempotency_keys WHERE account_id = $1 AND key = $2 AND status IS NULL',
       [accountId, key],
     );
-  }
-
-  /** Forgets keys older than seven days. */
-  async sweep(): Promise<void> {
-    await this.dataSource.query('DELETE FROM idempotency_keys WHERE locked_at_ms < $1', [this.clock.now() - KEPT_MS]);
   }
 }

@@ -12,6 +12,7 @@ import { ApiKeyEntity } from '../auth/api-key.entity.ts';
 import { AuthGuard } from '../auth/auth.guard.ts';
 import { ProblemFilter } from '../errors/problem.filter.ts';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor.ts';
+import { IdempotencySweep } from '../http/idempotency-sweep.ts';
 import type { BaseConfig } from './base-config.ts';
 import { chassisMigration } from './chassis.migration.ts';
 import type { ServiceDefinition, ServiceParts } from './definition.ts';
@@ -102,6 +103,7 @@ export class ChassisModule {
         PeriodicTasks,
         Readiness,
         AccountDirectory,
+        IdempotencySweep,
         { provide: APP_FILTER, useValue: new ProblemFilter(definition.name) },
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: refuse }) },

@@ -20,8 +20,7 @@ const qosClass = (pod: Pod): string => {
   const lists = pod.spec.containers.map((container) => container.resources ?? {});
   const set = (list: Fields | undefined): boolean =>
     list?.['cpu'] !== undefined || list?.['memory'] !== undefined;
-  if (!lists.some(({ limits, requests }) => set(limits as Fields) || set(requests as Fields)))
-    return 'BestEffort';
+  if (!lists.some(({ limits, requests }) => set(limits) || set(requests))) return 'BestEffort';
   const guaranteed = lists.every(({ limits, requests }) =>
     ['cpu', 'memory'].every(
       (name) => limits?.[name] !== undefined && String(limits[name]) === String(requests?.[name]),
@@ -73,7 +72,7 @@ const admitService = (store: ObjectStore, service: Service, before: Service | nu
     ...service,
     spec: { ...service.spec, clusterIP: address, clusterIPs: [address], ...(ports ? { ports } : {}) },
     ...(before ? {} : { status: { loadBalancer: {} } }),
-  } as Service;
+  };
 };
 
 const admitClaim = (store: ObjectStore, claim: PersistentVolumeClaim): PersistentVolumeClaim => {

@@ -54,7 +54,7 @@ const podSpecDefaults = (spec: PodSpec, restartPolicy: 'Always' | undefined): Po
 };
 
 const podDefaults = (object: KubeObject & { spec?: PodSpec }): KubeObject => {
-  const spec = podSpecDefaults(object.spec ?? ({ containers: [] } as PodSpec), 'Always');
+  const spec = podSpecDefaults(object.spec ?? { containers: [] }, 'Always');
   const admitted: PodSpec = {
     ...spec,
     serviceAccountName: spec.serviceAccountName ?? 'default',
@@ -147,7 +147,7 @@ const jobDefaults = (object: Job): Job => {
         metadata: { ...spec.template?.metadata, ...(object.metadata.uid === '' ? {} : { labels }) },
       },
     },
-  } as Job;
+  };
 };
 
 const serviceDefaults = (object: Service): Service => ({
@@ -177,18 +177,16 @@ type SecretLike = KubeObject & {
 export const encodeStringData = (object: SecretLike): SecretLike => {
   if (object.stringData === undefined) return object;
   const { stringData, ...rest } = object;
-  const encoded = Object.entries(stringData).map(([key, text]) => [
-    key,
-    Buffer.from(text).toString('base64'),
-  ]);
-  return { ...rest, data: { ...object.data, ...Object.fromEntries(encoded) } };
+  const data = { ...object.data };
+  for (const [key, text] of Object.entries(stringData)) data[key] = Buffer.from(text).toString('base64');
+  return { ...rest, data };
 };
 
 /** What the server fills in when the writer left it out. Idempotent. */
 export const withDefaults = (kind: ResourceKind, object: KubeObject): KubeObject => {
   switch (kind) {
     case PODS:
-      return podDefaults(object as KubeObject & { spec?: PodSpec });
+      return podDefaults(object);
     case DEPLOYMENTS:
       return deploymentDefaults(object as Deployment);
     case REPLICA_SETS: {
@@ -202,7 +200,7 @@ export const withDefaults = (kind: ResourceKind, object: KubeObject): KubeObject
     case SERVICES:
       return serviceDefaults(object as Service);
     case SECRETS:
-      return { type: 'Opaque', ...encodeStringData(object as SecretLike) } as KubeObject;
+      return { type: 'Opaque', ...encodeStringData(object) };
     case CLAIMS: {
       const claim = object as PersistentVolumeClaim;
       return { ...claim, spec: { volumeMode: 'Filesystem', ...claim.spec } } as KubeObject;

@@ -54,11 +54,13 @@ export const serveLogs = (
     throw badRequest(`container "${container.name}" in pod "${name}" is ${why}`);
   }
   const stamped = query.get('timestamps') === 'true';
+  let bytesLeft = Number(query.get('limitBytes') ?? 0) || Number.POSITIVE_INFINITY;
   const write = (lines: readonly LogLine[]): void => {
     for (const { atMs, text } of lines) {
-      response.write(
-        stamped ? `${new Date(atMs).toISOString().replace('Z', '000000Z')} ${text}\n` : `${text}\n`,
-      );
+      const stamp = stamped ? `${new Date(atMs).toISOString().replace('Z', '000000Z')} ` : '';
+      const bytes = Buffer.from(`${stamp}${text}\n`).subarray(0, bytesLeft);
+      bytesLeft -= bytes.length;
+      if (bytes.length > 0) response.write(bytes);
     }
   };
   const plan = planOf(pod, container, environmentOf(store, pod, container));
@@ -69,7 +71,7 @@ export const serveLogs = (
   const all = read(pod);
   response.writeHead(200, { 'content-type': 'text/plain' });
   write(selected(all, query, clock.now()));
-  if (query.get('follow') !== 'true') {
+  if (query.get('follow') !== 'true' || bytesLeft === 0) {
     response.end();
     return;
   }
@@ -86,7 +88,7 @@ export const serveLogs = (
       lastMs = fresh.at(-1)?.atMs ?? lastMs;
       shown = lines.filter((line) => line.atMs === lastMs).length;
     }
-    const over = !current || ['Succeeded', 'Failed'].includes(current.status.phase);
+    const over = !current || bytesLeft === 0 || ['Succeeded', 'Failed'].includes(current.status.phase);
     if (over) response.end();
   }, FOLLOW_INTERVAL_MS);
   response.on('close', () => clearInterval(timer));

@@ -41,5 +41,5 @@ export const scaleOf = (
   if (!Number.isInteger(asked) || (asked as number) < 0)
     throw badRequest('spec.replicas must be an integer of at least 0');
   const scaled = { ...object, spec: { ...object.spec, replicas: asked as number } } as KubeObject;
-  return view(writer.update(kind, namespace, name, { object: scaled as unknown as Fields }, { manager }));
+  return view(writer.update(kind, namespace, name, { object: scaled }, { manager }));
 };

@@ -101,7 +101,9 @@ const readPath = (object: KubeObject, path: string): string => {
     if (value === null || typeof value !== 'object') return '';
     value = (value as Record<string, unknown>)[step];
   }
-  return value === undefined || value === null || typeof value === 'object' ? '' : String(value);
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : '';
 };
 
 /** `metadata.name=x,status.phase!=Running`; a field that the real server does not index is refused. */

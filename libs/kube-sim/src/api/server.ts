@@ -26,7 +26,7 @@ import {
   unauthorized,
 } from './status.ts';
 import { WatchStream } from './watch.ts';
-import { type DeleteOptions, randomSuffix, ResourceWriter } from './writer.ts';
+import { type DeleteOptions, randomSuffix, type ResourceWriter } from './writer.ts';
 
 export type ApiServerOptions = {
   host: string;
@@ -324,7 +324,7 @@ export class ApiServer {
     const items = store.list(kind, namespace).filter(matches);
     for (const { metadata } of items)
       writer.remove(kind, metadata.namespace, metadata.name, deleteOptions(kind, query, body));
-    return { ...(listObjects(store, kind, namespace, new URLSearchParams()) as object), items };
+    return { ...listObjects(store, kind, namespace, new URLSearchParams()), items };
   }
 
   /** Subresources that are no view of their object. */

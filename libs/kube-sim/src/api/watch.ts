@@ -16,6 +16,8 @@ export type WatchContext = {
   bookmarkIntervalMs: number;
 };
 
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+
 /** An open watch; faults can silence it (it stays open and says nothing) or cut it. */
 export class WatchStream {
   readonly kind: ResourceKind;
@@ -93,13 +95,15 @@ export class WatchStream {
       this.send(was ? 'MODIFIED' : 'ADDED', change.object);
     } else if (was) {
       const { resourceVersion } = change.object.metadata;
-      const gone = { ...change.previous!, metadata: { ...change.previous!.metadata, resourceVersion } };
+      const gone = { ...change.previous, metadata: { ...change.previous.metadata, resourceVersion } };
       this.send('DELETED', gone);
     }
   }
 
   private send(type: ChangeType | 'BOOKMARK' | 'ERROR', object: KubeObject | object): void {
     if (this.silent || this.response.writableEnded) return;
+    // A client that reads nothing must not fill our memory.
+    if (this.response.writableLength > MAX_UNREAD_BYTES) return this.cut();
     this.response.write(`${JSON.stringify({ type, object })}\n`);
   }
 

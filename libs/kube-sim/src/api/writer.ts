@@ -47,7 +47,7 @@ export const randomSuffix = (length = 5): string =>
   [...randomBytes(length)].map((byte) => SUFFIX[byte % SUFFIX.length]).join('');
 
 const asMeta = (metadata: unknown): Partial<ObjectMeta> =>
-  metadata !== null && typeof metadata === 'object' ? (metadata as Partial<ObjectMeta>) : {};
+  metadata !== null && typeof metadata === 'object' ? metadata : {};
 
 /** Every write, from outside or from a controller, comes through here: identity, defaults, validation, admission. */
 export class ResourceWriter {

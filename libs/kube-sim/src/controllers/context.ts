@@ -69,7 +69,12 @@ export const splitKey = (key: string): [namespace: string, name: string] => {
 /** Named timers: setting one again moves it. */
 export class Timers {
   private readonly running = new Map<string, NodeJS.Timeout>();
+  private readonly onError: (error: unknown, what: string) => void;
   private stopped = false;
+
+  constructor(onError: (error: unknown, what: string) => void) {
+    this.onError = onError;
+  }
 
   set(name: string, delayMs: number, task: () => void): void {
     this.cancel(name);
@@ -77,7 +82,11 @@ export class Timers {
     const timer = setTimeout(
       () => {
         this.running.delete(name);
-        task();
+        try {
+          task();
+        } catch (error) {
+          this.onError(error, name);
+        }
       },
       Math.min(Math.max(0, delayMs), 2 ** 31 - 1),
     );

@@ -3,6 +3,7 @@ import { claimController } from './claims.ts';
 import type { Controller, ControllerContext } from './context.ts';
 import { deploymentController } from './deployments.ts';
 import { endpointController } from './endpoints.ts';
+import { ephemeralVolumeController } from './ephemeral-volumes.ts';
 import { eventExpiry } from './events-ttl.ts';
 import { garbageCollector } from './garbage-collector.ts';
 import { jobController } from './jobs.ts';
@@ -18,6 +19,7 @@ const ALL = [
   nodeController,
   namespaceController,
   garbageCollector,
+  ephemeralVolumeController,
   claimController,
   jobController,
   deploymentController,

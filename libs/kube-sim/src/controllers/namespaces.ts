@@ -45,7 +45,7 @@ export const namespaceController = (context: ControllerContext): Controller => {
     if (!namespace || contents(name).length > 0) return;
     if (namespace.metadata.finalizers?.length) {
       if (namespace.spec?.finalizers?.length)
-        writer.put(NAMESPACES, { ...namespace, spec: { finalizers: [] } } as Namespace);
+        writer.put(NAMESPACES, { ...namespace, spec: { finalizers: [] } });
       return;
     }
     store.remove(NAMESPACES, undefined, name);

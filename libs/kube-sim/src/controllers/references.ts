@@ -1,5 +1,5 @@
 import { CLAIMS, CONFIG_MAPS, type ResourceKind, SECRETS } from '../kinds.ts';
-import type { Container, PersistentVolumeClaim, Pod } from '../objects.ts';
+import type { Container, PersistentVolumeClaim, Pod, Volume } from '../objects.ts';
 import type { ObjectStore } from '../storage/store.ts';
 
 /** Why a container cannot be made: something it refers to does not exist. Null when all is there. */
@@ -29,15 +29,22 @@ export const missingReference = (store: ObjectStore, pod: Pod, container: Contai
   return null;
 };
 
+/** The claim behind a volume, null where there is none; that of an ephemeral volume is named after its pod. */
+export const claimNameOf = (pod: Pod, volume: Volume): string | null => {
+  if (volume.persistentVolumeClaim) return volume.persistentVolumeClaim.claimName;
+  return volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : null;
+};
+
 /** Why the pod's volumes cannot be mounted; null when they can. */
 export const missingVolume = (store: ObjectStore, pod: Pod): string | null => {
   const { namespace } = pod.metadata;
-  for (const { name, persistentVolumeClaim, secret, configMap } of pod.spec.volumes ?? []) {
-    if (persistentVolumeClaim) {
-      const claim = store.get<PersistentVolumeClaim>(CLAIMS, namespace, persistentVolumeClaim.claimName);
-      if (claim?.status?.phase !== 'Bound') {
-        return `unbound PersistentVolumeClaim ${persistentVolumeClaim.claimName} of volume ${name}`;
-      }
+  for (const volume of pod.spec.volumes ?? []) {
+    const { name, secret, configMap } = volume;
+    const claimName = claimNameOf(pod, volume);
+    if (claimName !== null) {
+      const claim = store.get<PersistentVolumeClaim>(CLAIMS, namespace, claimName);
+      if (claim?.status?.phase !== 'Bound')
+        return `unbound PersistentVolumeClaim ${claimName} of volume ${name}`;
     }
     if (secret && !secret.optional && !store.get(SECRETS, namespace, secret.secretName)) {
       return `secret "${secret.secretName}" not found`;

@@ -69,7 +69,7 @@ export const applyPatch = (
 ): { object: Fields; managedFields: ManagedFields[]; changed: boolean } => {
   const wish = ownable(withoutNulls(applied) as Fields, writer.subresource);
   const wished = fieldsOf(wish);
-  const base = live ? ownable(live as unknown as Fields, writer.subresource) : {};
+  const base = live ? ownable(live, writer.subresource) : {};
   const merged = structuredClone(merge(base, wish, []) as Fields);
   const entries = live?.metadata.managedFields ?? [];
 
@@ -105,7 +105,8 @@ export const applyPatch = (
     // The shorter paths first: an item of a list is found by keys that are among the longer ones.
     for (const path of dropped.sort((a, b) => a.length - b.length)) removeAt(merged, path, owned);
   }
-  const made = makeEntry(writer, 'Apply', String(applied['apiVersion'] ?? live?.apiVersion), wished);
+  const apiVersion = live?.apiVersion ?? (applied['apiVersion'] as string);
+  const made = makeEntry(writer, 'Apply', apiVersion, wished);
   const unchangedOwner = mine !== undefined && sameValue(mine.fieldsV1, made.fieldsV1);
   const managedFields = [
     ...others.map(({ entry, fields }) => ({ ...entry, fieldsV1: fields.toFieldsV1() })),

@@ -62,8 +62,8 @@ export const trackUpdate = (
   after: KubeObject,
   writer: Writer,
 ): ManagedFields[] => {
-  const old = before ? ownable(before as unknown as Fields, writer.subresource) : {};
-  const now = ownable(after as unknown as Fields, writer.subresource);
+  const old = before ? ownable(before, writer.subresource) : {};
+  const now = ownable(after, writer.subresource);
   const present = fieldsOf(now);
   const changed = present.filter((path) => !sameValue(valueAt(old, path), valueAt(now, path)));
   const entries: ManagedFields[] = [];

@@ -34,6 +34,8 @@ const NEWLINE = 10;
 export class Journal {
   private readonly file: string;
   private descriptor = -1;
+  /** Bytes that are known to be whole lines. */
+  private size = 0;
   private linesSinceSnapshot = 0;
   private header: JournalHeader;
 
@@ -86,6 +88,7 @@ export class Journal {
     if (end < bytes.length) ftruncateSync(journal.descriptor, end);
     closeSync(journal.descriptor);
     journal.descriptor = openSync(file, 'a');
+    journal.size = end;
     journal.linesSinceSnapshot = lines.length;
     return journal;
   }
@@ -94,8 +97,14 @@ export class Journal {
     const { revision, type, resource, object } = change;
     const line: ChangeLine = { revision, type, resource, object };
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    let written = 0;
-    while (written < bytes.length) written += writeSync(this.descriptor, bytes, written);
+    try {
+      writeWhole(this.descriptor, bytes);
+    } catch (error) {
+      // A full disk may have taken half a line: nothing may ever follow it.
+      ftruncateSync(this.descriptor, this.size);
+      throw error;
+    }
+    this.size += bytes.length;
     this.linesSinceSnapshot += 1;
   }
 
@@ -112,13 +121,13 @@ export class Journal {
     const lines = [JSON.stringify(this.header)];
     for (const { resource, object } of store.entries()) lines.push(JSON.stringify({ resource, object }));
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
-    let written = 0;
-    while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+    writeWhole(descriptor, bytes);
     fsyncSync(descriptor);
     closeSync(descriptor);
     renameSync(next, this.file);
     if (this.descriptor >= 0) closeSync(this.descriptor);
     this.descriptor = openSync(this.file, 'a');
+    this.size = bytes.length;
     this.linesSinceSnapshot = 0;
   }
 
@@ -128,6 +137,11 @@ export class Journal {
     this.descriptor = -1;
   }
 }
+
+const writeWhole = (descriptor: number, bytes: Buffer): void => {
+  let written = 0;
+  while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+};
 
 const parse = <T>(file: string, line: string, number: number): T => {
   try {

@@ -26,13 +26,14 @@ export const replicaAmounts = ({ resources }: ServiceSpec): Amounts => ({
   gpus: resources.gpu?.count ?? 0,
   cpuMillis: resources.cpuMillis,
   memoryMiB: resources.memoryMiB,
-  storageMiB: resources.volumes.reduce((total, volume) => total + (volume.kind === 'ram' ? 0 : volume.sizeMiB), 0),
+  storageMiB: resources.volumes.reduce(
+    (total, volume) => total + (volume.kind === 'ram' ? 0 : volume.sizeMiB),
+    0,
+  ),
 });
 
 export const groupAmounts = (group: PlacementGroup): Amounts =>
-  sum(
-    group.services.flatMap((service) => Array<Amounts>(service.replicas).fill(replicaAmounts(service))),
-  );
+  sum(group.services.flatMap((service) => Array<Amounts>(service.replicas).fill(replicaAmounts(service))));
 
 /** @throws DomainError `unknown_service` when a placement names a service that the group does not have. */
 export const amountsByNode = (
@@ -43,7 +44,8 @@ export const amountsByNode = (
   const byNode = new Map<string, Amounts>();
   for (const { service, node } of placements) {
     const need = needs.get(service);
-    if (!need) throw new DomainError('internal', 'unknown_service', `no service ${service} in group ${group.name}`);
+    if (!need)
+      throw new DomainError('internal', 'unknown_service', `no service ${service} in group ${group.name}`);
     byNode.set(node, plus(byNode.get(node) ?? NOTHING, need));
   }
   return byNode;
@@ -56,12 +58,15 @@ export const amountsByNode = (
 export class CapacityBook {
   private readonly takings = new Map<OfferId, Map<LeaseId, Taking>>();
   /** Derived, thrown away whenever a taking of the offer changes, and good for one revision of the offer only. */
-  private readonly freeCache = new Map<OfferId, { readonly offer: Offer; readonly free: readonly NodeFree[] }>();
+  private readonly freeCache = new Map<
+    OfferId,
+    { readonly offer: Offer; readonly free: readonly NodeFree[] }
+  >();
 
   /** Puts a lease's taking, in place of what the same lease had. */
   put(taking: Taking): void {
     let ofOffer = this.takings.get(taking.offerId);
-    if (!ofOffer) this.takings.set(taking.offerId, (ofOffer = new Map()));
+    if (!ofOffer) this.takings.set(taking.offerId, (ofOffer = new Map<LeaseId, Taking>()));
     ofOffer.set(taking.leaseId, taking);
     this.freeCache.delete(taking.offerId);
   }
@@ -93,7 +98,10 @@ export class CapacityBook {
     const cached = this.freeCache.get(offer.offerId);
     if (cached?.offer === offer) return cached.free;
     const used = this.used(offer.offerId);
-    const free = offer.nodes.map((node) => ({ ...leftOf(node, used.get(node.name) ?? NOTHING), name: node.name }));
+    const free = offer.nodes.map((node) => ({
+      ...leftOf(node, used.get(node.name) ?? NOTHING),
+      name: node.name,
+    }));
     this.freeCache.set(offer.offerId, { offer, free });
     return free;
   }
@@ -105,6 +113,11 @@ export class CapacityBook {
           .filter((taking) => taking.claim === claim)
           .flatMap((taking) => [...taking.onNodes.values()]),
       );
-    return { declared: sum(offer.nodes), held: of('held'), committed: of('committed'), free: sum(this.free(offer)) };
+    return {
+      declared: sum(offer.nodes),
+      held: of('held'),
+      committed: of('committed'),
+      free: sum(this.free(offer)),
+    };
   }
 }

@@ -45,13 +45,18 @@ export type Subject = {
 };
 
 type Check = (subject: Subject) => Failure | null;
-const failed = (constraint: Constraint, detail: string): Failure => ({ constraint, detail: detail.slice(0, 300) });
+const failed = (constraint: Constraint, detail: string): Failure => ({
+  constraint,
+  detail: detail.slice(0, 300),
+});
 const when = (broken: boolean, constraint: Constraint, detail: () => string): Failure | null =>
   broken ? failed(constraint, detail()) : null;
 
 const providerActive: Check = ({ provider }) =>
-  when(!provider.activated || provider.suspended || provider.chainProviderId === null, 'provider_active', () =>
-    provider.suspended ? 'suspended' : 'its stake is below the minimum',
+  when(
+    !provider.activated || provider.suspended || provider.chainProviderId === null,
+    'provider_active',
+    () => (provider.suspended ? 'suspended' : 'its stake is below the minimum'),
   );
 
 const providerOnline: Check = ({ provider }) =>
@@ -60,13 +65,21 @@ const providerOnline: Check = ({ provider }) =>
   );
 
 const providerIncluded: Check = ({ need, provider }) =>
-  when(need.include.size > 0 && !need.include.has(provider.providerId), 'provider_included', () => 'not on your list');
+  when(
+    need.include.size > 0 && !need.include.has(provider.providerId),
+    'provider_included',
+    () => 'not on your list',
+  );
 
 const providerExcluded: Check = ({ need, provider }) =>
   when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it');
 
 const providerDeclined: Check = ({ need, provider }) =>
-  when(need.declinedBy.has(provider.providerId), 'provider_declined', () => 'it declined this order, or did not answer');
+  when(
+    need.declinedBy.has(provider.providerId),
+    'provider_declined',
+    () => 'it declined this order, or did not answer',
+  );
 
 const tier: Check = ({ need, provider }) =>
   when(provider.tier > need.group.tierFloor, 'tier', () => `tier ${provider.tier}`);
@@ -79,7 +92,9 @@ const region: Check = ({ need, provider }) =>
   );
 
 const attributes: Check = ({ need, provider }) => {
-  const missing = Object.entries(need.group.attributes).filter(([key, value]) => provider.attributes[key] !== value);
+  const missing = Object.entries(need.group.attributes).filter(
+    ([key, value]) => provider.attributes[key] !== value,
+  );
   return when(missing.length > 0, 'attributes', () =>
     missing.map(([key]) => `${key}: ${provider.attributes[key] ?? 'not given'}`).join(', '),
   );
@@ -147,11 +162,16 @@ const shape: Check = ({ need, offer }) => {
   ] as const;
   for (const [constraint, size, unit] of dimensions) {
     if (constraint === 'gpu_count' && wantsMissingGpu) continue;
-    if (size.largestPod > size.largestNode) return failed(constraint, `largest machine has ${size.largestNode} ${unit}`);
+    if (size.largestPod > size.largestNode)
+      return failed(constraint, `largest machine has ${size.largestNode} ${unit}`);
     if (size.all > size.declared) return failed(constraint, `has ${size.declared} ${unit} in all`);
   }
   if (wantsMissingGpu && need.gpuRequests.length > 0) return null;
-  return when(pack(need.pods, offer.nodes) === null, 'machines', () => `${offer.nodes.length} machines cut otherwise`);
+  return when(
+    pack(need.pods, offer.nodes) === null,
+    'machines',
+    () => `${offer.nodes.length} machines cut otherwise`,
+  );
 };
 
 const price: Check = ({ need, offer }) => {
@@ -208,7 +228,10 @@ export const failuresOf = (subject: Subject): Failure[] => {
   const failures = STATIC_CHECKS.flatMap((check) => check(subject) ?? []);
   const shapeFailure = shape(subject);
   if (shapeFailure) failures.push(shapeFailure);
-  else if ((subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) && !pack(subject.need.pods, subject.free)) {
+  else if (
+    (subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) &&
+    !pack(subject.need.pods, subject.free)
+  ) {
     failures.push(freeCapacity(subject));
   }
   return failures.sort((a, b) => CONSTRAINTS.indexOf(a.constraint) - CONSTRAINTS.indexOf(b.constraint));

@@ -63,7 +63,11 @@ const countConstraints = (need: GroupNeed, held: readonly Held[]): Explanation['
   }
   return [...counts]
     .sort(([a, m], [b, n]) => n - m || CONSTRAINTS.indexOf(a) - CONSTRAINTS.indexOf(b))
-    .map(([constraint, failed]) => ({ constraint, failed, expected: EXPECTED[constraint](need).slice(0, 300) }));
+    .map(([constraint, failed]) => ({
+      constraint,
+      failed,
+      expected: EXPECTED[constraint](need).slice(0, 300),
+    }));
 };
 
 const nearestOffers = (held: readonly Held[]): Explanation['nearest'] =>
@@ -83,7 +87,9 @@ const nearestOffers = (held: readonly Held[]): Explanation['nearest'] =>
 const summaryOf = (group: string | null, offers: number, constraints: Explanation['constraints']): string => {
   if (offers === 0) return 'There are no offers on the market.';
   const about = group === null ? 'the order' : `group ${group}`;
-  const main = constraints.slice(0, 3).map(({ constraint, failed, expected }) => `${failed} fail ${constraint} (${expected})`);
+  const main = constraints
+    .slice(0, 3)
+    .map(({ constraint, failed, expected }) => `${failed} fail ${constraint} (${expected})`);
   return `None of ${offers} offers fits ${about}: ${main.join('; ')}.`.slice(0, 1_000);
 };
 
@@ -140,7 +146,8 @@ export const ESCROW_CONSTRAINT = 'escrow';
 const FUNDING_TEXT: Readonly<Record<FundingProblem['cause'], (problem: FundingProblem) => string>> = {
   insufficient_escrow: ({ shortfallMicros }) =>
     `the escrow is short of ${formatUsdc(shortfallMicros)} USDC; deposit it and the order is matched again`,
-  spending_limit: () => 'your spending limit on chain does not allow it; raise it and the order is matched again',
+  spending_limit: () =>
+    'your spending limit on chain does not allow it; raise it and the order is matched again',
   rejected_by_contract: () => 'the contract refused the lease; it is tried again later',
   chain_unavailable: () => 'the chain could not be reached; it is tried again later',
 };

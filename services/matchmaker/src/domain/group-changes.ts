@@ -6,9 +6,16 @@ import { groupNeed, type MatchRequest } from './requirements.ts';
 
 type GpuEntry = GpuRequest['models'][number];
 
-const withGroup = (request: MatchRequest, at: number, change: (group: PlacementGroup) => PlacementGroup): MatchRequest => ({
+const withGroup = (
+  request: MatchRequest,
+  at: number,
+  change: (group: PlacementGroup) => PlacementGroup,
+): MatchRequest => ({
   ...request,
-  spec: { ...request.spec, groups: request.spec.groups.map((group, i) => (i === at ? change(group) : group)) },
+  spec: {
+    ...request.spec,
+    groups: request.spec.groups.map((group, i) => (i === at ? change(group) : group)),
+  },
 });
 
 const withServices = (
@@ -43,13 +50,18 @@ const largestThat = (low: number, high: number, passes: (value: number) => boole
 
 function* models(request: MatchRequest, at: number, view: MarketView, attempt: Try): Generator<Change> {
   const group = request.spec.groups[at]!;
-  const names = [...new Set(group.services.flatMap(({ resources }) => resources.gpu?.models ?? []).map((m) => m.model))];
+  const names = [
+    ...new Set(group.services.flatMap(({ resources }) => resources.gpu?.models ?? []).map((m) => m.model)),
+  ];
   if (names.length === 0) return;
   const reference = Math.max(...names.map((model) => gpuThroughput({ model })));
   const offered = new Set([...view.offers()].flatMap(({ offer }) => offer.gpu?.model ?? []));
   for (const model of offered) {
     if (names.includes(model)) continue;
-    const changed = withModels(request, at, (entries) => [...entries, { model, vramMiB: null, interface: null }]);
+    const changed = withModels(request, at, (entries) => [
+      ...entries,
+      { model, vramMiB: null, interface: null },
+    ]);
     if (!attempt(changed)) continue;
     const throughput = gpuThroughput({ model });
     const distance = reference > 0 && throughput > 0 ? Math.abs(Math.log2(throughput / reference)) : 1;
@@ -80,7 +92,11 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
         size: 1 - vramMiB / vram,
         change: (entry: GpuEntry) => ({ ...entry, vramMiB: Math.min(entry.vramMiB ?? vramMiB, vramMiB) }),
       })),
-      { to: 'any memory and interface', size: 1.2, change: (entry) => ({ ...entry, vramMiB: null, interface: null }) },
+      {
+        to: 'any memory and interface',
+        size: 1.2,
+        change: (entry) => ({ ...entry, vramMiB: null, interface: null }),
+      },
     ];
     for (const { to, size, change } of relaxed) {
       const changed = withModels(request, at, (entries) =>
@@ -99,9 +115,13 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
   }
 }
 
-const describeModels = (entries: readonly { model: string; vramMiB: number | null; interface: string | null }[]): string =>
+const describeModels = (
+  entries: readonly { model: string; vramMiB: number | null; interface: string | null }[],
+): string =>
   entries
-    .map(({ model, vramMiB, interface: bus }) => [model, vramMiB === null ? '' : `${vramMiB} MiB`, bus ?? ''].filter(Boolean).join(' '))
+    .map(({ model, vramMiB, interface: bus }) =>
+      [model, vramMiB === null ? '' : `${vramMiB} MiB`, bus ?? ''].filter(Boolean).join(' '),
+    )
     .join(', ')
     .slice(0, 200);
 
@@ -236,7 +256,12 @@ function* trust(request: MatchRequest, at: number, attempt: Try): Generator<Chan
   }
 }
 
-function* storageClasses(request: MatchRequest, at: number, view: MarketView, attempt: Try): Generator<Change> {
+function* storageClasses(
+  request: MatchRequest,
+  at: number,
+  view: MarketView,
+  attempt: Try,
+): Generator<Change> {
   const group = request.spec.groups[at]!;
   const wanted = groupNeed(request, group).storageClasses;
   if (wanted.length === 0) return;
@@ -245,7 +270,9 @@ function* storageClasses(request: MatchRequest, at: number, view: MarketView, at
     const changed = withServices(request, at, (service) =>
       resized(service, {
         volumes: service.resources.volumes.map((volume) =>
-          volume.kind === 'persistent' && volume.storageClass !== null ? { ...volume, storageClass: name } : volume,
+          volume.kind === 'persistent' && volume.storageClass !== null
+            ? { ...volume, storageClass: name }
+            : volume,
         ),
       }),
     );
@@ -261,7 +288,12 @@ function* storageClasses(request: MatchRequest, at: number, view: MarketView, at
 }
 
 /** Changes inside one group with which the order would match. */
-export function* groupChanges(request: MatchRequest, at: number, view: MarketView, attempt: Try): Generator<Change> {
+export function* groupChanges(
+  request: MatchRequest,
+  at: number,
+  view: MarketView,
+  attempt: Try,
+): Generator<Change> {
   yield* models(request, at, view, attempt);
   yield* variants(request, at, view, attempt);
   yield* places(request, at, view, attempt);

@@ -7,14 +7,7 @@ import type { PrivateLeaseEvent } from './private-events.ts';
  * (`capacityReleased`): clean-up never overwrites how a lease ended.
  */
 export type LeaseState =
-  | 'proposed'
-  | 'accepted'
-  | 'funded'
-  | 'active'
-  | 'closing'
-  | 'closed'
-  | 'rejected'
-  | 'lapsed';
+  'proposed' | 'accepted' | 'funded' | 'active' | 'closing' | 'closed' | 'rejected' | 'lapsed';
 
 export const LEASE_TRANSITIONS: Transitions<LeaseState> = {
   proposed: ['accepted', 'rejected', 'lapsed'],
@@ -82,7 +75,12 @@ export type Lease = Omit<LeaseProposed, 'type'> & {
 
 export type LeaseCommand =
   | ({ readonly type: 'Propose' } & Omit<LeaseProposed, 'type'>)
-  | { readonly type: 'Accept'; readonly by: 'standing_policy' | 'provider'; readonly fundByMs: Instant; readonly atMs: Instant }
+  | {
+      readonly type: 'Accept';
+      readonly by: 'standing_policy' | 'provider';
+      readonly fundByMs: Instant;
+      readonly atMs: Instant;
+    }
   | { readonly type: 'Reject'; readonly reason: string; readonly atMs: Instant }
   | { readonly type: 'Lapse'; readonly reason: LapseReason; readonly detail: string; readonly atMs: Instant }
   | { readonly type: 'Fund'; readonly chainLeaseKey: string; readonly atMs: Instant }
@@ -90,7 +88,12 @@ export type LeaseCommand =
   | { readonly type: 'Activate'; readonly runningSinceMs: Instant; readonly atMs: Instant }
   | { readonly type: 'Close'; readonly reason: CloseReason; readonly detail: string; readonly atMs: Instant }
   | { readonly type: 'ReleaseCapacity'; readonly atMs: Instant }
-  | { readonly type: 'Settle'; readonly paidMicros: Micros; readonly refundedMicros: Micros; readonly atMs: Instant };
+  | {
+      readonly type: 'Settle';
+      readonly paidMicros: Micros;
+      readonly refundedMicros: Micros;
+      readonly atMs: Instant;
+    };
 
 export const isTerminal = (state: LeaseState): boolean => LEASE_TRANSITIONS[state].length === 0;
 
@@ -101,7 +104,8 @@ export const isOver = (lease: Lease): boolean => isTerminal(lease.state) && leas
 export const isAlive = (lease: Lease): boolean => !isTerminal(lease.state) && lease.state !== 'closing';
 
 /** It has run, or ran so briefly that only its completion was seen. */
-export const hasRun = (lease: Lease): boolean => lease.runningSinceMs !== null || lease.endReason === 'completed';
+export const hasRun = (lease: Lease): boolean =>
+  lease.runningSinceMs !== null || lease.endReason === 'completed';
 
 const propose = (command: Extract<LeaseCommand, { type: 'Propose' }>): AnyLeaseEvent[] => {
   const { type: _, ...terms } = command;
@@ -111,9 +115,16 @@ const propose = (command: Extract<LeaseCommand, { type: 'Propose' }>): AnyLeaseE
 const accept = (command: Extract<LeaseCommand, { type: 'Accept' }>, lease: Lease): AnyLeaseEvent[] => {
   if (lease.state === 'accepted') return [];
   if (lease.state !== 'proposed') throw conflict('lease_not_proposed', `the lease is ${lease.state}`);
-  if (command.atMs > lease.acceptByMs) throw conflict('acceptance_too_late', 'the time for accepting is over');
+  if (command.atMs > lease.acceptByMs)
+    throw conflict('acceptance_too_late', 'the time for accepting is over');
   return [
-    { type: 'LeaseAccepted', leaseId: lease.leaseId, by: command.by, fundByMs: command.fundByMs, atMs: command.atMs },
+    {
+      type: 'LeaseAccepted',
+      leaseId: lease.leaseId,
+      by: command.by,
+      fundByMs: command.fundByMs,
+      atMs: command.atMs,
+    },
   ];
 };
 
@@ -196,7 +207,8 @@ const settle = (command: Extract<LeaseCommand, { type: 'Settle' }>, lease: Lease
  */
 export const decideLease = (command: LeaseCommand, lease: Lease | null): AnyLeaseEvent[] => {
   if (lease === null) {
-    if (command.type !== 'Propose') throw conflict('no_such_lease', `${command.type} of a lease that is not there`);
+    if (command.type !== 'Propose')
+      throw conflict('no_such_lease', `${command.type} of a lease that is not there`);
     return propose(command);
   }
   switch (command.type) {
@@ -266,9 +278,21 @@ const changed = (lease: Lease, event: Exclude<AnyLeaseEvent, LeaseProposed>): Pa
     case 'LeaseAccepted':
       return { state: 'accepted', fundByMs: event.fundByMs };
     case 'LeaseRejected':
-      return { state: 'rejected', endReason: 'rejected', endDetail: event.reason, endingAtMs: event.atMs, closedAtMs: event.atMs };
+      return {
+        state: 'rejected',
+        endReason: 'rejected',
+        endDetail: event.reason,
+        endingAtMs: event.atMs,
+        closedAtMs: event.atMs,
+      };
     case 'LeaseLapsed':
-      return { state: 'lapsed', endReason: event.reason, endDetail: event.detail, endingAtMs: event.atMs, closedAtMs: event.atMs };
+      return {
+        state: 'lapsed',
+        endReason: event.reason,
+        endDetail: event.detail,
+        endingAtMs: event.atMs,
+        closedAtMs: event.atMs,
+      };
     case 'LeaseFunded':
       return { state: 'funded', chainLeaseKey: event.chainLeaseKey, fundedAtMs: event.fundedAtMs };
     case 'LeaseFundingRetracted':
@@ -298,4 +322,3 @@ export const evolveLease = (lease: Lease | null, event: AnyLeaseEvent): Lease =>
   if (lease === null) throw new Error(`${event.type} before LeaseProposed`);
   return { ...lease, ...changed(lease, event), version: lease.version + 1 };
 };
-

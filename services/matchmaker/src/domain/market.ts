@@ -41,8 +41,8 @@ export type Offer = {
   readonly withdrawn: boolean;
 };
 
-/** A newcomer has shown nothing yet: the worst tier until the registry says otherwise. */
-export const INITIAL_TIER = 7;
+/** Where the registry lets a provider begin: the best of the community tiers. `TierChanged` tells of every later one. */
+export const INITIAL_TIER = 4;
 
 /** What a word from the registry changed. */
 export type MarketChange = {
@@ -157,7 +157,11 @@ export class Market {
       return { provider, offer: null, opened: false, lost: false };
     }
     if (!known) {
-      throw new DomainError('internal', 'unknown_provider', `${event.type} of ${event.providerId}, never registered`);
+      throw new DomainError(
+        'internal',
+        'unknown_provider',
+        `${event.type} of ${event.providerId}, never registered`,
+      );
     }
     if (sequence <= known.sequence) return null;
     const provider = { ...evolveProvider(known, event), sequence };

@@ -25,7 +25,10 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => ({
 });
 
 /** The same market with nobody in it: what would fit if every lease had ended. */
-export const emptied = (view: MarketView): MarketView => ({ offers: view.offers, free: (offer) => offer.nodes });
+export const emptied = (view: MarketView): MarketView => ({
+  offers: view.offers,
+  free: (offer) => offer.nodes,
+});
 
 export type Candidate = {
   readonly offer: Offer;
@@ -90,7 +93,9 @@ export const rankCandidates = (request: MatchRequest, need: GroupNeed, view: Mar
     })
     .sort(
       (a, b) =>
-        b.candidate.score - a.candidate.score || b.candidate.terms.fit - a.candidate.terms.fit || a.lot - b.lot,
+        b.candidate.score - a.candidate.score ||
+        b.candidate.terms.fit - a.candidate.terms.fit ||
+        a.lot - b.lot,
     )
     .map(({ candidate }) => candidate);
 };
@@ -149,7 +154,9 @@ export const matchOrder = (request: MatchRequest, view: MarketView): Match | nul
       const total = spent + candidate.rateMicrosPerHour;
       if (total > request.maxRateMicrosPerHour) continue;
       chosen.push({ need: needs[at]!, candidate });
-      const shared = chosen.some((other, i) => i < at && other.candidate.offer.offerId === candidate.offer.offerId);
+      const shared = chosen.some(
+        (other, i) => i < at && other.candidate.offer.offerId === candidate.offer.offerId,
+      );
       if ((!shared || packOffer(chosen, candidate.offer, view)) && choose(at + 1, total)) return true;
       chosen.pop();
     }

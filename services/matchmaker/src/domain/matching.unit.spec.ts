@@ -30,9 +30,9 @@ const match = (world: World, request: MatchRequest) => matchOrder(request, viewO
 describe('rates', () => {
   it('are unit prices times what is taken, rounded up once', () => {
     const price = { perGpu: 400_000n, perCpuCore: 1_001n, perMemoryGiB: 139n, perStorageGiB: 14n };
-    expect(rateMicrosPerHour(price, { gpus: 2, cpuMillis: 4_000, memoryMiB: 8_192, storageMiB: 10_240 })).toBe(
-      800_000n + 4_004n + 1_112n + 140n,
-    );
+    expect(
+      rateMicrosPerHour(price, { gpus: 2, cpuMillis: 4_000, memoryMiB: 8_192, storageMiB: 10_240 }),
+    ).toBe(800_000n + 4_004n + 1_112n + 140n);
     expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 1, memoryMiB: 1, storageMiB: 1 })).toBe(2n);
     expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 0, memoryMiB: 0, storageMiB: 0 })).toBe(0n);
   });
@@ -48,12 +48,20 @@ describe('constraints', () => {
       ({ constraint }) => constraint,
     );
   };
-  const a100 = worldOf(['p', 'o', { model: 'a100', vramGiB: 40, interface: 'sxm', nodes: [{ gpus: 2 }, { gpus: 2 }] }]);
+  const a100 = worldOf([
+    'p',
+    'o',
+    { model: 'a100', vramGiB: 40, interface: 'sxm', nodes: [{ gpus: 2 }, { gpus: 2 }] },
+  ]);
 
   it.each<[string, ReturnType<typeof need>, string[]]>([
     ['model', need([service('s', { models: [{ model: 'h100' }] })]), ['gpu_model']],
     ['VRAM', need([service('s', { models: [{ model: 'a100', vramMiB: 81_920 }] })]), ['gpu_vram']],
-    ['interface', need([service('s', { models: [{ model: 'a100', interface: 'pcie' }] })]), ['gpu_interface']],
+    [
+      'interface',
+      need([service('s', { models: [{ model: 'a100', interface: 'pcie' }] })]),
+      ['gpu_interface'],
+    ],
     ['vendor', need([service('s', { models: [], vendor: 'amd' })]), ['gpu_vendor']],
     ['GPUs in one machine', need([service('s', { models: [], gpus: 3, maxRate: '9' })]), ['gpu_count']],
     ['GPUs in all', need([service('s', { models: [], gpus: 2, replicas: 3, maxRate: '9' })]), ['gpu_count']],
@@ -66,7 +74,11 @@ describe('constraints', () => {
     ['tier', need([service('s', { models: [] })], { tierFloor: 2 }), ['tier']],
     ['attributes', need([service('s', { models: [] })], { attributes: { host: 'bare' } }), ['attributes']],
     ['price', need([service('s', { models: [], maxRate: '0.39' })]), ['price']],
-    ['several', need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]), ['gpu_model', 'price']],
+    [
+      'several',
+      need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]),
+      ['gpu_model', 'price'],
+    ],
     ['none', need([service('s', { models: [{ model: 'a100', vramMiB: 40_000 }] })]), []],
   ])('%s', (_, request, expected) => {
     expect(failed(a100, request)).toEqual(expected);
@@ -78,9 +90,22 @@ describe('constraints', () => {
     expect(failed(world, requestFor(services, { durationSeconds: 601 }))).toEqual(['duration']);
     expect(failed(world, requestFor(services, { durationSeconds: 59 }))).toEqual(['duration']);
     const short = { durationSeconds: 60 };
-    expect(failed(world, requestFor(services, { ...short, includeProviders: [idOf('provider', 'q')] }))).toEqual(['provider_included']);
-    expect(failed(world, requestFor(services, { ...short, excludeProviders: [idOf('provider', 'p')] }))).toEqual(['provider_excluded']);
-    world.market.apply({ type: 'ProviderDeactivated', providerId: idOf('provider', 'p'), stakeMicros: 0n, reason: 'stake_below_minimum', atMs: 1 }, 90);
+    expect(
+      failed(world, requestFor(services, { ...short, includeProviders: [idOf('provider', 'q')] })),
+    ).toEqual(['provider_included']);
+    expect(
+      failed(world, requestFor(services, { ...short, excludeProviders: [idOf('provider', 'p')] })),
+    ).toEqual(['provider_excluded']);
+    world.market.apply(
+      {
+        type: 'ProviderDeactivated',
+        providerId: idOf('provider', 'p'),
+        stakeMicros: 0n,
+        reason: 'stake_below_minimum',
+        atMs: 1,
+      },
+      90,
+    );
     expect(failed(world, requestFor(services, short))).toEqual(['provider_active']);
   });
 
@@ -106,8 +131,14 @@ describe('choosing', () => {
 
   it('follows the profile', () => {
     const world = { market: new Market(), book: new CapacityBook() };
-    const add = (name: string, options: Parameters<typeof readyProvider>[1], offer: Parameters<typeof offerPublished>[2]) => {
-      [...readyProvider(name, options), offerPublished(name, name, offer)].forEach((event, i) => world.market.apply(event, i + 1));
+    const add = (
+      name: string,
+      options: Parameters<typeof readyProvider>[1],
+      offer: Parameters<typeof offerPublished>[2],
+    ) => {
+      [...readyProvider(name, options), offerPublished(name, name, offer)].forEach((event, i) =>
+        world.market.apply(event, i + 1),
+      );
     };
     add('cheap', { location: { latitude: 1.35, longitude: 103.8 } }, { model: 't4', perGpu: '0.10' });
     add('fast', { location: { latitude: 40, longitude: -74 } }, { model: 'h100', perGpu: '0.90' });
@@ -115,25 +146,43 @@ describe('choosing', () => {
     const ask = (profile: MatchRequest['profile']) =>
       match(
         world,
-        requestFor([group('g', [service('s', { models: [] })])], { profile, near: { latitude: 50, longitude: 8 } }),
+        requestFor([group('g', [service('s', { models: [] })])], {
+          profile,
+          near: { latitude: 50, longitude: 8 },
+        }),
       )?.groups[0]?.offerId;
-    expect([ask('cheapest'), ask('fastest'), ask('nearest')]).toEqual(['cheap', 'fast', 'near'].map((n) => idOf('offer', n)));
+    expect([ask('cheapest'), ask('fastest'), ask('nearest')]).toEqual(
+      ['cheap', 'fast', 'near'].map((n) => idOf('offer', n)),
+    );
   });
 
   it('breaks ties by what stays whole, then by a lot that does not depend on the order of arrival', () => {
     const tight = worldOf(['p', 'a', { nodes: [{ gpus: 4 }] }], ['p', 'b', { nodes: [{ gpus: 1 }] }]);
-    expect(match(tight, requestFor([group('g', [service('s')])]))?.groups[0]?.offerId).toBe(idOf('offer', 'b'));
+    expect(match(tight, requestFor([group('g', [service('s')])]))?.groups[0]?.offerId).toBe(
+      idOf('offer', 'b'),
+    );
     const names = ['a', 'b', 'c', 'd', 'e'];
     const chosen = (order: string[], seed: string) =>
-      match(worldOf(...order.map((name) => ['p', name] as [string, string])), requestFor([group('g', [service('s')])], { orderId: idOf('order', seed) }))
-        ?.groups[0]?.offerId;
+      match(
+        worldOf(...order.map((name) => ['p', name] as [string, string])),
+        requestFor([group('g', [service('s')])], { orderId: idOf('order', seed) }),
+      )?.groups[0]?.offerId;
     const seeds = ['1', '2', '3', '4', '5', '6', '7', '8'];
     for (const seed of seeds) expect(chosen([...names].reverse(), seed)).toBe(chosen(names, seed));
     expect(new Set(seeds.map((seed) => chosen(names, seed))).size).toBeGreaterThan(1);
   });
 
   it('puts a service without GPUs on any machine of the same offer', () => {
-    const world = worldOf(['p', 'o', { nodes: [{ gpus: 1, cpu: 5 }, { gpus: 0, cpu: 8 }] }]);
+    const world = worldOf([
+      'p',
+      'o',
+      {
+        nodes: [
+          { gpus: 1, cpu: 5 },
+          { gpus: 0, cpu: 8 },
+        ],
+      },
+    ]);
     const placed = match(world, requestFor([group('g', [service('gpu'), service('cpu', { gpus: 0 })])]));
     expect(placed?.groups[0]?.placements).toEqual([
       { service: 'gpu', replica: 0, node: 'node-1' },
@@ -160,24 +209,40 @@ const canPlaceAll = (pods: readonly Amounts[], left: readonly Amounts[]): boolea
 describe('packing', () => {
   it('finds a way exactly when there is one, and never takes more than there is', () => {
     fc.assert(
-      fc.property(fc.array(amounts(4), { maxLength: 6 }), fc.array(amounts(6), { minLength: 1, maxLength: 4 }), (needs, free) => {
-        const nodes = free.map((node, i) => ({ ...node, name: `n${i}` }));
-        const packed = pack(needs.map((need, tag) => ({ tag, needs: need })), nodes);
-        expect(packed !== null).toBe(canPlaceAll(needs, free));
-        const left = new Map(nodes.map((node) => [node.name, node as Amounts]));
-        for (const { tag, node } of packed ?? []) {
-          expect(fits(needs[tag]!, left.get(node)!)).toBe(true);
-          left.set(node, leftOf(left.get(node)!, needs[tag]!));
-        }
-        if (packed) expect(packed.map(({ tag }) => tag).sort()).toEqual(needs.map((_, i) => i));
-      }),
+      fc.property(
+        fc.array(amounts(4), { maxLength: 6 }),
+        fc.array(amounts(6), { minLength: 1, maxLength: 4 }),
+        (needs, free) => {
+          const nodes = free.map((node, i) => ({ ...node, name: `n${i}` }));
+          const packed = pack(
+            needs.map((need, tag) => ({ tag, needs: need })),
+            nodes,
+          );
+          expect(packed !== null).toBe(canPlaceAll(needs, free));
+          const left = new Map(nodes.map((node) => [node.name, node as Amounts]));
+          for (const { tag, node } of packed ?? []) {
+            expect(fits(needs[tag]!, left.get(node)!)).toBe(true);
+            left.set(node, leftOf(left.get(node)!, needs[tag]!));
+          }
+          if (packed) expect(packed.map(({ tag }) => tag).sort()).toEqual(needs.map((_, i) => i));
+        },
+      ),
       { numRuns: 400 },
     );
   });
 
   it('stays quick where it cannot search', () => {
-    const nodes = Array.from({ length: 2_000 }, (_, i) => ({ name: `n${i}`, gpus: 8, cpuMillis: 64_000, memoryMiB: 1, storageMiB: 1 }));
-    const pods = Array.from({ length: 256 }, (_, tag) => ({ tag, needs: { gpus: 8, cpuMillis: 1, memoryMiB: 0, storageMiB: 0 } }));
+    const nodes = Array.from({ length: 2_000 }, (_, i) => ({
+      name: `n${i}`,
+      gpus: 8,
+      cpuMillis: 64_000,
+      memoryMiB: 1,
+      storageMiB: 1,
+    }));
+    const pods = Array.from({ length: 256 }, (_, tag) => ({
+      tag,
+      needs: { gpus: 8, cpuMillis: 1, memoryMiB: 0, storageMiB: 0 },
+    }));
     expect(new Set(pack(pods, nodes)!.map(({ node }) => node)).size).toBe(256);
   });
 });
@@ -209,7 +274,9 @@ const scenario = (seed: number): { world: World; request: MatchRequest } => {
       maxSeconds: pick(1_800, 86_400),
       storageClasses: pick([], ['default'], ['beta2']),
     });
-    [...(int(8) === 0 ? events.slice(0, 2) : events), offer].forEach((event, at) => world.market.apply(event, at + 1));
+    [...(int(8) === 0 ? events.slice(0, 2) : events), offer].forEach((event, at) =>
+      world.market.apply(event, at + 1),
+    );
     if (int(3) === 0) {
       const taken = offer.nodes[0]!;
       world.book.put({
@@ -223,7 +290,13 @@ const scenario = (seed: number): { world: World; request: MatchRequest } => {
   const oneService = (name: string) =>
     service(name, {
       gpus: int(3),
-      models: pick([], [], [{ model: 'rtx4090' }], [{ model: 'a100', vramMiB: pick(null, 81_920) }], [{ model: 'h100', interface: 'sxm' as const }]),
+      models: pick(
+        [],
+        [],
+        [{ model: 'rtx4090' }],
+        [{ model: 'a100', vramMiB: pick(null, 81_920) }],
+        [{ model: 'h100', interface: 'sxm' as const }],
+      ),
       replicas: pick(1, 1, 2, 3),
       cpuMillis: 500 + int(4) * 1_000,
       memoryMiB: 1_024 + int(4) * 1_024,
@@ -232,11 +305,15 @@ const scenario = (seed: number): { world: World; request: MatchRequest } => {
       ...pick({}, {}, {}, {}, { storageClass: 'beta2' }),
     });
   const groups = Array.from({ length: 1 + int(2) }, (_, g) =>
-    group(`g${g}`, Array.from({ length: 1 + int(2) }, (__, s) => oneService(`s${g}${s}`)), {
-      tierFloor: pick(7, 7, 7, 3),
-      regions: pick([], [], [], ['us-east']),
-      attributes: pick({}, {}, {}, {}, { host: 'bare' }),
-    }),
+    group(
+      `g${g}`,
+      Array.from({ length: 1 + int(2) }, (__, s) => oneService(`s${g}${s}`)),
+      {
+        tierFloor: pick(7, 7, 7, 3),
+        regions: pick([], [], [], ['us-east']),
+        attributes: pick({}, {}, {}, {}, { host: 'bare' }),
+      },
+    ),
   );
   const request = requestFor(groups, {
     orderId: idOf('order', `${seed}`),
@@ -286,7 +363,9 @@ describe('on small random markets', () => {
         if (!found) return;
         matched += 1;
         expect(found.rateMicrosPerHour <= request.maxRateMicrosPerHour).toBe(true);
-        expect(found.groups.map(({ group: name }) => name)).toEqual(request.spec.groups.map(({ name }) => name));
+        expect(found.groups.map(({ group: name }) => name)).toEqual(
+          request.spec.groups.map(({ name }) => name),
+        );
         expect(match(world, request)).toEqual(found);
         const [need] = groupNeeds(request);
         const best = rankCandidates(request, need!, viewOf(world.market, world.book))[0]!;

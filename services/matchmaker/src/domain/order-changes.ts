@@ -90,7 +90,10 @@ function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
     }
   }
   for (const excluded of request.excludeProviders) {
-    const changed = { ...request, excludeProviders: request.excludeProviders.filter((one) => one !== excluded) };
+    const changed = {
+      ...request,
+      excludeProviders: request.excludeProviders.filter((one) => one !== excluded),
+    };
     if (!attempt(changed)) continue;
     yield single(changed, {
       field: 'excludeProviders',

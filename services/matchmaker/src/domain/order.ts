@@ -1,5 +1,12 @@
 import type { Explanation, OrderEvent, OrderSubmitted } from '@gridbourse/events';
-import { canMove, conflict, type Instant, type LeaseId, type Micros, type Transitions } from '@gridbourse/kernel';
+import {
+  canMove,
+  conflict,
+  type Instant,
+  type LeaseId,
+  type Micros,
+  type Transitions,
+} from '@gridbourse/kernel';
 import { ESCROW_CONSTRAINT } from './explanation.ts';
 import type { OrderWarning, PrivateOrderEvent } from './private-events.ts';
 
@@ -44,16 +51,27 @@ export type OrderCommand =
       readonly warnings: readonly OrderWarning[];
       readonly requestHash: string;
     } & Omit<OrderSubmitted, 'type'>)
-  | { readonly type: 'Match'; readonly leases: readonly MatchedLease[]; readonly rateMicrosPerHour: Micros; readonly atMs: Instant }
+  | {
+      readonly type: 'Match';
+      readonly leases: readonly MatchedLease[];
+      readonly rateMicrosPerHour: Micros;
+      readonly atMs: Instant;
+    }
   | { readonly type: 'Unmatch'; readonly explanation: Explanation; readonly atMs: Instant }
   | { readonly type: 'Fulfil'; readonly atMs: Instant }
-  | { readonly type: 'Cancel'; readonly reason: CancelReason; readonly detail: string; readonly atMs: Instant }
+  | {
+      readonly type: 'Cancel';
+      readonly reason: CancelReason;
+      readonly detail: string;
+      readonly atMs: Instant;
+    }
   | { readonly type: 'Expire'; readonly atMs: Instant };
 
 export const isEnded = (state: OrderState): boolean => ORDER_TRANSITIONS[state].length === 0;
 
 /** In the book, waiting for capacity or for money. */
-export const isWaiting = (order: Order): boolean => order.state === 'unmatched' || order.state === 'submitted';
+export const isWaiting = (order: Order): boolean =>
+  order.state === 'unmatched' || order.state === 'submitted';
 
 /** A place was found before, the money was not. */
 export const waitsForMoney = (order: Order): boolean =>
@@ -68,7 +86,8 @@ const move = (order: Order, to: OrderState, event: AnyOrderEvent): AnyOrderEvent
  */
 export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrderEvent[] => {
   if (order === null) {
-    if (command.type !== 'Submit') throw conflict('no_such_order', `${command.type} of an order that is not there`);
+    if (command.type !== 'Submit')
+      throw conflict('no_such_order', `${command.type} of an order that is not there`);
     const { type: _, warnings, requestHash, ...fields } = command;
     return [
       { type: 'OrderSubmitted', ...fields },
@@ -154,7 +173,12 @@ const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> 
     case 'OrderCancelled':
       return { state: 'cancelled', endReason: event.reason, endDetail: event.detail, endedAtMs: event.atMs };
     case 'OrderExpired':
-      return { state: 'expired', endReason: 'expired', endDetail: 'found no place in time', endedAtMs: event.atMs };
+      return {
+        state: 'expired',
+        endReason: 'expired',
+        endDetail: 'found no place in time',
+        endedAtMs: event.atMs,
+      };
     default:
       return {};
   }

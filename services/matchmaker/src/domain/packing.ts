@@ -17,16 +17,24 @@ const bySize = <Tag>(a: Pod<Tag>, b: Pod<Tag>): number =>
   b.needs.storageMiB - a.needs.storageMiB;
 
 const sameAmounts = (a: Amounts, b: Amounts): boolean =>
-  a.gpus === b.gpus && a.cpuMillis === b.cpuMillis && a.memoryMiB === b.memoryMiB && a.storageMiB === b.storageMiB;
+  a.gpus === b.gpus &&
+  a.cpuMillis === b.cpuMillis &&
+  a.memoryMiB === b.memoryMiB &&
+  a.storageMiB === b.storageMiB;
 
 /** Fullest machine first (fewest GPUs left, then least CPU): what stays free stays in large pieces. */
-const byTightness = (nodes: readonly Amounts[], need: Amounts) => (i: number, j: number): number => {
-  const a = nodes[i]!;
-  const b = nodes[j]!;
-  return (
-    a.gpus - need.gpus - (b.gpus - need.gpus) || a.cpuMillis - b.cpuMillis || a.memoryMiB - b.memoryMiB || i - j
-  );
-};
+const byTightness =
+  (nodes: readonly Amounts[], need: Amounts) =>
+  (i: number, j: number): number => {
+    const a = nodes[i]!;
+    const b = nodes[j]!;
+    return (
+      a.gpus - need.gpus - (b.gpus - need.gpus) ||
+      a.cpuMillis - b.cpuMillis ||
+      a.memoryMiB - b.memoryMiB ||
+      i - j
+    );
+  };
 
 const candidates = (need: Amounts, nodes: readonly Amounts[]): number[] => {
   const fitting: number[] = [];

@@ -1,7 +1,6 @@
 import type { OfferPrice, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import type { Micros } from '@gridbourse/kernel';
-import { type Amounts, sum } from './amounts.ts';
-import { groupAmounts } from './capacity-book.ts';
+import type { Amounts } from './amounts.ts';
 
 /** CPU is priced by 1,000 millis and memory by 1,024 MiB; this is the common denominator of both. */
 const DENOMINATOR = 1_000n * 1_024n;
@@ -51,8 +50,6 @@ export const scaleBudget = (spec: WorkloadSpec, maxRateMicrosPerHour: Micros): W
   };
 };
 
-/** Sum over all groups, for showing what an order takes. */
-export const specAmounts = (spec: WorkloadSpec): Amounts => sum(spec.groups.map(groupAmounts));
-
 /** a / b as a number for scores and for showing shares; six digits, exact enough and never used for an amount. */
-export const ratio = (a: Micros, b: Micros): number => (b === 0n ? 0 : Number((a * 1_000_000n) / b) / 1_000_000);
+export const ratio = (a: Micros, b: Micros): number =>
+  b === 0n ? 0 : Number((a * 1_000_000n) / b) / 1_000_000;

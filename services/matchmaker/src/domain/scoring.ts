@@ -55,14 +55,18 @@ const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
   const dimension = need.total.gpus > 0 ? 'gpus' : 'cpuMillis';
   const needs = new Map(need.pods.map((pod) => [pod.tag, pod.needs]));
   const taken = new Map<string, Amounts>();
-  for (const { tag, node } of packed) taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
+  for (const { tag, node } of packed)
+    taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
   let left = 0;
   let all = 0;
   for (const node of offer.nodes) {
     const here = taken.get(node.name);
     if (!here || here[dimension] === 0) continue;
     all += node[dimension];
-    left += leftOf(free.find((one) => one.name === node.name)!, here)[dimension];
+    left += leftOf(
+      free.find((one) => one.name === node.name)!,
+      here,
+    )[dimension];
   }
   return all === 0 ? 1 : 1 - left / all;
 };

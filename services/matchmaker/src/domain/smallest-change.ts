@@ -22,6 +22,7 @@ export const smallestChange = (request: MatchRequest, view: MarketView): Change 
     for (const change of changes) if (best === null || change.size < best.size) best = change;
   };
   consider(orderChanges(request, view, attempt));
-  for (let at = 0; at < request.spec.groups.length; at += 1) consider(groupChanges(request, at, view, attempt));
+  for (let at = 0; at < request.spec.groups.length; at += 1)
+    consider(groupChanges(request, at, view, attempt));
   return best;
 };

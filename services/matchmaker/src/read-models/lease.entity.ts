@@ -18,16 +18,22 @@ export class LeaseEntity {
   @Column({ name: 'close_reason', type: 'text', nullable: true }) closeReason!: string | null;
   @Column({ name: 'close_detail', type: 'text', nullable: true }) closeDetail!: string | null;
   @Column({ name: 'rate_micros', type: 'bigint', transformer: micros }) rateMicros!: bigint;
-  @Column({ name: 'list_rate_micros', type: 'bigint', nullable: true, transformer: micros }) listRateMicros!: bigint | null;
+  @Column({ name: 'list_rate_micros', type: 'bigint', nullable: true, transformer: micros }) listRateMicros!:
+    bigint | null;
   @Column({ name: 'duration_seconds', type: 'bigint', transformer: integer }) durationSeconds!: number;
   @Column({ name: 'lock_micros', type: 'bigint', transformer: micros }) lockMicros!: bigint;
   @Column({ name: 'proposed_at_ms', type: 'bigint', transformer: integer }) proposedAtMs!: number;
   @Column({ name: 'accept_by_ms', type: 'bigint', transformer: integer }) acceptByMs!: number;
-  @Column({ name: 'funded_at_ms', type: 'bigint', nullable: true, transformer: integer }) fundedAtMs!: number | null;
-  @Column({ name: 'running_since_ms', type: 'bigint', nullable: true, transformer: integer }) runningSinceMs!: number | null;
-  @Column({ name: 'closed_at_ms', type: 'bigint', nullable: true, transformer: integer }) closedAtMs!: number | null;
-  @Column({ name: 'paid_micros', type: 'bigint', nullable: true, transformer: micros }) paidMicros!: bigint | null;
-  @Column({ name: 'refunded_micros', type: 'bigint', nullable: true, transformer: micros }) refundedMicros!: bigint | null;
+  @Column({ name: 'funded_at_ms', type: 'bigint', nullable: true, transformer: integer }) fundedAtMs!:
+    number | null;
+  @Column({ name: 'running_since_ms', type: 'bigint', nullable: true, transformer: integer })
+  runningSinceMs!: number | null;
+  @Column({ name: 'closed_at_ms', type: 'bigint', nullable: true, transformer: integer }) closedAtMs!:
+    number | null;
+  @Column({ name: 'paid_micros', type: 'bigint', nullable: true, transformer: micros }) paidMicros!:
+    bigint | null;
+  @Column({ name: 'refunded_micros', type: 'bigint', nullable: true, transformer: micros }) refundedMicros!:
+    bigint | null;
   @Column({ name: 'capacity_released', type: 'boolean' }) capacityReleased!: boolean;
 }
 

@@ -14,7 +14,8 @@ export class ProviderEntity {
   @Column({ type: 'jsonb' }) attributes!: Readonly<Record<string, string>>;
   @Column({ type: 'int' }) tier!: number;
   @Column({ type: 'boolean' }) activated!: boolean;
-  @Column({ name: 'chain_provider_id', type: 'bigint', nullable: true, transformer: integer }) chainProviderId!: number | null;
+  @Column({ name: 'chain_provider_id', type: 'bigint', nullable: true, transformer: integer })
+  chainProviderId!: number | null;
   @Column({ type: 'boolean' }) suspended!: boolean;
   @Column({ type: 'text' }) presence!: Presence;
   @Column({ type: 'bigint', transformer: integer }) sequence!: number;

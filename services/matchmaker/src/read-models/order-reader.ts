@@ -17,7 +17,10 @@ const keyset = <T extends ObjectLiteral>(
 ): SelectQueryBuilder<T> => {
   const after = decodeCursor(cursor, 2);
   if (after) query.andWhere(`(${columns.at}, ${columns.id}) < (:at, :id)`, { at: after[0], id: after[1] });
-  return query.orderBy(columns.at, 'DESC').addOrderBy(columns.id, 'DESC').take(limit + 1);
+  return query
+    .orderBy(columns.at, 'DESC')
+    .addOrderBy(columns.id, 'DESC')
+    .take(limit + 1);
 };
 
 /** What is committed about orders and leases; only ever the caller's own. */
@@ -88,13 +91,15 @@ export class OrderReader {
   }
 
   private visibleLeases(accountId: string): SelectQueryBuilder<LeaseEntity> {
-    return this.dataSource.manager.createQueryBuilder(LeaseEntity, 'l').where(
-      new Brackets((either) =>
-        either
-          .where('l.accountId = :accountId', { accountId: accountId as AccountId })
-          .orWhere('l.providerId IN (SELECT provider_id FROM providers WHERE account_id = :accountId)'),
-      ),
-    );
+    return this.dataSource.manager
+      .createQueryBuilder(LeaseEntity, 'l')
+      .where(
+        new Brackets((either) =>
+          either
+            .where('l.accountId = :accountId', { accountId: accountId as AccountId })
+            .orWhere('l.providerId IN (SELECT provider_id FROM providers WHERE account_id = :accountId)'),
+        ),
+      );
   }
 
   /** Items behind an id, oldest first. */

@@ -15,11 +15,13 @@ export class OrderEntity {
   @Column({ type: 'text' }) name!: string;
   @Column({ type: 'text' }) run!: 'service' | 'job';
   @Column({ name: 'max_rate_micros', type: 'bigint', transformer: micros }) maxRateMicros!: bigint;
-  @Column({ name: 'rate_micros', type: 'bigint', nullable: true, transformer: micros }) rateMicros!: bigint | null;
+  @Column({ name: 'rate_micros', type: 'bigint', nullable: true, transformer: micros }) rateMicros!:
+    bigint | null;
   @Column({ name: 'duration_seconds', type: 'bigint', transformer: integer }) durationSeconds!: number;
   @Column({ name: 'submitted_at_ms', type: 'bigint', transformer: integer }) submittedAtMs!: number;
   @Column({ name: 'expires_at_ms', type: 'bigint', transformer: integer }) expiresAtMs!: number;
-  @Column({ name: 'ended_at_ms', type: 'bigint', nullable: true, transformer: integer }) endedAtMs!: number | null;
+  @Column({ name: 'ended_at_ms', type: 'bigint', nullable: true, transformer: integer }) endedAtMs!:
+    number | null;
   @Column({ name: 'ended_reason', type: 'text', nullable: true }) endedReason!: string | null;
   @Column({ name: 'ended_detail', type: 'text', nullable: true }) endedDetail!: string | null;
   @Column({ type: 'jsonb', nullable: true }) explanation!: Explanation | null;

@@ -13,10 +13,15 @@ export const project = async (manager: EntityManager, outcome: Outcome, atMs: nu
   const { orders, leases, retired, emitted } = outcome;
   const over = new Set(retired);
   if (orders.length > 0) {
-    await manager.upsert(OrderEntity, orders.map((order) => orderRow(order, !over.has(order.orderId))), ['orderId']);
+    await manager.upsert(
+      OrderEntity,
+      orders.map((order) => orderRow(order, !over.has(order.orderId))),
+      ['orderId'],
+    );
   }
   if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
-  if (retired.length > 0) await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
+  if (retired.length > 0)
+    await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
   const items = emitted.flatMap(({ event, orderId, leaseId }) => {
     const item = timelineItem(event);
     return item ? [{ ...item, orderId, leaseId }] : [];

@@ -11,14 +11,18 @@ const perHour = (rate: bigint): string => `${formatUsdc(rate)} USDC/h`;
 
 /** One sentence for each kind of event, for people; kinds without one do not show. */
 const TEXTS: Texts = {
-  OrderSubmitted: (event) => `order submitted: ${event.spec.groups.length} group(s), at most ${perHour(event.maxRateMicrosPerHour)}`,
+  OrderSubmitted: (event) =>
+    `order submitted: ${event.spec.groups.length} group(s), at most ${perHour(event.maxRateMicrosPerHour)}`,
   OrderUnmatched: (event) => event.explanation.summary,
-  OrderMatched: (event) => `matched for ${perHour(event.rateMicrosPerHour)} with ${event.leases.length} lease(s)`,
+  OrderMatched: (event) =>
+    `matched for ${perHour(event.rateMicrosPerHour)} with ${event.leases.length} lease(s)`,
   OrderFulfilled: () => 'every lease of the order has run',
   OrderCancelled: (event) => `order cancelled: ${event.detail}`,
   OrderExpired: () => 'order expired: no place was found in time',
-  LeaseProposed: (event) => `proposed to ${event.providerId} for ${perHour(event.rateMicrosPerHour)}; capacity is held`,
-  LeaseAccepted: (event) => (event.by === 'provider' ? 'the provider accepted' : "accepted by the provider's standing policy"),
+  LeaseProposed: (event) =>
+    `proposed to ${event.providerId} for ${perHour(event.rateMicrosPerHour)}; capacity is held`,
+  LeaseAccepted: (event) =>
+    event.by === 'provider' ? 'the provider accepted' : "accepted by the provider's standing policy",
   LeaseRejected: (event) => `the provider said no: ${event.reason}`,
   LeaseLapsed: (event) => `lease lapsed (${event.reason}): ${event.detail}`,
   LeaseFunded: (event) => `funded on chain as ${event.chainLeaseKey}`,
@@ -27,10 +31,12 @@ const TEXTS: Texts = {
   LeaseActivated: () => 'running: the meter has started',
   LeaseClosing: (event) => `closing (${event.reason}): ${event.detail}`,
   CapacityReleased: () => 'what the lease held is free again',
-  LeaseClosed: (event) => `closed (${event.reason}): paid ${formatUsdc(event.paidMicros)} USDC, refunded ${formatUsdc(event.refundedMicros)} USDC`,
+  LeaseClosed: (event) =>
+    `closed (${event.reason}): paid ${formatUsdc(event.paidMicros)} USDC, refunded ${formatUsdc(event.refundedMicros)} USDC`,
   WorkloadRequested: (event) => `to run in namespace ${event.namespace}`,
   WorkloadProvisioning: (event) => `${event.objects} objects applied in the cluster`,
-  WorkloadRunning: (event) => `every replica runs${event.endpoints.length > 0 ? `: ${event.endpoints.map(({ url }) => url).join(', ')}` : ''}`,
+  WorkloadRunning: (event) =>
+    `every replica runs${event.endpoints.length > 0 ? `: ${event.endpoints.map(({ url }) => url).join(', ')}` : ''}`,
   WorkloadDegraded: (event) => `${event.running} of ${event.wanted} replicas run: ${event.reason}`,
   WorkloadUnknown: () => 'the cluster cannot be seen; nothing is concluded',
   WorkloadFailed: (event) => `failed (${event.cause}): ${event.message}`,
@@ -41,12 +47,21 @@ const TEXTS: Texts = {
   LeaseFundingFailed: (event) => `could not be funded (${event.cause}): ${event.detail}`,
   EscrowLow: (event) => `the lock is used up in ${event.secondsLeft} s`,
   EscrowExhausted: () => 'zero-time: everything that was locked is used up',
-  SettlementConfirmed: (event) => `${formatUsdc(event.paidMicros)} USDC paid on chain, ${formatUsdc(event.cumulativeMicros)} in all`,
-  LeaseSettled: (event) => `settled: ${formatUsdc(event.paidMicros)} USDC paid, ${formatUsdc(event.refundedMicros)} USDC refunded`,
+  SettlementConfirmed: (event) =>
+    `${formatUsdc(event.paidMicros)} USDC paid on chain, ${formatUsdc(event.cumulativeMicros)} in all`,
+  LeaseSettled: (event) =>
+    `settled: ${formatUsdc(event.paidMicros)} USDC paid, ${formatUsdc(event.refundedMicros)} USDC refunded`,
 };
 
 /** What is long, or for other services only. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['spec', 'secrets', 'group', 'placements', 'explanation', 'tenantWallet']);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'spec',
+  'secrets',
+  'group',
+  'placements',
+  'explanation',
+  'tenantWallet',
+]);
 
 const published = new EventCatalogue<LifeEvent>(publishedEvents);
 
@@ -57,7 +72,9 @@ const dataOf = (event: LifeEvent): Record<string, unknown> => {
 };
 
 /** How an event shows in a timeline; null when it does not. */
-export const timelineItem = (event: LifeEvent): { type: string; text: string; data: Record<string, unknown> } | null => {
+export const timelineItem = (
+  event: LifeEvent,
+): { type: string; text: string; data: Record<string, unknown> } | null => {
   const text = TEXTS[event.type] as ((event: LifeEvent) => string) | undefined;
   return text ? { type: event.type, text: text(event).slice(0, 1_200), data: dataOf(event) } : null;
 };

@@ -1,11 +1,17 @@
-import { EventStore } from '@gridbourse/event-store';
+import { type EventStore } from '@gridbourse/event-store';
 import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { DataSource } from 'typeorm';
 import { leaseReference } from '../adapters/lease-reference.ts';
 import { type AnyLeaseEvent, evolveLease, type Lease } from '../domain/lease.ts';
 import { type AnyOrderEvent, evolveOrder, type Order } from '../domain/order.ts';
 import { Exchange } from '../domain/process/exchange.ts';
-import { EscrowBalanceEntity, OfferEntity, offerOfRow, ProviderEntity, providerOf } from '../read-models/market.entities.ts';
+import {
+  EscrowBalanceEntity,
+  OfferEntity,
+  offerOfRow,
+  ProviderEntity,
+  providerOf,
+} from '../read-models/market.entities.ts';
 
 type Ids = { order_id: OrderId; leases: LeaseId[] };
 

@@ -1,10 +1,15 @@
 import { CLOCK, LOGGER, Outbox, PeriodicTasks, RANDOM, Readiness, SERVICE_CONFIG } from '@gridbourse/api';
 import type { EventContext } from '@gridbourse/event-bus';
-import { type Append, EventStore, GroupCommitWriter } from '@gridbourse/event-store';
-import type { DomainEvent } from '@gridbourse/events';
+import { EventStore, GroupCommitWriter } from '@gridbourse/event-store';
 import { type Clock, newId, type OrderId, type Random } from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
-import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { anythingDue, meetDeadlines } from '../domain/process/deadlines.ts';
 import type { Exchange } from '../domain/process/exchange.ts';
@@ -90,12 +95,14 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
       const circumstances = this.circumstances();
       const decision = decide(this.exchange, circumstances, work);
       return {
-        appends: decision.outcome.appends as unknown as Append<DomainEvent>[],
+        appends: decision.outcome.appends,
         result: decision,
         inTransaction: (manager) => this.alongside(manager, decision, circumstances.now, options),
       };
     });
-    this.signals.notify(new Set([...outcome.emitted.map(({ orderId }) => orderId), ...(options.concerns ?? [])]));
+    this.signals.notify(
+      new Set([...outcome.emitted.map(({ orderId }) => orderId), ...(options.concerns ?? [])]),
+    );
     if (this.exchange.rematchPending) this.startRematch();
     return result;
   }

@@ -19,7 +19,11 @@ export class OrderSignals {
    * Arms the signal at once, before the caller looks, so that news between looking and waiting are not missed.
    * @returns resolves at the next news, after `atMostMs`, or when the signal aborts; `cancel` gives it up
    */
-  next(orderId: OrderId, atMostMs: number, abort?: AbortSignal): { promise: Promise<void>; cancel: () => void } {
+  next(
+    orderId: OrderId,
+    atMostMs: number,
+    abort?: AbortSignal,
+  ): { promise: Promise<void>; cancel: () => void } {
     const { promise, resolve } = Promise.withResolvers<void>();
     const all = this.waiting.get(orderId) ?? new Set();
     this.waiting.set(orderId, all);

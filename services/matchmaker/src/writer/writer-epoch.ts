@@ -1,7 +1,8 @@
 import { DomainError } from '@gridbourse/kernel';
 import type { DataSource, EntityManager } from 'typeorm';
 
-const TAKE = 'WITH taken AS (UPDATE writer_epoch SET epoch = epoch + 1 RETURNING epoch) SELECT epoch FROM taken';
+const TAKE =
+  'WITH taken AS (UPDATE writer_epoch SET epoch = epoch + 1 RETURNING epoch) SELECT epoch FROM taken';
 const CHECK = 'SELECT epoch FROM writer_epoch WHERE epoch = $1 FOR SHARE';
 
 /**

@@ -55,6 +55,8 @@ export const FAST = {
   watchIdleMs: 3_000,
   terminationGraceSeconds: 1,
   orphanGraceMs: 600,
+  massChangeWindowMs: 1_000,
+  massChangeHoldMs: 3_000,
   startDeadlinesMs: {
     image_pull: 400,
     unschedulable: 400,

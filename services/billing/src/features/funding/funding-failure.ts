@@ -5,7 +5,7 @@ import type { Micros } from '@gridbourse/kernel';
 export const fundingFailureOf = (
   revert: Revert,
 ): {
-  cause: 'insufficient_escrow' | 'spending_limit' | 'rejected_by_contract';
+  cause: 'insufficient_escrow' | 'spending_limit' | 'rejected_by_contract' | 'chain_unavailable';
   detail: string;
   shortfallMicros: Micros;
 } => {
@@ -26,6 +26,8 @@ export const fundingFailureOf = (
         detail,
         shortfallMicros: gap(args['ratePerHour'], args['maxRatePerHour']),
       };
+    case 'NotARevert': // the node would not take it; the contract was never asked
+      return { cause: 'chain_unavailable', detail, shortfallMicros: 0n };
     default:
       return { cause: 'rejected_by_contract', detail, shortfallMicros: 0n };
   }

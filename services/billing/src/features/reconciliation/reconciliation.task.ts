@@ -1,6 +1,6 @@
-import { CLOCK, LOGGER, Outbox, PeriodicTasks, SERVICE_CONFIG } from '@gridbourse/api';
+import { CLOCK, LOGGER, METER, Outbox, PeriodicTasks, SERVICE_CONFIG } from '@gridbourse/api';
 import type { Clock } from '@gridbourse/kernel';
-import type { Logger } from '@gridbourse/observability';
+import type { Logger, Meter } from '@gridbourse/observability';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { readSnapshot } from '../../adapters/snapshot.ts';
@@ -41,6 +41,8 @@ export type Reconciliation = {
 /** Compares meter, ledger and chain, on our own clock and on demand. */
 @Injectable()
 export class ReconciliationTask implements OnApplicationBootstrap {
+  private readonly disagreements;
+
   constructor(
     private readonly tasks: PeriodicTasks,
     private readonly dataSource: DataSource,
@@ -51,12 +53,18 @@ export class ReconciliationTask implements OnApplicationBootstrap {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(SERVICE_CONFIG) private readonly config: BillingConfig,
-  ) {}
+    @Inject(METER) meter: Meter,
+  ) {
+    this.disagreements = meter.createGauge('gridbourse_reconciliation_findings', {
+      description: 'Disagreements of meter, ledger and chain in the last look, those under way included',
+    });
+  }
 
   onApplicationBootstrap(): void {
     const everyMs = this.config.reconcileEveryMs;
     this.tasks.every({ name: 'reconcile', everyMs, singleOwner: true }, async (signal) => {
       const { findings, leases, tenants } = await this.reconcile(null, signal);
+      this.disagreements.record(findings.length);
       if (findings.length > 0) {
         this.logger.warn({ findings: findings.slice(0, 20), leases, tenants }, 'the books disagree');
       }

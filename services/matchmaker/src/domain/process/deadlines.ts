@@ -18,7 +18,12 @@ const endLease = (unit: UnitOfWork, lease: Lease): void => {
   const { leaseId } = lease;
   const { acceptWithinMs, fundWithinMs, refundWithinMs } = unit.policies;
   if (lease.state === 'proposed') {
-    lapse(unit, leaseId, 'acceptance_timeout', `the provider did not answer within ${seconds(acceptWithinMs)}`);
+    lapse(
+      unit,
+      leaseId,
+      'acceptance_timeout',
+      `the provider did not answer within ${seconds(acceptWithinMs)}`,
+    );
     afterFall(unit, leaseId, { then: 'again' });
   } else if (lease.state === 'accepted') {
     giveUpFunding(unit, leaseId, 'funding_timeout', {
@@ -55,7 +60,10 @@ export const meetDeadlines = (unit: UnitOfWork): void => {
     const lease = exchange.lease(leaseId);
     if (lease && isDue(lease, now)) endLease(unit, lease);
   }
-  const orders = exchange.waitingOrders().filter((order) => orderIsDue(unit, order)).slice(0, AT_ONCE);
+  const orders = exchange
+    .waitingOrders()
+    .filter((order) => orderIsDue(unit, order))
+    .slice(0, AT_ONCE);
   for (const { orderId } of orders) {
     const order = exchange.order(orderId);
     if (order && isWaiting(order)) endOrRetry(unit, order);

@@ -12,7 +12,11 @@ export type Aftermath =
   /** Back to the book until there is money. */
   | { readonly then: 'money'; readonly problem: FundingProblem }
   /** It ends. */
-  | { readonly then: 'end'; readonly reason: 'tenant' | 'start_failed' | 'funding_failed' | 'operator'; readonly detail: string };
+  | {
+      readonly then: 'end';
+      readonly reason: 'tenant' | 'start_failed' | 'funding_failed' | 'operator';
+      readonly detail: string;
+    };
 
 /** Ends a lease that is not funded yet; its machines are free at once, for nothing ever ran on them. */
 export const lapse = (unit: UnitOfWork, leaseId: LeaseId, reason: LapseReason, detail: string): void => {
@@ -26,7 +30,8 @@ const takeSiblingsDown = (unit: UnitOfWork, order: Order, fallen: Lease): void =
     const sibling = unit.exchange.lease(leaseId);
     if (!sibling || leaseId === fallen.leaseId || !isAlive(sibling)) continue;
     const detail = `group ${fallen.group.name} of the same order ended (${fallen.endReason})`;
-    if (sibling.state === 'proposed' || sibling.state === 'accepted') lapse(unit, leaseId, 'superseded', detail);
+    if (sibling.state === 'proposed' || sibling.state === 'accepted')
+      lapse(unit, leaseId, 'superseded', detail);
     else unit.tellLease(leaseId, { type: 'Close', reason: 'superseded', detail, atMs: unit.now });
   }
 };

@@ -35,7 +35,13 @@ const openMarket = (): Bench => {
   for (const [i, name] of PROVIDERS.entries()) {
     bench.market(
       ...readyProvider(name),
-      offerPublished(name, `gpu of ${name}`, { nodes: [{ gpus: 2, cpu: 16 }, { gpus: 1, cpu: 8 }], autoAccept: i !== 1 }),
+      offerPublished(name, `gpu of ${name}`, {
+        nodes: [
+          { gpus: 2, cpu: 16 },
+          { gpus: 1, cpu: 8 },
+        ],
+        autoAccept: i !== 1,
+      }),
     );
   }
   return bench;
@@ -66,7 +72,6 @@ const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], 
   });
 };
 
-let orders = 0;
 const ACTS: readonly Act[] = [
   (bench, random) => {
     const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
@@ -74,7 +79,7 @@ const ACTS: readonly Act[] = [
     );
     orRefused(() =>
       bench.submit(
-        submission(`${(orders += 1)}`, groups, {
+        submission(`at ${bench.log.length}`, groups, {
           accountId: pick(random, [TENANT, idOf('account', 'another')])!,
           expiresAtMs: bench.circumstances.now + 1 + nextInt(random, 600_000),
           run: pick(random, ['job', 'service'] as const)!,
@@ -153,7 +158,9 @@ const ACTS: readonly Act[] = [
     const lease = aLease(bench, random);
     if (!lease) return;
     const atMs = bench.circumstances.now;
-    bench.run((unit) => hearOfExhaustion(unit, { type: 'EscrowExhausted', leaseId: lease.leaseId, zeroTimeAtMs: atMs, atMs }));
+    bench.run((unit) =>
+      hearOfExhaustion(unit, { type: 'EscrowExhausted', leaseId: lease.leaseId, zeroTimeAtMs: atMs, atMs }),
+    );
   },
   (bench, random) => {
     const lease = aLease(bench, random);
@@ -164,14 +171,22 @@ const ACTS: readonly Act[] = [
   (bench, random) => {
     const providerId = idOf('provider', pick(random, PROVIDERS)!);
     const atMs = bench.circumstances.now;
-    const type = pick(random, ['ProviderOffline', 'ProviderUnreachable', 'ProviderOnline', 'ProviderOnline'] as const)!;
+    const type = pick(random, [
+      'ProviderOffline',
+      'ProviderUnreachable',
+      'ProviderOnline',
+      'ProviderOnline',
+    ] as const)!;
     bench.market({ type, providerId, lastSeenAtMs: atMs, atMs });
   },
   (bench, random) => {
     const name = pick(random, PROVIDERS)!;
     const offerId = idOf('offer', `gpu of ${name}`);
     const known = bench.exchange.market.offer(offerId)!;
-    const next = offerPublished(name, `gpu of ${name}`, { revision: known.revision + 1, autoAccept: random.next() < 0.7 });
+    const next = offerPublished(name, `gpu of ${name}`, {
+      revision: known.revision + 1,
+      autoAccept: random.next() < 0.7,
+    });
     bench.market({ ...next, nodes: [...known.nodes] });
   },
   (bench, random) => {
@@ -241,9 +256,21 @@ const checkTerminals = (bench: Bench): void => {
   for (const { event, leaseId, orderId } of bench.log) {
     const id = leaseId ?? orderId;
     if (ended.has(id)) expect(event.type).toBe('CapacityReleased');
-    if (['LeaseClosed', 'LeaseLapsed', 'LeaseRejected', 'OrderFulfilled', 'OrderCancelled', 'OrderExpired'].includes(event.type)) ended.add(id);
+    if (
+      [
+        'LeaseClosed',
+        'LeaseLapsed',
+        'LeaseRejected',
+        'OrderFulfilled',
+        'OrderCancelled',
+        'OrderExpired',
+      ].includes(event.type)
+    )
+      ended.add(id);
   }
-  const released = bench.log.filter(({ event }) => event.type === 'CapacityReleased').map(({ leaseId }) => leaseId);
+  const released = bench.log
+    .filter(({ event }) => event.type === 'CapacityReleased')
+    .map(({ leaseId }) => leaseId);
   expect(new Set(released).size).toBe(released.length);
 };
 
@@ -261,7 +288,10 @@ const rebuilt = (bench: Bench): Exchange => {
 const facts = (exchange: Exchange) => ({
   orders: new Map([...exchange.orders()].map((order) => [order.orderId, order])),
   leases: new Map([...exchange.leases()].map((lease) => [lease.leaseId, lease])),
-  waiting: exchange.waitingOrders().map((order) => order.orderId).sort(),
+  waiting: exchange
+    .waitingOrders()
+    .map((order) => order.orderId)
+    .sort(),
   usage: [...exchange.market.offers()].map((offer) => exchange.book.usage(offer)),
   providers: [...exchange.market.providers()],
 });
@@ -308,9 +338,9 @@ describe('random histories', () => {
           expect(bench.exchange.book.takingsOf(offer.offerId)).toEqual([]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
-    expect(proposals).toBeGreaterThan(300);
+    expect(proposals).toBeGreaterThan(100);
   });
 
   it('that fail half-way leave no trace', () => {

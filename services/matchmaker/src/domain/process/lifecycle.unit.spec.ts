@@ -74,7 +74,13 @@ describe('the life of an order', () => {
   it('runs from submission to settlement, and holds its machine until proof that nothing runs', () => {
     const bench = benchWith(['p', 'o']);
     expect(bench.submit(submission('a', [one])).state).toBe('matched');
-    expect(bench.story(0)).toEqual(['OrderSubmitted', 'OrderAnnotated', 'LeaseProposed', 'LeaseAccepted', 'OrderMatched']);
+    expect(bench.story(0)).toEqual([
+      'OrderSubmitted',
+      'OrderAnnotated',
+      'LeaseProposed',
+      'LeaseAccepted',
+      'OrderMatched',
+    ]);
     expect(freeGpus(bench, 'o')).toBe(3);
     expect(bench.fund(first)).toBe('funded');
     bench.start(first);
@@ -108,7 +114,13 @@ describe('the life of an order', () => {
       bench.submit(submission('a', [one], { run: 'job' }));
       bench.fund(first);
       bench.run((unit) =>
-        hearOfExit(unit, { type: 'WorkloadExited', leaseId: first, exitCode, finishedAtMs: NOON, atMs: NOON }),
+        hearOfExit(unit, {
+          type: 'WorkloadExited',
+          leaseId: first,
+          exitCode,
+          finishedAtMs: NOON,
+          atMs: NOON,
+        }),
       );
       expect(bench.lease(first).endReason).toBe(reason);
       expect(bench.order(order).state).toBe(orderState);
@@ -133,7 +145,11 @@ describe('the life of an order', () => {
     bench.submit(submission('a', [one]));
     expect(bench.submit(submission('b', [one])).explanation?.smallestChange?.field).toBe('wait');
     bench.run((unit) => cancelOrder(unit, TENANT, order));
-    expect(bench.lease(first)).toMatchObject({ state: 'lapsed', endReason: 'order_cancelled', capacityReleased: true });
+    expect(bench.lease(first)).toMatchObject({
+      state: 'lapsed',
+      endReason: 'order_cancelled',
+      capacityReleased: true,
+    });
     bench.rematch();
     expect(bench.order(idOf('order', 'b')).state).toBe('matched');
   });
@@ -152,7 +168,9 @@ describe('the life of an order', () => {
     const mark = bench.log.length;
     expect(bench.submit(submission('a', [one])).state).toBe('matched');
     expect(bench.log.length).toBe(mark);
-    expect(() => bench.submit(submission('a', [one], { requestHash: 'another' }))).toThrow('used for another order');
+    expect(() => bench.submit(submission('a', [one], { requestHash: 'another' }))).toThrow(
+      'used for another order',
+    );
   });
 
   it('keeps the limits of an account, and changes nothing when it refuses', () => {
@@ -207,7 +225,11 @@ describe('money', () => {
     const bench = benchWith(['p', 'o']);
     bench.submit(submission('a', [one]));
     refuseFunding(bench);
-    expect(bench.lease(first)).toMatchObject({ state: 'lapsed', endReason: 'funding_failed', capacityReleased: true });
+    expect(bench.lease(first)).toMatchObject({
+      state: 'lapsed',
+      endReason: 'funding_failed',
+      capacityReleased: true,
+    });
     expect(bench.order(order).explanation?.summary).toContain('0.42 USDC');
     escrow(bench, '0.10', NOON + 1);
     expect(bench.order(order).state).toBe('unmatched');
@@ -279,11 +301,17 @@ describe('money', () => {
     bench.fund(first);
     bench.start(first);
     const retract = (): void =>
-      bench.run((unit) => hearOfRetraction(unit, { ...bench.opening(first), leaseKey: bench.lease(first).chainLeaseKey! }));
+      bench.run((unit) =>
+        hearOfRetraction(unit, { ...bench.opening(first), leaseKey: bench.lease(first).chainLeaseKey! }),
+      );
     retract();
     expect(bench.lease(first)).toMatchObject({ state: 'active', refundByMs: NOON + policies.refundWithinMs });
     bench.fund(first, { leaseKey: `0x${'7'.repeat(24)}` });
-    expect(bench.lease(first)).toMatchObject({ state: 'active', refundByMs: null, chainLeaseKey: `0x${'7'.repeat(24)}` });
+    expect(bench.lease(first)).toMatchObject({
+      state: 'active',
+      refundByMs: null,
+      chainLeaseKey: `0x${'7'.repeat(24)}`,
+    });
     retract();
     bench.pass(policies.refundWithinMs + 1);
     expect(bench.lease(first)).toMatchObject({ state: 'closing', endReason: 'escrow_exhausted' });
@@ -341,14 +369,23 @@ describe('a gang', () => {
     const bench = benchWith(['p', 'o']);
     bench.submit(submission('a', gang));
     refuseFunding(bench);
-    expect(bench.lease(second)).toMatchObject({ state: 'lapsed', endReason: 'superseded', capacityReleased: true });
+    expect(bench.lease(second)).toMatchObject({
+      state: 'lapsed',
+      endReason: 'superseded',
+      capacityReleased: true,
+    });
     expect(freeGpus(bench, 'o')).toBe(4);
   });
 });
 
 describe('a lost provider', () => {
   const offline = (bench: Bench): Bench =>
-    bench.market({ type: 'ProviderOffline', providerId: idOf('provider', 'p'), lastSeenAtMs: NOON, atMs: NOON });
+    bench.market({
+      type: 'ProviderOffline',
+      providerId: idOf('provider', 'p'),
+      lastSeenAtMs: NOON,
+      atMs: NOON,
+    });
 
   it('loses unfunded leases to another provider at once', () => {
     const bench = benchWith(['p', 'o', { perGpu: '0.10' }], ['q', 'other']);
@@ -364,7 +401,11 @@ describe('a lost provider', () => {
     bench.fund(first);
     bench.start(first);
     offline(bench);
-    expect(bench.lease(first)).toMatchObject({ state: 'closing', endReason: 'provider_lost', capacityReleased: false });
+    expect(bench.lease(first)).toMatchObject({
+      state: 'closing',
+      endReason: 'provider_lost',
+      capacityReleased: false,
+    });
     expect(freeGpus(bench, 'o')).toBe(3);
     expect(bench.submit(submission('b', [one])).state).toBe('unmatched');
   });
@@ -373,14 +414,23 @@ describe('a lost provider', () => {
     const bench = benchWith(['p', 'o']);
     bench.submit(submission('a', [one]));
     bench.fund(first);
-    bench.market({ type: 'ProviderUnreachable', providerId: idOf('provider', 'p'), lastSeenAtMs: NOON, atMs: NOON });
+    bench.market({
+      type: 'ProviderUnreachable',
+      providerId: idOf('provider', 'p'),
+      lastSeenAtMs: NOON,
+      atMs: NOON,
+    });
     expect(bench.lease(first).state).toBe('funded');
-    expect(bench.submit(submission('b', [one])).explanation?.constraints[0]?.constraint).toBe('provider_online');
+    expect(bench.submit(submission('b', [one])).explanation?.constraints[0]?.constraint).toBe(
+      'provider_online',
+    );
   });
 });
 
 it('a group takes what its replicas take together', () => {
-  expect(groupAmounts(group('g', [service('a', { replicas: 3, gpus: 2 }), service('b', { gpus: 0 })]))).toEqual({
+  expect(
+    groupAmounts(group('g', [service('a', { replicas: 3, gpus: 2 }), service('b', { gpus: 0 })])),
+  ).toEqual({
     gpus: 6,
     cpuMillis: 16_000,
     memoryMiB: 32_768,

@@ -63,7 +63,13 @@ export const hearOfFundingFailure = (unit: UnitOfWork, event: Of<'LeaseFundingFa
   giveUpFunding(unit, event.leaseId, 'funding_failed', event);
   const balance = unit.exchange.balance(lease.accountId);
   const order = unit.exchange.order(lease.orderId);
-  if (event.cause === 'insufficient_escrow' && balance && balance.atMs > event.atMs && order && waitsForMoney(order)) {
+  if (
+    event.cause === 'insufficient_escrow' &&
+    balance &&
+    balance.atMs > event.atMs &&
+    order &&
+    waitsForMoney(order)
+  ) {
     retryFunding(unit, order);
   }
 };

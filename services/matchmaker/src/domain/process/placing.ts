@@ -32,7 +32,8 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
   const provider = exchange.market.provider(match.providerId)!;
   const offer = exchange.market.offer(match.offerId)!;
   const lock = lockMicros(match.rateMicrosPerHour, BigInt(order.spec.durationSeconds));
-  if (lock > MAX_MICROS) throw new DomainError('invalid', 'lock_too_large', 'rate x duration is more than the contract can hold');
+  if (lock > MAX_MICROS)
+    throw new DomainError('invalid', 'lock_too_large', 'rate x duration is more than the contract can hold');
   unit.tellLease(leaseId, {
     type: 'Propose',
     leaseId,

@@ -34,7 +34,8 @@ const loseLeasesOf = (unit: UnitOfWork, event: ProviderEvent): void => {
     // One fall may have taken others with it.
     const lease = unit.exchange.lease(leaseId);
     if (!lease) continue;
-    if (lease.state === 'proposed' || lease.state === 'accepted') lapse(unit, leaseId, 'provider_lost', detail);
+    if (lease.state === 'proposed' || lease.state === 'accepted')
+      lapse(unit, leaseId, 'provider_lost', detail);
     else if (lease.state === 'funded' || lease.state === 'active') {
       unit.tellLease(leaseId, { type: 'Close', reason: 'provider_lost', detail, atMs: unit.now });
     } else continue;
@@ -61,7 +62,12 @@ export const acceptLease = (unit: UnitOfWork, accountId: AccountId, leaseId: Lea
 };
 
 /** The next candidate is asked at once. @throws DomainError as `acceptLease`. */
-export const rejectLease = (unit: UnitOfWork, accountId: AccountId, leaseId: LeaseId, reason: string): Lease => {
+export const rejectLease = (
+  unit: UnitOfWork,
+  accountId: AccountId,
+  leaseId: LeaseId,
+  reason: string,
+): Lease => {
   const before = proposalTo(unit, accountId, leaseId);
   const lease = unit.tellLease(leaseId, { type: 'Reject', reason, atMs: unit.now });
   if (lease === before) return lease;

@@ -1,5 +1,12 @@
 import type { OrderSubmitted } from '@gridbourse/events';
-import { type AccountId, conflict, DomainError, type LeaseId, notFound, type OrderId } from '@gridbourse/kernel';
+import {
+  type AccountId,
+  conflict,
+  DomainError,
+  type LeaseId,
+  notFound,
+  type OrderId,
+} from '@gridbourse/kernel';
 import { isAlive, type Lease } from '../lease.ts';
 import { isEnded, type Order } from '../order.ts';
 import type { OrderWarning } from '../private-events.ts';
@@ -18,11 +25,19 @@ const checkLimits = (unit: UnitOfWork, submission: Submission): void => {
   const { maxOpenOrders, maxOpenLeases } = unit.policies;
   const orders = unit.exchange.ordersOf(submission.accountId);
   if (orders.filter((order) => !isEnded(order.state)).length >= maxOpenOrders) {
-    throw new DomainError('exhausted', 'open_orders_limit', `an account may have ${maxOpenOrders} open orders`);
+    throw new DomainError(
+      'exhausted',
+      'open_orders_limit',
+      `an account may have ${maxOpenOrders} open orders`,
+    );
   }
   const alive = orders.flatMap((order) => unit.exchange.leasesOf(order.orderId)).filter(isAlive).length;
   if (alive + submission.spec.groups.length > maxOpenLeases) {
-    throw new DomainError('exhausted', 'open_leases_limit', `an account may have ${maxOpenLeases} leases at a time`);
+    throw new DomainError(
+      'exhausted',
+      'open_leases_limit',
+      `an account may have ${maxOpenLeases} leases at a time`,
+    );
   }
 };
 
@@ -36,14 +51,22 @@ export const submitOrder = (unit: UnitOfWork, submission: Submission): Order => 
   checkLimits(unit, submission);
   // Those who wait come first where capacity has appeared meanwhile.
   if (unit.exchange.rematchPending) rematch(unit);
-  const order = unit.tellOrder(submission.orderId, { type: 'Submit', ...submission, submittedAtMs: unit.now });
+  const order = unit.tellOrder(submission.orderId, {
+    type: 'Submit',
+    ...submission,
+    submittedAtMs: unit.now,
+  });
   placeOrExplain(unit, order);
   return unit.exchange.order(submission.orderId)!;
 };
 
 const sameRequest = (order: Order, requestHash: string): Order => {
   if (order.requestHash !== requestHash) {
-    throw new DomainError('invalid', 'idempotency_key_reused', 'this idempotency key was used for another order');
+    throw new DomainError(
+      'invalid',
+      'idempotency_key_reused',
+      'this idempotency key was used for another order',
+    );
   }
   return order;
 };
@@ -70,17 +93,30 @@ export const cancelOrder = (unit: UnitOfWork, accountId: AccountId, orderId: Ord
   if (order.state === 'cancelled') return order;
   const alive = unit.exchange.leasesOf(orderId).filter(isAlive);
   if (isEnded(order.state) && alive.length === 0) {
-    throw conflict('order_ended', `the order is ${order.state} and its leases have ended: there is nothing left to cancel`);
+    throw conflict(
+      'order_ended',
+      `the order is ${order.state} and its leases have ended: there is nothing left to cancel`,
+    );
   }
   for (const { leaseId, state } of alive) {
     if (state === 'proposed' || state === 'accepted') {
       lapse(unit, leaseId, 'order_cancelled', 'the tenant cancelled the order');
     } else {
-      unit.tellLease(leaseId, { type: 'Close', reason: 'tenant', detail: 'the tenant cancelled the order', atMs: unit.now });
+      unit.tellLease(leaseId, {
+        type: 'Close',
+        reason: 'tenant',
+        detail: 'the tenant cancelled the order',
+        atMs: unit.now,
+      });
     }
   }
   if (!isEnded(order.state)) {
-    unit.tellOrder(orderId, { type: 'Cancel', reason: 'tenant', detail: 'cancelled by the tenant', atMs: unit.now });
+    unit.tellOrder(orderId, {
+      type: 'Cancel',
+      reason: 'tenant',
+      detail: 'cancelled by the tenant',
+      atMs: unit.now,
+    });
   }
   return unit.exchange.order(orderId)!;
 };
@@ -98,8 +134,17 @@ export const closeLease = (unit: UnitOfWork, accountId: AccountId, leaseId: Leas
       break;
     case 'funded':
     case 'active':
-      unit.tellLease(leaseId, { type: 'Close', reason: 'tenant', detail: 'closed by the tenant', atMs: unit.now });
-      afterFall(unit, leaseId, { then: 'end', reason: 'tenant', detail: 'its lease was closed by the tenant' });
+      unit.tellLease(leaseId, {
+        type: 'Close',
+        reason: 'tenant',
+        detail: 'closed by the tenant',
+        atMs: unit.now,
+      });
+      afterFall(unit, leaseId, {
+        then: 'end',
+        reason: 'tenant',
+        detail: 'its lease was closed by the tenant',
+      });
       break;
     case 'closing':
     case 'closed':

@@ -137,7 +137,10 @@ export class UnitOfWork {
 
   /** Ends the decision: what is over leaves the exchange. */
   finish(): Outcome {
-    const orderIds = new Set([...this.touchedOrders.keys(), ...[...this.touchedLeases.values()].map((l) => l.orderId)]);
+    const orderIds = new Set([
+      ...this.touchedOrders.keys(),
+      ...[...this.touchedLeases.values()].map((l) => l.orderId),
+    ]);
     const retired = [...orderIds].filter((orderId) => this.exchange.retire(orderId));
     return {
       retired,

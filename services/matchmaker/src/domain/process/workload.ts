@@ -6,7 +6,12 @@ import type { UnitOfWork } from './unit-of-work.ts';
 
 type Of<T extends WorkloadEvent['type']> = Extract<WorkloadEvent, { type: T }>;
 
-const fail = (unit: UnitOfWork, leaseId: LeaseId, reason: 'start_failed' | 'workload_failed', detail: string): void => {
+const fail = (
+  unit: UnitOfWork,
+  leaseId: LeaseId,
+  reason: 'start_failed' | 'workload_failed',
+  detail: string,
+): void => {
   unit.tellLease(leaseId, { type: 'Close', reason, detail, atMs: unit.now });
   afterFall(unit, leaseId, { then: 'end', reason: 'start_failed', detail });
 };
@@ -26,7 +31,8 @@ export const hearOfRunning = (unit: UnitOfWork, event: Of<'WorkloadRunning'>): v
 export const hearOfExit = (unit: UnitOfWork, event: Of<'WorkloadExited'>): void => {
   const lease = unit.exchange.lease(event.leaseId);
   if (lease?.state !== 'funded' && lease?.state !== 'active') return;
-  if (event.exitCode !== 0) return fail(unit, event.leaseId, 'workload_failed', `exit code ${event.exitCode}`);
+  if (event.exitCode !== 0)
+    return fail(unit, event.leaseId, 'workload_failed', `exit code ${event.exitCode}`);
   const closing = unit.tellLease(event.leaseId, {
     type: 'Close',
     reason: 'completed',

@@ -18,14 +18,20 @@ export class ChainEventsConsumer {
   ) {}
 
   @OnEvent(chainEventObserved, ownTransaction)
-  async onObserved(@Payload() { log, txHash }: EventOf<typeof chainEventObserved>, @Ctx() context: EventContext) {
+  async onObserved(
+    @Payload() { log, txHash }: EventOf<typeof chainEventObserved>,
+    @Ctx() context: EventContext,
+  ) {
     if (log.name === 'SpendingLimitSet') {
       await this.matchmaker.execute((unit) => hearOfSpendingLimit(unit, log.tenant), { context });
     }
     if (log.name !== 'LeaseOpened') return;
     const heard = await this.matchmaker.execute((unit) => hearOfOpening(unit, log), { context });
     if (heard === 'terms_differ') {
-      this.logger.error({ leaseRef: log.leaseRef, txHash }, 'a lease was opened on chain on other terms than agreed');
+      this.logger.error(
+        { leaseRef: log.leaseRef, txHash },
+        'a lease was opened on chain on other terms than agreed',
+      );
     }
   }
 

@@ -25,9 +25,14 @@ export class OrderDeskService {
   async cancel(caller: Caller, orderId: string): Promise<OrderWithLeases> {
     const { order } = await this.reader.order(caller.accountId, orderId);
     if (order.live) {
-      await this.matchmaker.execute((unit) => cancelOrder(unit, caller.accountId as AccountId, order.orderId));
+      await this.matchmaker.execute((unit) =>
+        cancelOrder(unit, caller.accountId as AccountId, order.orderId),
+      );
     } else if (order.state !== 'cancelled') {
-      throw conflict('order_ended', `the order is ${order.state} and its leases have ended: there is nothing left to cancel`);
+      throw conflict(
+        'order_ended',
+        `the order is ${order.state} and its leases have ended: there is nothing left to cancel`,
+      );
     }
     return this.reader.order(caller.accountId, orderId);
   }

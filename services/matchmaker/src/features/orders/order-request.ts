@@ -1,7 +1,9 @@
 import { ID_PREFIXES, idPattern } from '@gridbourse/kernel';
 import { z } from 'zod';
 
-const providerId = z.string().regex(idPattern('provider'), `expected a provider's id, ${ID_PREFIXES.provider}_…`);
+const providerId = z
+  .string()
+  .regex(idPattern('provider'), `expected a provider's id, ${ID_PREFIXES.provider}_…`);
 
 /** What an order and a quote are asked for with, over REST and gRPC alike. */
 export const manifestRequest = z

@@ -35,7 +35,14 @@ const timelineDto = z
   })
   .meta({ id: 'TimelineItem' });
 
-const toTimelineDto = ({ id, atMs, type, leaseId, text, data }: TimelineEntity): z.output<typeof timelineDto> => ({
+const toTimelineDto = ({
+  id,
+  atMs,
+  type,
+  leaseId,
+  text,
+  data,
+}: TimelineEntity): z.output<typeof timelineDto> => ({
   id,
   at: rfc3339(atMs),
   type,
@@ -107,7 +114,9 @@ export class OrdersController {
 
   @Get(':id/explanation')
   @RequireScopes('orders:read')
-  @ApiOperation({ summary: 'Why the order has no place, and the smallest change with which it would have one' })
+  @ApiOperation({
+    summary: 'Why the order has no place, and the smallest change with which it would have one',
+  })
   @Returns(200, explanationDto)
   explanation(@Param('id') orderId: string, @Caller() caller: Caller) {
     return this.desk.explain(caller, orderId);
@@ -116,7 +125,8 @@ export class OrdersController {
   @Get(':id/timeline')
   @RequireScopes('orders:read')
   @ApiOperation({
-    summary: 'All that happened to the order and its leases; as a stream of server-sent events when asked for one',
+    summary:
+      'All that happened to the order and its leases; as a stream of server-sent events when asked for one',
     description: 'With `Accept: text/event-stream` it goes on live, and resumes behind `Last-Event-ID`.',
   })
   @ApiOkResponse({ standardSchema: z.object({ items: z.array(timelineDto) }).meta({ id: 'Timeline' }) })

@@ -17,7 +17,9 @@ export type ReadRequest = {
 const MAX_SPEC_BYTES = 400_000;
 
 const bytesOf = (spec: WorkloadSpec): number =>
-  Buffer.byteLength(JSON.stringify(spec, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)));
+  Buffer.byteLength(
+    JSON.stringify(spec, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)),
+  );
 
 const check = (spec: WorkloadSpec, maxRate: Micros, config: MatchmakerConfig): void => {
   if (spec.durationSeconds > config.maxDurationSeconds) {
@@ -31,9 +33,11 @@ const check = (spec: WorkloadSpec, maxRate: Micros, config: MatchmakerConfig): v
     ]);
   }
   if (bytesOf(spec) > MAX_SPEC_BYTES) {
-    throw invalid('manifest_too_large', `what the manifest describes is larger than ${MAX_SPEC_BYTES} bytes`, [
-      { pointer: '/manifest', message: 'expected shorter commands and arguments' },
-    ]);
+    throw invalid(
+      'manifest_too_large',
+      `what the manifest describes is larger than ${MAX_SPEC_BYTES} bytes`,
+      [{ pointer: '/manifest', message: 'expected shorter commands and arguments' }],
+    );
   }
 };
 
@@ -42,7 +46,8 @@ const check = (spec: WorkloadSpec, maxRate: Micros, config: MatchmakerConfig): v
  * @throws DomainError `invalid_manifest` with the line, column and path of every fault, and this service's own limits.
  */
 export const readRequest = (request: ManifestRequest, config: MatchmakerConfig): ReadRequest => {
-  const maxRate = request.maxRateUsdcPerHour === undefined ? undefined : parseUsdc(request.maxRateUsdcPerHour);
+  const maxRate =
+    request.maxRateUsdcPerHour === undefined ? undefined : parseUsdc(request.maxRateUsdcPerHour);
   const { spec, secrets, warnings } = parseManifest(request.manifest, {
     ...(request.run === undefined ? {} : { run: request.run }),
     ...(request.durationSeconds === undefined ? {} : { durationSeconds: request.durationSeconds }),

@@ -76,7 +76,11 @@ export class SubmitOrderService {
     const known = await this.reader.find(orderId);
     if (!known) return false;
     if (known.requestHash !== requestHash) {
-      throw new DomainError('invalid', 'idempotency_key_reused', 'this idempotency key was used for another order');
+      throw new DomainError(
+        'invalid',
+        'idempotency_key_reused',
+        'this idempotency key was used for another order',
+      );
     }
     return true;
   }

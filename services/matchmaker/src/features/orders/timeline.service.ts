@@ -30,7 +30,12 @@ export class TimelineService {
    * Every item behind an id, then each as it happens, until the order and its leases have ended.
    * @throws DomainError not_found; exhausted `too_many_streams`.
    */
-  async *follow(caller: Caller, orderId: string, afterId: string, abort: AbortSignal): AsyncGenerator<TimelineEntity> {
+  async *follow(
+    caller: Caller,
+    orderId: string,
+    afterId: string,
+    abort: AbortSignal,
+  ): AsyncGenerator<TimelineEntity> {
     const { order } = await this.reader.order(caller.accountId, orderId);
     const release = this.admit(caller.accountId);
     try {
@@ -73,7 +78,11 @@ export class TimelineService {
   private admit(accountId: string): () => void {
     const open = this.open.get(accountId) ?? 0;
     if (open >= this.config.maxStreams) {
-      throw new DomainError('exhausted', 'too_many_streams', `an account may have ${this.config.maxStreams} streams open`);
+      throw new DomainError(
+        'exhausted',
+        'too_many_streams',
+        `an account may have ${this.config.maxStreams} streams open`,
+      );
     }
     this.open.set(accountId, open + 1);
     return () => {

@@ -60,7 +60,9 @@ export class QuoteService {
     const durationSeconds = BigInt(wishes.spec.durationSeconds);
     return {
       match,
-      totalMicros: match && match.groups.reduce((sum, group) => sum + lockMicros(group.rateMicrosPerHour, durationSeconds), 0n),
+      totalMicros:
+        match &&
+        match.groups.reduce((sum, group) => sum + lockMicros(group.rateMicrosPerHour, durationSeconds), 0n),
       listRateMicros: match && listRateOf(match),
       saving: match && savingOfMatch(match),
       groups,
@@ -78,4 +80,3 @@ export class QuoteService {
     return [...first, ...others].slice(0, this.config.quoteCandidates);
   }
 }
-

@@ -54,7 +54,9 @@ export class QuotesController {
   @RequireScopes('orders:read')
   @ApiOperation({ summary: 'Prices a manifest against live offers; holds nothing' })
   @Returns(200, quoteDto)
-  async quote(@Body({ schema: manifestRequest }) request: ManifestRequest): Promise<z.output<typeof quoteDto>> {
+  async quote(
+    @Body({ schema: manifestRequest }) request: ManifestRequest,
+  ): Promise<z.output<typeof quoteDto>> {
     const quote = await this.quotes.quote(request);
     return {
       matched: quote.match !== null,

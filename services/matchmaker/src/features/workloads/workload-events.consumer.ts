@@ -16,7 +16,12 @@ import {
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import type { UnitOfWork } from '../../domain/process/unit-of-work.ts';
-import { hearOfExit, hearOfFailure, hearOfRunning, hearOfTermination } from '../../domain/process/workload.ts';
+import {
+  hearOfExit,
+  hearOfFailure,
+  hearOfRunning,
+  hearOfTermination,
+} from '../../domain/process/workload.ts';
 import { noteLifeEvent } from '../../read-models/projection.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
@@ -78,7 +83,11 @@ export class WorkloadEventsConsumer {
     return this.hear(event, context, (unit) => hearOfTermination(unit, event));
   }
 
-  private async hear(event: WorkloadEvent, context: EventContext, work: (unit: UnitOfWork) => void): Promise<void> {
+  private async hear(
+    event: WorkloadEvent,
+    context: EventContext,
+    work: (unit: UnitOfWork) => void,
+  ): Promise<void> {
     const order = this.matchmaker.exchange.lease(event.leaseId)?.orderId;
     await this.matchmaker.execute(work, {
       context,

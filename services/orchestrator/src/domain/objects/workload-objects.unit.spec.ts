@@ -9,7 +9,7 @@ import { allObjects, workloadObjects } from './workload-objects.ts';
 
 type Any = Record<string, never>;
 const at = (object: unknown, path: string): never =>
-  path.split('.').reduce((value, key) => (value)?.[key] as unknown as Any, object as Any) as never;
+  path.split('.').reduce((value, key) => value?.[key] as unknown as Any, object as Any) as never;
 
 const port = (change: Partial<ExposedPort> = {}): ExposedPort => ({
   containerPort: 8080,

@@ -1,7 +1,12 @@
 import { CLOCK, LOGGER, METER, PeriodicTasks, SERVICE_CONFIG } from '@gridbourse/api';
 import type { Clock } from '@gridbourse/kernel';
 import type { Counter, Logger, Meter } from '@gridbourse/observability';
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { Clusters } from '../../adapters/clusters.ts';
 import type { ClusterConnection } from '../../adapters/kubernetes/cluster-connection.ts';
 import type { NamespaceView } from '../../adapters/kubernetes/cluster-schemas.ts';
@@ -19,8 +24,9 @@ const describe = (error: unknown): string => (error instanceof Error ? error.mes
 
 /** What is done for a whole cluster at intervals, whether or not anything changed. */
 @Injectable()
-export class ClusterRounds implements OnApplicationBootstrap {
+export class ClusterRounds implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly removed: Counter;
+  private readonly visits = new Map<string, Promise<void>>();
 
   constructor(
     private readonly tasks: PeriodicTasks,
@@ -45,19 +51,35 @@ export class ClusterRounds implements OnApplicationBootstrap {
     const { evidenceIntervalMs, meterWindowSeconds } = this.config;
     const evidenceMs = Math.min(evidenceIntervalMs, meterWindowSeconds * 500);
     this.tasks.every({ name: 'evidence', everyMs: evidenceMs }, () =>
-      this.forEachCluster((connection) => this.gatherEvidence(connection)),
+      this.forEachCluster('evidence', (connection) => this.gatherEvidence(connection)),
     );
     this.tasks.every({ name: 'full-comparison', everyMs: this.config.reconcileIntervalMs }, () =>
-      this.forEachCluster((connection) => this.compare(connection)),
+      this.forEachCluster('comparison', (connection) => this.compare(connection)),
     );
     this.tasks.every({ name: 'erase-secrets', everyMs: this.config.reconcileIntervalMs }, () =>
       this.leases.eraseFinished(this.clock.now()),
     );
   }
 
-  /** One cluster that is away must not keep the others waiting. */
-  private async forEachCluster(visit: (connection: ClusterConnection) => Promise<void>): Promise<void> {
-    await Promise.all(this.clusters.all().map((connection) => visit(connection)));
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.visits.values());
+  }
+
+  /** Each cluster has its own pace: one that does not answer is visited again when its visit is over. */
+  private forEachCluster(
+    round: string,
+    visit: (connection: ClusterConnection) => Promise<void>,
+  ): Promise<void> {
+    for (const connection of this.clusters.all()) {
+      const { providerId } = connection;
+      const key = `${round} ${providerId}`;
+      if (this.visits.has(key)) continue;
+      const done = visit(connection)
+        .catch((error: unknown) => this.logger.error({ err: error, round, providerId }, 'the round failed'))
+        .finally(() => this.visits.delete(key));
+      this.visits.set(key, done);
+    }
+    return Promise.resolve();
   }
 
   /** Proof for the meters of all workloads of a cluster, and attention for those that need it. */

@@ -1,7 +1,7 @@
-import { CLOCK, LOGGER, SERVICE_CONFIG } from '@gridbourse/api';
+import { CLOCK, LOGGER, METER, SERVICE_CONFIG } from '@gridbourse/api';
 import type { LeaseProposed } from '@gridbourse/events';
 import type { Clock } from '@gridbourse/kernel';
-import type { Logger } from '@gridbourse/observability';
+import type { Histogram, Logger, Meter } from '@gridbourse/observability';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clusters } from '../../adapters/clusters.ts';
 import type { ClusterConnection } from '../../adapters/kubernetes/cluster-connection.ts';
@@ -23,6 +23,7 @@ const APPLY_AGAIN_MS = 15_000;
 @Injectable()
 export class WorkloadWatcher {
   private readonly startedAtMs: number;
+  private readonly startTimes: Histogram;
 
   constructor(
     private readonly store: WorkloadStore,
@@ -34,7 +35,12 @@ export class WorkloadWatcher {
     @Inject(SERVICE_CONFIG) private readonly config: OrchestratorConfig,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(METER) meter: Meter,
   ) {
+    this.startTimes = meter.createHistogram('gridbourse_workload_start_ms', {
+      description: 'From the intent on record to the first Running',
+      unit: 'ms',
+    });
     this.startedAtMs = clock.now();
   }
 
@@ -153,6 +159,10 @@ export class WorkloadWatcher {
     );
     await this.store.noteSeen(leaseId, evidence.services, evidence.provenAtMs);
     const now = decision.workload.state;
+    if (!everRan(state) && everRan(now)) {
+      this.logger.info({ leaseId, startMs: nowMs - (state.requestedAtMs ?? nowMs) }, 'workload runs');
+      this.startTimes.record(nowMs - (state.requestedAtMs ?? nowMs));
+    }
     if (now.outcome) return null;
     if (now.observed === 'running') return null;
     const idleMs = nowMs - (state.appliedAtMs ?? nowMs);

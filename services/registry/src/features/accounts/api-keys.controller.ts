@@ -1,4 +1,4 @@
-import { Caller, page, pageQuery, type PageQuery, RequireScopes, Returns } from '@gridbourse/api';
+import { AnswerNotKept, Caller, page, pageQuery, type PageQuery, RequireScopes, Returns } from '@gridbourse/api';
 import type { ApiKeyId } from '@gridbourse/kernel';
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
@@ -16,6 +16,7 @@ export class ApiKeysController {
   constructor(private readonly apiKeys: ApiKeys) {}
 
   @Post()
+  @AnswerNotKept()
   @Returns(201, issuedApiKeyDto)
   @Header('cache-control', 'no-store')
   issue(
