@@ -40,6 +40,7 @@ export class Onboarding {
   private readonly cluster: Cluster;
   private readonly memory: AgentMemory;
   private readonly logger: Logger;
+  private attached = '';
 
   constructor(config: AgentConfig, cluster: Cluster, memory: AgentMemory, logger: Logger) {
     this.config = config;
@@ -54,19 +55,21 @@ export class Onboarding {
     return current?.identity === identityOf(this.config) ? current : null;
   }
 
-  /** @throws DomainError of whichever part is away or refuses */
+  /**
+   * The stake comes last: from then on the platform counts this provider in, so everything else must be there.
+   * @throws DomainError of whichever part is away or refuses
+   */
   async introduce(): Promise<Remembered> {
     const { config } = this;
     const platform = new PlatformApi(config.platformOrigin, config.walletKey);
     await platform.signIn();
     const providerId = await platform.register(config.provider);
-    await platform.attachCluster(providerId, config.platformKubeconfig ?? config.kubeconfig);
-    const [chainProviderId, machines] = await Promise.all([
-      ensureStake(config, this.logger),
-      this.cluster.machines(),
-    ]);
-    this.logger.info({ providerId, chainProviderId }, 'registered, staked');
-    return this.publish(platform, providerId, machines);
+    await this.attach(platform, providerId);
+    const remembered = await this.publish(platform, providerId, await this.cluster.machines());
+    const chainProviderId = await ensureStake(config, this.logger);
+    this.logger.info({ providerId, chainProviderId }, 'known to the platform, staked on chain');
+    this.memory.keep(remembered);
+    return remembered;
   }
 
   /** Publishes the offers anew when the machines are others than before. */
@@ -74,11 +77,23 @@ export class Onboarding {
     if (known.offers === offersDigest(machines, this.config)) return known;
     const platform = new PlatformApi(this.config.platformOrigin, this.config.walletKey);
     await platform.signIn();
-    return this.publish(platform, known.providerId, machines);
+    const remembered = await this.publish(platform, known.providerId, machines);
+    this.memory.keep(remembered);
+    return remembered;
   }
 
   forget(): void {
+    this.attached = '';
     this.memory.keep(null);
+  }
+
+  /** Each time would be an event of its own: once is enough, however often the rest has to be tried. */
+  private async attach(platform: PlatformApi, providerId: string): Promise<void> {
+    const kubeconfig = this.config.platformKubeconfig ?? this.config.kubeconfig;
+    const attached = digest({ providerId, kubeconfig });
+    if (attached === this.attached) return;
+    await platform.attachCluster(providerId, kubeconfig);
+    this.attached = attached;
   }
 
   private async publish(
@@ -100,7 +115,6 @@ export class Onboarding {
       offerIds,
       machines: machines.map(({ name }) => name),
     };
-    this.memory.keep(remembered);
     this.logger.info({ providerId, offers: offerIds.length }, 'offers published');
     return remembered;
   }

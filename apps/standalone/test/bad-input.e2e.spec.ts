@@ -88,7 +88,7 @@ describe('bad input', () => {
 
   it.each([
     ['an unknown field', (t: string) => t.replace('image: nginx:1.29', 'image: nginx:1.29\n    privileged: true'), 5],
-    ['a negative price', (t: string) => t.replace('amount: 5', 'amount: -5'), 33],
+    ['a negative price', (t: string) => t.replace('amount: 5', 'amount: -5'), 34],
     ['an impossible amount of memory', (t: string) => t.replace('size: 1Gi', 'size: 900000Ti'), 20],
     ['a GPU count that is no number', (t: string) => t.replace('units: 1\n          attributes', 'units: many\n          attributes'), 24],
   ])('in a manifest: %s is refused with its line, and nothing changes', async (_, change, line) => {
@@ -174,11 +174,11 @@ describe('bad input', () => {
     it('the same faults have the matching status', async () => {
       const key = platform.tenant.apiKey;
       expect((await call('Quote', { order: { manifest: manifest() } })).error?.code).toBe(status.UNAUTHENTICATED);
-      expect((await call('GetOrder', { order_id: 'ord_00000000000000000000000000' }, key)).error?.code).toBe(status.NOT_FOUND);
+      expect((await call('GetOrder', { orderId: 'ord_00000000000000000000000000' }, key)).error?.code).toBe(status.NOT_FOUND);
       const bad = await call('SubmitOrder', { order: { manifest: manifest((t) => t.replace('amount: 5', 'amount: -5')) } }, key);
       expect(bad.error?.code).toBe(status.INVALID_ARGUMENT);
       const details = JSON.parse((bad.error?.metadata.get('problem-bin')[0] as Buffer).toString('utf8')) as Problem;
-      expect(details.errors.map((e) => e.line)).toContain(33);
+      expect(details.errors.map((e) => e.line)).toContain(34);
     });
 
     it('a good order is quoted, taken, seen and cancelled', async () => {
@@ -186,8 +186,8 @@ describe('bad input', () => {
       const quote = await call('Quote', { order: { manifest: manifest() } }, key);
       expect(quote).toMatchObject({ error: null, answer: { matched: true } });
       const order = { manifest: manifest((t) => t.replace('amount: 5', 'amount: 0.01')) };
-      const first = await call('SubmitOrder', { order, idempotency_key: 'grpc-1' }, key);
-      const again = await call('SubmitOrder', { order, idempotency_key: 'grpc-1' }, key);
+      const first = await call('SubmitOrder', { order, idempotencyKey: 'grpc-1' }, key);
+      const again = await call('SubmitOrder', { order, idempotencyKey: 'grpc-1' }, key);
       const idOf = (result: { answer: unknown }) => (result.answer as { order: { orderId: string } }).order.orderId;
       expect(idOf(again)).toBe(idOf(first));
       const cancelled = await call('CancelOrder', { orderId: idOf(first) }, key);

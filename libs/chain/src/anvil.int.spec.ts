@@ -1,5 +1,5 @@
 // Real: anvil, files.
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '@gridbourse/testing';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { type Anvil, startAnvil } from './anvil.ts';
 import { devKey } from './dev-keys.ts';
 import { HttpRpc } from './json-rpc.ts';
+
+jest.setTimeout(60_000);
 
 describe('a local chain', () => {
   let running: Anvil[] = [];
@@ -23,6 +25,10 @@ describe('a local chain', () => {
   };
   const height = async (anvil: Anvil): Promise<number> =>
     Number(await new HttpRpc(anvil.rpcUrl).send('eth_blockNumber', []));
+  const heightIn = (file: string): number =>
+    Number(
+      (JSON.parse(readFileSync(file, 'utf8')) as { best_block_number: string | number }).best_block_number,
+    );
   const stateFileIn = (): string => join(mkdtempSync(join(tmpdir(), 'gridbourse-anvil-')), 'state.json');
 
   afterEach(async () => {
@@ -52,18 +58,14 @@ describe('a local chain', () => {
     const stateFile = stateFileIn();
     const first = await start({ stateFile });
     const before = await mine(first);
-    await eventually(
-      () =>
-        existsSync(`${stateFile}.copy`) &&
-        (JSON.parse(readFileSync(`${stateFile}.copy`, 'utf8')) as { best_block_number: string })
-          .best_block_number === `0x${before.toString(16)}`,
-    );
+    const copy = `${stateFile}.copy`;
+    await eventually(() => existsSync(copy) && heightIn(copy) === before, { deadlineMs: 10_000 });
     process.kill(first.pid, 'SIGKILL');
     await first.stop();
     const whole = readFileSync(stateFile, 'utf8');
     writeFileSync(stateFile, whole.slice(0, whole.length / 2));
     expect(await height(await start({ stateFile }))).toBe(before);
-  });
+  }, 30_000);
 
   it('says so when neither its state nor a copy can be read', async () => {
     const stateFile = stateFileIn();

@@ -1,5 +1,5 @@
 // Real: anvil, the contracts.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Wallet } from 'ethers';
 import { openLease, openMarket, OPERATOR, PROVIDER, TENANT } from '../test/market.ts';
 import { type Anvil, startAnvil } from './anvil.ts';
@@ -11,6 +11,8 @@ import { HttpRpc, RpcError } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf } from './lease-key.ts';
 import { decodeContractLog, type RawLog } from './logs.ts';
 import { explainRevert } from './reverts.ts';
+
+jest.setTimeout(60_000);
 
 describe('the contracts, from the side of the services', () => {
   let anvil: Anvil;

@@ -1,5 +1,5 @@
 // Real: Postgres, anvil, the contracts, the bus, the whole service.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type RunningService, startService } from '@gridbourse/api';
 import { type Anvil, startAnvil } from '@gridbourse/chain';
 import { EmbeddedBus } from '@gridbourse/event-bus';
@@ -7,6 +7,8 @@ import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { chainIndexerService } from '../src/index.ts';
 import { Actor } from './chain.ts';
+
+jest.setTimeout(60_000);
 
 describe('the chain indexer as a service', () => {
   let anvil: Anvil;

@@ -4,6 +4,7 @@ import { createLogger, serviceMeter } from '@gridbourse/observability';
 import { type DynamicModule, Global, Module, StandardSchemaSerializerInterceptor, StandardSchemaValidationPipe } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { AccountDirectory } from '../auth/account-directory.ts';
 import { AccountReplica } from '../auth/account-replica.ts';
@@ -51,6 +52,15 @@ const dataSourceOptions = <C extends BaseConfig>(definition: ServiceDefinition<C
   },
 });
 
+/**
+ * A pooled client has no error listener until TypeORM takes it: a server that dies in that moment would end our process.
+ * The failed query tells whoever asked.
+ */
+const surviveLostConnections = (dataSource: DataSource): void => {
+  const { master } = dataSource.driver as unknown as { master: Pool };
+  master.on('connect', (client) => client.on('error', () => undefined));
+};
+
 /** What every service has, under names of its own: database, event store, clock, guard, error answers, health. */
 @Global()
 @Module({})
@@ -77,6 +87,7 @@ export class ChassisModule {
           useFactory: () => ({ ...dataSourceOptions(definition, config), retryAttempts: 0 }),
           dataSourceFactory: async (options) => {
             const dataSource = await new DataSource(options!).initialize();
+            surviveLostConnections(dataSource);
             await migrate(dataSource);
             return dataSource;
           },

@@ -1,6 +1,6 @@
 // Real: Postgres, anvil, the contracts. Broken on purpose: the line between signer and node, the process, the chain.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { systemClock } from '@gridbourse/kernel';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { nextInt, seededRandom, systemClock } from '@gridbourse/kernel';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { copyFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,8 @@ import { DurableSigner, type DurableSignerOptions } from './durable-signer.ts';
 import { signerMigration } from './signer.migration.ts';
 import { SignerStore } from './signer-store.ts';
 import type { TxOutcome } from './types.ts';
+
+jest.setTimeout(60_000);
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -281,6 +283,29 @@ describe('durable signer', () => {
     expect(await openedLeases([1n, 2n])).toEqual([true, true]);
   });
 
+  it('signs an intent anew when another transaction took the nonce of its stored bytes', async () => {
+    const one = signer();
+    rpc.before = (method) => {
+      if (method === 'eth_sendRawTransaction') throw rpcUnavailable(method, new Error('not sent'));
+    };
+    one.start();
+    await enqueue(one, 'open', openLease(1n));
+    await eventually(async () => {
+      const [{ stored }] = await dataSource.query<[{ stored: number }]>(
+        'SELECT count(*)::int AS stored FROM signer_transactions',
+      );
+      return stored === 1;
+    });
+    await node().send('anvil_impersonateAccount', [OPERATOR.address]);
+    await node().send('eth_sendTransaction', [
+      { from: OPERATOR.address, to: OPERATOR.address, value: '0x0' },
+    ]);
+    rpc.mend();
+    expect(await toldAll(1, 20_000)).toEqual([{ id: 'open', status: 'confirmed', code: null }]);
+    const nonces = await dataSource.query('SELECT state FROM signer_nonces ORDER BY nonce');
+    expect(nonces).toEqual([{ state: 'displaced' }, { state: 'mined' }]);
+  });
+
   it('tries an outcome again whose handler failed', async () => {
     let failures = 0;
     const one = signer({}, () => {
@@ -373,6 +398,84 @@ describe('durable signer', () => {
     expect((await toldAll(3)).at(-1)).toEqual({ id: 'second', status: 'reverted', code: 'InsufficientFree' });
   });
 
+  it('sends nothing to a chain that it does not know', async () => {
+    const one = signer();
+    one.start();
+    await enqueue(one, 'a', openLease(1n));
+    await toldAll(1);
+    const other = await startAnvil();
+    try {
+      rpc.cut();
+      await eventually(() => one.status().state === 'failing');
+      rpc.mend(other.rpcUrl);
+      const sent = rpc.rawSent().length;
+      await enqueue(one, 'b', openLease(2n));
+      await eventually(() => one.status().state === 'halted');
+      expect(rpc.rawSent()).toHaveLength(sent);
+      rpc.cut();
+      rpc.mend(anvil.rpcUrl);
+      expect((await toldAll(2))[1]).toEqual({ id: 'b', status: 'confirmed', code: null });
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it.each([1, 2, 3])(
+    'carries out each intent once through lost answers, crashes and lost blocks (seed %i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      let one = signer();
+      one.start();
+      rpc.after = (method) => {
+        if (method === 'eth_sendRawTransaction' && nextInt(random, 4) === 0)
+          throw rpcUnavailable(method, new Error('lost'));
+      };
+      rpc.before = (method) => {
+        if (nextInt(random, 25) === 0) throw rpcUnavailable(method, new Error('lost'));
+      };
+      const serials: bigint[] = [];
+      let earlier = await node().send('evm_snapshot', []);
+      for (let turn = 0; turn < 40; turn += 1) {
+        const what = nextInt(random, 10);
+        if (what < 6) {
+          const serial = BigInt(serials.length + 1);
+          serials.push(serial);
+          await enqueue(one, `open ${serial}`, openLease(serial));
+        } else if (what === 6) {
+          await one.stop();
+          one = signer();
+          one.start();
+        } else if (what === 7) {
+          await node().send('evm_revert', [earlier]);
+          earlier = await node().send('evm_snapshot', []);
+        } else if (what === 8) {
+          earlier = await node().send('evm_snapshot', []);
+        } else {
+          const some = nextInt(random, serials.length + 1);
+          await eventually(async () => (await told()).length >= some, { deadlineMs: 30_000 });
+        }
+      }
+      rpc.mend();
+      const wanted = serials.map((serial) => `open ${serial}`);
+      await eventually(
+        async () => expect(new Set((await told()).map(({ id }) => id))).toEqual(new Set(wanted)),
+        {
+          deadlineMs: 30_000,
+        },
+      );
+      await eventually(async () => expect(await openedLeases(serials)).toEqual(serials.map(() => true)), {
+        deadlineMs: 30_000,
+      });
+      expect((await told()).filter(({ status }) => status !== 'confirmed')).toEqual([]);
+      const [{ intents, nonces }] = await dataSource.query<[{ intents: number; nonces: number }]>(
+        `SELECT (SELECT count(*)::int FROM signer_intents) AS intents,
+              (SELECT count(*)::int FROM signer_nonces WHERE intent_id IS NOT NULL) AS nonces`,
+      );
+      expect({ seed, intents, nonces }).toEqual({ seed, intents: serials.length, nonces: serials.length });
+    },
+  );
+
+  // The last: what it leaves on the chain stays.
   it('comes through a chain that is killed and starts again from an older state', async () => {
     const one = signer();
     one.start();
@@ -402,27 +505,5 @@ describe('durable signer', () => {
       expect(await openedLeases([1n, 2n, 3n, 4n, 5n, 6n, 7n])).toEqual(Array(7).fill(true)),
     );
     expect(await told()).toHaveLength(7);
-  });
-
-  it('sends nothing to a chain that it does not know', async () => {
-    const one = signer();
-    one.start();
-    await enqueue(one, 'a', openLease(1n));
-    await toldAll(1);
-    const other = await startAnvil();
-    try {
-      rpc.cut();
-      await eventually(() => one.status().state === 'failing');
-      rpc.mend(other.rpcUrl);
-      const sent = rpc.rawSent().length;
-      await enqueue(one, 'b', openLease(2n));
-      await eventually(() => one.status().state === 'halted');
-      expect(rpc.rawSent()).toHaveLength(sent);
-      rpc.cut();
-      rpc.mend(anvil.rpcUrl);
-      expect((await toldAll(2))[1]).toEqual({ id: 'b', status: 'confirmed', code: null });
-    } finally {
-      await other.stop();
-    }
   });
 });

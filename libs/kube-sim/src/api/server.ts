@@ -3,30 +3,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '@gridbourse/kernel';
 import type { FaultEffect, FaultPlan } from '../faults.ts';
-import { DEPLOYMENTS, NAMESPACES, PODS, type ResourceKind, SERVICE_ACCOUNTS } from '../kinds.ts';
-import type { Fields, KubeObject, Namespace } from '../objects.ts';
+import { PODS } from '../kinds.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { parseBody, readBody } from './body.ts';
 import { discover } from './discovery.ts';
-import { listObjects } from './list.ts';
 import { serveLogs } from './logs.ts';
-import { patchObject } from './patch.ts';
+import { Operations } from './operations.ts';
+import { canStrike, sufferFaults, withoutSome } from './request-faults.ts';
 import { parseRoute, type Route } from './route.ts';
-import { scaleOf } from './scale.ts';
-import { matcherOf } from './selectors.ts';
-import {
-  ApiError,
-  badRequest,
-  conflict,
-  methodNotAllowed,
-  MODIFIED,
-  noSuchPath,
-  notFound,
-  success,
-  unauthorized,
-} from './status.ts';
+import { ApiError, noSuchPath, unauthorized } from './status.ts';
 import { WatchStream } from './watch.ts';
-import { type DeleteOptions, randomSuffix, type ResourceWriter } from './writer.ts';
+import type { ResourceWriter } from './writer.ts';
 
 export type ApiServerOptions = {
   host: string;
@@ -58,11 +45,13 @@ export class ApiServer {
   private readonly sockets = new Set<Socket>();
   private readonly watches = new Set<WatchStream>();
   private readonly options: ApiServerOptions;
+  private readonly operations: Operations;
   private boundPort: number;
   private hanging = false;
 
   constructor(options: ApiServerOptions) {
     this.options = options;
+    this.operations = new Operations(options.writer, options.clock);
     this.boundPort = options.port;
   }
 
@@ -155,10 +144,9 @@ export class ApiServer {
     if (!OPEN_PATHS.has(path)) this.authorize(request);
     const watching =
       method === 'GET' && query.get('watch') !== null && !['false', '0'].includes(query.get('watch')!);
-    const effects = this.options.faults.strike(method, path, (effect) =>
-      applies(effect, method, path, watching),
-    );
-    if (await this.suffer(effects, exchange)) return;
+    const { faults } = this.options;
+    const effects = faults.strike(method, path, (effect) => canStrike(effect, method, path, watching));
+    if (await sufferFaults(effects, faults, request, response)) return;
     if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) {
       response.end('ok');
       return;
@@ -172,56 +160,15 @@ export class ApiServer {
     if (route.kind === PODS && route.subresource === 'log' && method === 'GET') {
       return serveLogs(response, this.options.store, this.options.clock, route, query);
     }
-    const { status, body } = await this.answer(exchange, route);
+    const contentType = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
+    const body = WRITES.has(method) ? parseBody(await readBody(request), contentType) : undefined;
+    const userAgent = request.headers['user-agent'] ?? 'unknown';
+    const answer = this.operations.perform({ ...route, method, query, contentType, body, userAgent });
     if (effects.some((effect) => effect.kind === 'reset' && effect.when === 'after')) {
       response.destroy();
       return;
     }
-    const partial = effects.find((effect) => effect.kind === 'partial-list');
-    reply(response, status, partial ? this.lossy(body, partial.keep) : body);
-  }
-
-  /** True when the request is over already. */
-  private async suffer(effects: FaultEffect[], { request, response }: Exchange): Promise<boolean> {
-    for (const effect of effects) {
-      if (effect.kind === 'latency') {
-        const ms = effect.ms + this.options.faults.chance() * (effect.jitterMs ?? 0);
-        await new Promise((resolve) => setTimeout(resolve, ms));
-      }
-    }
-    for (const effect of effects) {
-      if (effect.kind === 'hang') return true;
-      if (effect.kind === 'reset' && effect.when === 'before') {
-        request.socket.destroy();
-        response.destroy();
-        return true;
-      }
-      if (effect.kind === 'error') {
-        const reasons: Record<number, string> = {
-          429: 'TooManyRequests',
-          500: 'InternalError',
-          503: 'ServiceUnavailable',
-          504: 'Timeout',
-        };
-        const retry = effect.retryAfterSeconds ?? (effect.status === 429 ? 1 : undefined);
-        throw new ApiError(
-          effect.status,
-          reasons[effect.status] ?? 'Unknown',
-          effect.status === 429
-            ? 'the server has received too many requests and has asked us to try again later'
-            : 'injected fault',
-          retry === undefined ? undefined : { retryAfterSeconds: retry },
-        );
-      }
-      if (effect.kind === 'conflict') throw conflict(DEPLOYMENTS, 'any', MODIFIED);
-    }
-    return false;
-  }
-
-  private lossy(body: unknown, keep: number): unknown {
-    const list = body as { items?: unknown[] };
-    if (!Array.isArray(list.items)) return body;
-    return { ...list, items: list.items.slice(0, Math.floor(list.items.length * keep)) };
+    reply(response, answer.status, withoutSome(answer.body, effects));
   }
 
   private watch({ response, query }: Exchange, route: Route, effects: FaultEffect[]): void {
@@ -236,130 +183,6 @@ export class ApiServer {
     stream.start();
   }
 
-  private async answer(exchange: Exchange, route: Route): Promise<{ status: number; body: unknown }> {
-    const { method, query, request } = exchange;
-    const { kind, namespace, name, subresource } = route;
-    const { store, writer } = this.options;
-    const contentType = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
-    const body = WRITES.has(method) ? parseBody(await readBody(request), contentType) : undefined;
-    const dryRun = query.get('dryRun') === 'All';
-    const given = query.get('fieldManager');
-    const manager = given ?? (request.headers['user-agent'] ?? 'unknown').split('/')[0]!;
-
-    if (name === undefined) {
-      if (method === 'GET') return { status: 200, body: listObjects(store, kind, namespace, query) };
-      if (method === 'POST') {
-        if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
-        return { status: 201, body: writer.create(kind, namespace, body, { manager, dryRun }) };
-      }
-      if (method === 'DELETE') return { status: 200, body: this.removeCollection(exchange, route, body) };
-      throw methodNotAllowed();
-    }
-    if (subresource === 'scale' && kind.scaleSubresource) {
-      return { status: 200, body: scaleOf(writer, kind, namespace, name, body, manager) };
-    }
-    if (subresource !== undefined && !(subresource === 'status' && kind.statusSubresource)) {
-      return this.special(method, route, body);
-    }
-    if (method === 'GET') return { status: 200, body: existing(store, kind, namespace, name) };
-    if (method === 'PUT') {
-      return {
-        status: 200,
-        body: writer.update(
-          kind,
-          namespace,
-          name,
-          { object: body as Fields },
-          { manager, dryRun, subresource },
-        ),
-      };
-    }
-    if (method === 'PATCH') {
-      const force = query.get('force') === 'true';
-      const nowMs = this.options.clock.now();
-      const managerGiven = given !== null && given !== '';
-      const patch = {
-        kind,
-        namespace,
-        name,
-        subresource,
-        contentType,
-        body,
-        manager,
-        managerGiven,
-        force,
-        dryRun,
-        nowMs,
-      };
-      const { object, created } = patchObject(writer, patch);
-      return { status: created ? 201 : 200, body: object };
-    }
-    if (method === 'DELETE' && subresource === undefined) {
-      return { status: 200, body: this.remove(kind, namespace, name, deleteOptions(kind, query, body)) };
-    }
-    throw methodNotAllowed();
-  }
-
-  private remove(
-    kind: ResourceKind,
-    namespace: string | undefined,
-    name: string,
-    options: DeleteOptions,
-  ): unknown {
-    const before = existing(this.options.store, kind, namespace, name);
-    const left = this.options.writer.remove(kind, namespace, name, options);
-    if (left) return left;
-    return success({
-      name,
-      ...(kind.group === '' ? {} : { group: kind.group }),
-      kind: kind.plural,
-      uid: before.metadata.uid,
-    });
-  }
-
-  private removeCollection({ query }: Exchange, { kind, namespace }: Route, body: unknown): unknown {
-    if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
-    const { store, writer } = this.options;
-    const matches = matcherOf(kind, query);
-    const items = store.list(kind, namespace).filter(matches);
-    for (const { metadata } of items)
-      writer.remove(kind, metadata.namespace, metadata.name, deleteOptions(kind, query, body));
-    return { ...listObjects(store, kind, namespace, new URLSearchParams()), items };
-  }
-
-  /** Subresources that are no view of their object. */
-  private special(
-    method: string,
-    { kind, namespace, name, subresource }: Route,
-    body: unknown,
-  ): { status: number; body: unknown } {
-    const { store, writer, clock } = this.options;
-    const object = existing(store, kind, namespace, name!);
-    if (kind === PODS && subresource === 'eviction' && method === 'POST') {
-      writer.remove(kind, namespace, name!);
-      return { status: 201, body: success({ name: name!, kind: 'pods' }) };
-    }
-    if (kind === NAMESPACES && subresource === 'finalize' && method === 'PUT') {
-      const finalizers = (body as Namespace | undefined)?.spec?.finalizers ?? [];
-      return { status: 200, body: store.put(kind, { ...object, spec: { finalizers } } as KubeObject) };
-    }
-    if (kind === SERVICE_ACCOUNTS && subresource === 'token' && method === 'POST') {
-      const expirationTimestamp = new Date(clock.now() + 3_600_000).toISOString();
-      const token = `${object.metadata.uid}.${randomSuffix(24)}`;
-      return {
-        status: 201,
-        body: {
-          ...(body as object),
-          kind: 'TokenRequest',
-          apiVersion: 'authentication.k8s.io/v1',
-          metadata: {},
-          status: { token, expirationTimestamp },
-        },
-      };
-    }
-    throw noSuchPath();
-  }
-
   /** Whoever holds the token may do everything, and is told so. */
   private async review({ path, request }: Exchange): Promise<object | undefined> {
     if (!/^\/apis\/authorization\.k8s\.io\/v1\/self(subjectaccess|subjectrules)reviews$/.test(path))
@@ -368,53 +191,6 @@ export class ApiServer {
     return { ...body, status: { allowed: true, reason: 'the token of this cluster allows everything' } };
   }
 }
-
-const existing = (
-  store: ObjectStore,
-  kind: ResourceKind,
-  namespace: string | undefined,
-  name: string,
-): KubeObject => {
-  const object = store.get(kind, namespace, name);
-  if (!object) throw notFound(kind, name);
-  return object;
-};
-
-const applies = (effect: FaultEffect, method: string, path: string, watching: boolean): boolean => {
-  switch (effect.kind) {
-    case 'drop-watch':
-    case 'silent-watch':
-      return watching;
-    case 'conflict':
-      return method === 'PUT' || method === 'PATCH';
-    case 'partial-list':
-      return method === 'GET' && !watching && /^\/apis?\//.test(path);
-    default:
-      return true;
-  }
-};
-
-const deleteOptions = (kind: ResourceKind, query: URLSearchParams, body: unknown): DeleteOptions => {
-  const given = (body ?? {}) as DeleteOptions & { dryRun?: string[]; orphanDependents?: boolean };
-  const grace = query.get('gracePeriodSeconds') ?? given.gracePeriodSeconds;
-  const seconds = grace === undefined || grace === null ? undefined : Number(grace);
-  if (seconds !== undefined && !Number.isInteger(seconds))
-    throw badRequest('gracePeriodSeconds must be an integer');
-  const orphan = query.get('orphanDependents') === 'true' || given.orphanDependents === true;
-  const policy = (query.get('propagationPolicy') ??
-    given.propagationPolicy ??
-    (orphan ? 'Orphan' : undefined)) as DeleteOptions['propagationPolicy'] | undefined;
-  if (policy !== undefined && !['Orphan', 'Background', 'Foreground'].includes(policy)) {
-    throw badRequest(`invalid propagationPolicy "${policy}"`);
-  }
-  return {
-    gracePeriodSeconds: seconds,
-    // The batch API keeps its oldest habit: without a policy the pods of a job stay.
-    propagationPolicy: policy ?? (kind.group === 'batch' ? 'Orphan' : undefined),
-    preconditions: given.preconditions,
-    dryRun: query.get('dryRun') === 'All' || given.dryRun?.includes('All') === true,
-  };
-};
 
 const reply = (response: ServerResponse, status: number, body: unknown): void => {
   response.writeHead(status, { 'content-type': 'application/json' });

@@ -1,5 +1,5 @@
 // Real: Postgres, anvil, the contracts. Broken on purpose: the node's answers, the chain.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Anvil, type RpcCall, RpcError, startAnvil } from '@gridbourse/chain';
 import { EventStore, eventStoreMigration, migrate, sqlMigrations } from '@gridbourse/event-store';
 import { type ChainIndexerEvent, chainIndexerEvents, EventCatalogue } from '@gridbourse/events';
@@ -31,6 +31,8 @@ class ShiftedClock implements Clock {
     return systemClock.now() + this.shiftMs;
   }
 }
+
+jest.setTimeout(60_000);
 
 describe('following the chain', () => {
   let anvil: Anvil;
