@@ -100,7 +100,10 @@ export default defineConfig(
         'error',
         {
           patterns: [
-            { group: [...frameworks, 'node:*'], message: 'The domain knows no framework, driver or node module.' },
+            {
+              group: [...frameworks, 'node:*'],
+              message: 'The domain knows no framework, driver or node module.',
+            },
             {
               group: ['**/adapters/**', '**/features/**', '**/read-models/**'],
               message: 'Dependencies point inward: the domain imports only the domain.',

@@ -39,6 +39,8 @@ if (installed !== wanted) {
 const node = existsSync(pinnedNode) ? pinnedNode : process.execPath;
 const major = Number(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.slice(1).split('.')[0]);
 if (!(major >= NEEDED_MAJOR)) {
-  fail(`Node ${NEEDED_MAJOR} or newer is needed and none is pinned for this platform; install it and try again.`);
+  fail(
+    `Node ${NEEDED_MAJOR} or newer is needed and none is pinned for this platform; install it and try again.`,
+  );
 }
 run('the build', node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', 'tsconfig.build.json']);

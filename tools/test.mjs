@@ -71,11 +71,15 @@ const runContracts = () => {
 /** The lint rules of the architecture, each broken on purpose. */
 const runRules = () => {
   console.error('\n=== rules');
-  const done = spawnSync(process.execPath, ['--test', '--test-reporter=tap', join(root, 'tools', 'eslint', 'rules.test.mjs')], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  const done = spawnSync(
+    process.execPath,
+    ['--test', '--test-reporter=tap', join(root, 'tools', 'eslint', 'rules.test.mjs')],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    },
+  );
   const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(done.stdout ?? '')?.[1] ?? 0);
   if (done.status !== 0) process.stderr.write(done.stdout ?? '');
   total.passed += count('pass');

@@ -31,7 +31,13 @@ const noFloatMoney = {
     CallExpression: (node) => {
       const call = nameOf(node.callee);
       const name = nameOf(node.arguments[0]);
-      if (call && name && FLOAT_CALLS.has(call) && node.callee.type === 'Identifier' && /micros|usdc|amount/i.test(name)) {
+      if (
+        call &&
+        name &&
+        FLOAT_CALLS.has(call) &&
+        node.callee.type === 'Identifier' &&
+        /micros|usdc|amount/i.test(name)
+      ) {
         context.report({ node, messageId: 'float', data: { call, name } });
       }
     },

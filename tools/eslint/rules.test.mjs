@@ -115,7 +115,10 @@ describe('lint rules', () => {
       try {
         const [result] = await new ESLint({ cwd: root }).lintFiles([file]);
         const objecting = result.messages.map((message) => message.ruleId);
-        assert.ok(objecting.includes(rule), `expected ${rule}, got ${JSON.stringify(result.messages.map((m) => [m.ruleId, m.message]))}`);
+        assert.ok(
+          objecting.includes(rule),
+          `expected ${rule}, got ${JSON.stringify(result.messages.map((m) => [m.ruleId, m.message]))}`,
+        );
       } finally {
         rmSync(file, { force: true });
       }

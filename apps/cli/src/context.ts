@@ -29,7 +29,10 @@ export const contextOf = (command: Command, deadlineMs?: number): Context => {
       credentials.apiKey !== undefined
         ? { apiKey: credentials.apiKey }
         : credentials.tokens
-          ? { tokens: credentials.tokens, onTokens: (tokens) => void saveCredentials({ ...credentials, tokens }) }
+          ? {
+              tokens: credentials.tokens,
+              onTokens: (tokens) => void saveCredentials({ ...credentials, tokens }),
+            }
           : { none: true },
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   });

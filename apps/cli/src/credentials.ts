@@ -20,7 +20,8 @@ type DemoTenant = { origin: string; apiKey: string; privateKey: string; wallet: 
 
 const PROJECT_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-export const localDataDir = (): string => process.env['GRIDBOURSE_DATA_DIR'] ?? join(PROJECT_ROOT, '.gridbourse');
+export const localDataDir = (): string =>
+  process.env['GRIDBOURSE_DATA_DIR'] ?? join(PROJECT_ROOT, '.gridbourse');
 
 const configFile = (): string =>
   join(process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'gridbourse', 'credentials.json');

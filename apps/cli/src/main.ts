@@ -11,10 +11,12 @@ const describe = (error: unknown): void => {
   line(`${pc.red('error')}: ${error instanceof Error ? error.message : String(error)}`);
   const faults = error instanceof ApiError ? error.errors : error instanceof DomainError ? error.faults : [];
   for (const fault of faults) {
-    const place = fault.line === undefined ? fault.pointer : `line ${fault.line}:${fault.column ?? 1} ${fault.pointer}`;
+    const place =
+      fault.line === undefined ? fault.pointer : `line ${fault.line}:${fault.column ?? 1} ${fault.pointer}`;
     line(`  ${place}: ${fault.message}`);
   }
-  if (error instanceof ApiError) line(pc.dim(`  ${error.code} (${error.status}), request ${error.requestId}`));
+  if (error instanceof ApiError)
+    line(pc.dim(`  ${error.code} (${error.status}), request ${error.requestId}`));
 };
 
 // Whoever reads our output may stop reading (`| head`): that ends us, and is no error.

@@ -13,7 +13,7 @@ import { isFree } from './process-control.ts';
 import { Progress, showAddresses } from './progress.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { explainStartError, StartError } from './start-error.ts';
-import { superviseProcesses } from './supervise.ts';
+import { type Supervised, superviseProcesses } from './supervise.ts';
 
 const STOP_DEADLINE_MS = 9_500;
 const MARKET_DEADLINE_MS = 60_000;
@@ -49,13 +49,11 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
   const deployment = await ensureContracts(dir, chain);
   progress.done('chain', `ComputeMarket at ${deployment.contracts.ComputeMarket}`);
 
-  const supervisor = superviseProcesses(
-    [
-      { name: 'postgres', alive: () => postgres.alive, restart: () => postgres.ensureRunning() },
-      { name: 'chain', alive: () => chain.alive, restart: () => chain.ensureRunning() },
-    ],
-    logger,
-  );
+  const supervised: Supervised[] = [
+    { name: 'postgres', alive: () => postgres.alive, restart: () => postgres.ensureRunning() },
+    { name: 'chain', alive: () => chain.alive, restart: () => chain.ensureRunning() },
+  ];
+  const supervisor = superviseProcesses(supervised, logger);
 
   const origin = `http://127.0.0.1:${settings.port}`;
   // The market comes up beside the services: it waits for them by itself.
@@ -101,6 +99,7 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
   if (marketStarting) {
     market = await marketStarting;
     const running = market;
+    supervised.push({ name: 'market', alive: () => running.alive, restart: () => running.ensureRunning() });
     stops.push({ name: 'market', stop: () => running.stop() });
     const online = await market.untilOnline(MARKET_DEADLINE_MS);
     progress.done('market', `${online.online} of ${online.total} providers online`);

@@ -82,7 +82,13 @@ export const startPlatform = async (options: {
         evidenceIntervalMs: 2_000,
         unknownAfterMs: 5_000,
         // Clusters next door: nothing is far away, and a start that does not come in time does not come.
-        startDeadlinesMs: { image_pull: 10_000, unschedulable: 10_000, crash_loop: 20_000, quota: 10_000, no_gpu: 10_000 },
+        startDeadlinesMs: {
+          image_pull: 10_000,
+          unschedulable: 10_000,
+          crash_loop: 20_000,
+          quota: 10_000,
+          no_gpu: 10_000,
+        },
       },
       { bus },
     ),

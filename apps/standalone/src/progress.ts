@@ -10,7 +10,9 @@ export class Progress {
 
   done(what: string, detail = ''): void {
     const seconds = ((performance.now() - this.begun) / 1_000).toFixed(1).padStart(5);
-    this.say(`  ${pc.green('✓')} ${pc.dim(`${seconds} s`)}  ${what}${detail === '' ? '' : pc.dim(`  ${detail}`)}`);
+    this.say(
+      `  ${pc.green('✓')} ${pc.dim(`${seconds} s`)}  ${what}${detail === '' ? '' : pc.dim(`  ${detail}`)}`,
+    );
   }
 
   failed(problem: string, advice: string): void {

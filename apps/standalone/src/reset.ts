@@ -17,11 +17,15 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const confirmed = async (path: string): Promise<boolean> => {
   if (process.argv.includes('--yes')) return true;
   if (!process.stdin.isTTY) {
-    say('Nothing was erased: there is no one to ask. Say npm run reset -- --yes to erase without a question.');
+    say(
+      'Nothing was erased: there is no one to ask. Say npm run reset -- --yes to erase without a question.',
+    );
     return false;
   }
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await prompt.question(`Erase all data in ${path}: accounts, orders, ledger, chain? Type "yes": `);
+  const answer = await prompt.question(
+    `Erase all data in ${path}: accounts, orders, ledger, chain? Type "yes": `,
+  );
   prompt.close();
   return answer.trim().toLowerCase() === 'yes';
 };
@@ -30,7 +34,9 @@ const { dataDir } = readSettings(process.env);
 if (!existsSync(dataDir)) {
   say(`There is nothing to erase: ${dataDir} does not exist.`);
 } else if (holderOf(dataDir) !== undefined) {
-  say(`Gridbourse is running on ${dataDir} (process ${holderOf(dataDir)}). Stop it first (Ctrl-C in its window).`);
+  say(
+    `Gridbourse is running on ${dataDir} (process ${holderOf(dataDir)}). Stop it first (Ctrl-C in its window).`,
+  );
   process.exitCode = 1;
 } else if (!existsSync(join(dataDir, 'layout.json'))) {
   say(`${dataDir} does not look like a data folder of Gridbourse; nothing was erased.`);

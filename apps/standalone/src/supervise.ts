@@ -6,7 +6,10 @@ const LOOK_EVERY_MS = 500;
 export type Supervised = { name: string; alive(): boolean; restart(): Promise<unknown> };
 
 /** Looks after the processes under us: one that died is started again with what it had stored. */
-export const superviseProcesses = (processes: readonly Supervised[], logger: Logger): { stop(): Promise<void> } => {
+export const superviseProcesses = (
+  processes: readonly Supervised[],
+  logger: Logger,
+): { stop(): Promise<void> } => {
   let stopped = false;
   let turn: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;

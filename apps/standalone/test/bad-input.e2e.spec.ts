@@ -51,7 +51,11 @@ deployment:
       count: 1
 `);
 
-type Problem = { status: number; code: string; errors: { pointer: string; message: string; line?: number }[] };
+type Problem = {
+  status: number;
+  code: string;
+  errors: { pointer: string; message: string; line?: number }[];
+};
 
 describe('bad input', () => {
   let platform: StandaloneProcess;
@@ -65,7 +69,13 @@ describe('bad input', () => {
     const tokens = await client.signIn(
       { address: wallet.address, signMessage: (message) => wallet.signMessage(message) },
       (fields) =>
-        new SiweMessage({ ...fields, address: wallet.address, version: '1', statement: 'x', expirationTime: undefined as never }).prepareMessage(),
+        new SiweMessage({
+          ...fields,
+          address: wallet.address,
+          version: '1',
+          statement: 'x',
+          expirationTime: undefined as never,
+        }).prepareMessage(),
     );
     stranger = tokens.accessToken;
   }, 180_000);
@@ -82,15 +92,26 @@ describe('bad input', () => {
     return (await response.json()) as Problem;
   };
   const orderCount = async (): Promise<number> => {
-    const client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
+    const client = new GridbourseClient({
+      origin: platform.origin,
+      auth: { apiKey: platform.tenant.apiKey },
+    });
     return (await client.orders({ limit: 200 })).items.length;
   };
 
   it.each([
-    ['an unknown field', (t: string) => t.replace('image: nginx:1.29', 'image: nginx:1.29\n    privileged: true'), 5],
+    [
+      'an unknown field',
+      (t: string) => t.replace('image: nginx:1.29', 'image: nginx:1.29\n    privileged: true'),
+      5,
+    ],
     ['a negative price', (t: string) => t.replace('amount: 5', 'amount: -5'), 34],
     ['an impossible amount of memory', (t: string) => t.replace('size: 1Gi', 'size: 900000Ti'), 20],
-    ['a GPU count that is no number', (t: string) => t.replace('units: 1\n          attributes', 'units: many\n          attributes'), 24],
+    [
+      'a GPU count that is no number',
+      (t: string) => t.replace('units: 1\n          attributes', 'units: many\n          attributes'),
+      24,
+    ],
   ])('in a manifest: %s is refused with its line, and nothing changes', async (_, change, line) => {
     const before = await orderCount();
     const response = await post('/v1/orders', { manifest: manifest(change) });
@@ -104,7 +125,10 @@ describe('bad input', () => {
 
   it.each([
     ['text that is no YAML', 'a: [unclosed'],
-    ['an alias bomb', `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n`],
+    [
+      'an alias bomb',
+      `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n`,
+    ],
     ['a tower of brackets', '['.repeat(5_000)],
     ['a key twice', manifest((t) => t.replace('services:\n', 'services:\n  web: {}\n'))],
     ['nothing', ''],
@@ -129,9 +153,18 @@ describe('bad input', () => {
   });
 
   it('a signature of another wallet, and a nonce used twice', async () => {
-    const fields = (await (await post('/v1/auth/nonce', {})).json()) as { nonce: string; domain: string; uri: string; chainId: number };
+    const fields = (await (await post('/v1/auth/nonce', {})).json()) as {
+      nonce: string;
+      domain: string;
+      uri: string;
+      chainId: number;
+    };
     const [claimed, actual] = [Wallet.createRandom(), Wallet.createRandom()];
-    const message = new SiweMessage({ ...fields, address: claimed.address, version: '1' } as never).prepareMessage();
+    const message = new SiweMessage({
+      ...fields,
+      address: claimed.address,
+      version: '1',
+    }).prepareMessage();
     const forged = await post('/v1/auth/login', { message, signature: await actual.signMessage(message) });
     expect(forged.status).toBe(401);
     const honest = { message, signature: await claimed.signMessage(message) };
@@ -141,31 +174,60 @@ describe('bad input', () => {
   });
 
   it('another tenant’s ids look like ids that do not exist', async () => {
-    const created = (await (await post('/v1/orders', { manifest: manifest((t) => t.replace('amount: 5', 'amount: 0.01')) })).json()) as { orderId: string };
-    const look = (path: string) => fetch(`${platform.origin}${path}`, { headers: { authorization: `Bearer ${stranger}` } });
-    for (const path of [`/v1/orders/${created.orderId}`, `/v1/orders/${created.orderId}/explanation`, `/v1/orders/${created.orderId}/timeline`]) {
+    const created = (await (
+      await post('/v1/orders', { manifest: manifest((t) => t.replace('amount: 5', 'amount: 0.01')) })
+    ).json()) as { orderId: string };
+    const look = (path: string) =>
+      fetch(`${platform.origin}${path}`, { headers: { authorization: `Bearer ${stranger}` } });
+    for (const path of [
+      `/v1/orders/${created.orderId}`,
+      `/v1/orders/${created.orderId}/explanation`,
+      `/v1/orders/${created.orderId}/timeline`,
+    ]) {
       expect((await problem(await look(path))).status).toBe(404);
     }
-    expect((await problem(await post(`/v1/orders/${created.orderId}/cancel`, {}, stranger))).status).toBe(404);
-    const mine = await fetch(`${platform.origin}/v1/orders/${created.orderId}`, { headers: { authorization: `Bearer ${platform.tenant.apiKey}` } });
+    expect((await problem(await post(`/v1/orders/${created.orderId}/cancel`, {}, stranger))).status).toBe(
+      404,
+    );
+    const mine = await fetch(`${platform.origin}/v1/orders/${created.orderId}`, {
+      headers: { authorization: `Bearer ${platform.tenant.apiKey}` },
+    });
     expect(((await mine.json()) as { state: string }).state).toBe('unmatched');
     await post(`/v1/orders/${created.orderId}/cancel`, {});
   });
 
   describe('over gRPC', () => {
-    type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, answer?: unknown) => void) => void;
+    type Call = (
+      request: object,
+      metadata: Metadata,
+      done: (error: ServiceError | null, answer?: unknown) => void,
+    ) => void;
     const orderService = () => {
-      const definition = loadSync('gridbourse/matchmaker/v1/orders.proto', { includeDirs: [PROTO_ROOT], longs: String, defaults: true, oneofs: true });
+      const definition = loadSync('gridbourse/matchmaker/v1/orders.proto', {
+        includeDirs: [PROTO_ROOT],
+        longs: String,
+        defaults: true,
+        oneofs: true,
+      });
       // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the loader's tree has no types
       const tree = loadPackageDefinition(definition) as any;
-      return new tree.gridbourse.matchmaker.v1.OrderService(`127.0.0.1:${platform.grpcPort}`, credentials.createInsecure()) as Record<string, Call> & { close(): void };
+      return new tree.gridbourse.matchmaker.v1.OrderService(
+        `127.0.0.1:${platform.grpcPort}`,
+        credentials.createInsecure(),
+      ) as Record<string, Call> & { close(): void };
     };
-    const call = async (method: string, request: object, token?: string): Promise<{ error: ServiceError | null; answer: unknown }> => {
+    const call = async (
+      method: string,
+      request: object,
+      token?: string,
+    ): Promise<{ error: ServiceError | null; answer: unknown }> => {
       const client = orderService();
       const metadata = new Metadata();
       if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
       try {
-        return await new Promise((resolve) => client[method]!(request, metadata, (error, answer) => resolve({ error, answer })));
+        return await new Promise((resolve) =>
+          client[method]!(request, metadata, (error, answer) => resolve({ error, answer })),
+        );
       } finally {
         client.close();
       }
@@ -173,11 +235,21 @@ describe('bad input', () => {
 
     it('the same faults have the matching status', async () => {
       const key = platform.tenant.apiKey;
-      expect((await call('Quote', { order: { manifest: manifest() } })).error?.code).toBe(status.UNAUTHENTICATED);
-      expect((await call('GetOrder', { orderId: 'ord_00000000000000000000000000' }, key)).error?.code).toBe(status.NOT_FOUND);
-      const bad = await call('SubmitOrder', { order: { manifest: manifest((t) => t.replace('amount: 5', 'amount: -5')) } }, key);
+      expect((await call('Quote', { order: { manifest: manifest() } })).error?.code).toBe(
+        status.UNAUTHENTICATED,
+      );
+      expect((await call('GetOrder', { orderId: 'ord_00000000000000000000000000' }, key)).error?.code).toBe(
+        status.NOT_FOUND,
+      );
+      const bad = await call(
+        'SubmitOrder',
+        { order: { manifest: manifest((t) => t.replace('amount: 5', 'amount: -5')) } },
+        key,
+      );
       expect(bad.error?.code).toBe(status.INVALID_ARGUMENT);
-      const details = JSON.parse((bad.error?.metadata.get('problem-bin')[0] as Buffer).toString('utf8')) as Problem;
+      const details = JSON.parse(
+        (bad.error?.metadata.get('problem-bin')[0] as Buffer).toString('utf8'),
+      ) as Problem;
       expect(details.errors.map((e) => e.line)).toContain(34);
     });
 
@@ -188,7 +260,8 @@ describe('bad input', () => {
       const order = { manifest: manifest((t) => t.replace('amount: 5', 'amount: 0.01')) };
       const first = await call('SubmitOrder', { order, idempotencyKey: 'grpc-1' }, key);
       const again = await call('SubmitOrder', { order, idempotencyKey: 'grpc-1' }, key);
-      const idOf = (result: { answer: unknown }) => (result.answer as { order: { orderId: string } }).order.orderId;
+      const idOf = (result: { answer: unknown }) =>
+        (result.answer as { order: { orderId: string } }).order.orderId;
       expect(idOf(again)).toBe(idOf(first));
       const cancelled = await call('CancelOrder', { orderId: idOf(first) }, key);
       expect(cancelled).toMatchObject({ error: null, answer: { order: { state: 'cancelled' } } });

@@ -29,7 +29,7 @@ describe(`the platform's process, killed ${KILLS} times at random moments of the
     runs += 1;
     let over = false;
     const finished = platform
-      .cli(['demo', '--json', '--run', `crash-${SEED}-${runs}`, '--wait-seconds', '900'])
+      .cli(['demo', '--json', '--no-start', '--run', `crash-${SEED}-${runs}`, '--wait-seconds', '900'])
       .then((result) => {
         over = true;
         return result;
@@ -37,40 +37,37 @@ describe(`the platform's process, killed ${KILLS} times at random moments of the
     return { finished, done: () => over };
   };
 
-  it(
-    'loses nothing and doubles nothing',
-    async () => {
-      let current = demo();
-      const results: Finished[] = [];
-      for (let kill = 0; kill < KILLS; kill += 1) {
-        const lifeMs = 500 + nextInt(random, LONGEST_LIFE_MS);
-        const dies = Date.now() + lifeMs;
-        const ready = platform.running ? Promise.resolve(0) : platform.start();
-        // Killed while it starts, it ends before it is ready: that is what is wanted here.
-        ready.catch(() => undefined);
-        while (Date.now() < dies) {
-          if (current.done()) {
-            results.push(await current.finished);
-            current = demo();
-          }
-          await pause(20);
+  it('loses nothing and doubles nothing', async () => {
+    let current = demo();
+    const results: Finished[] = [];
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const lifeMs = 500 + nextInt(random, LONGEST_LIFE_MS);
+      const dies = Date.now() + lifeMs;
+      const ready = platform.running ? Promise.resolve(0) : platform.start();
+      // Killed while it starts, it ends before it is ready: that is what is wanted here.
+      ready.catch(() => undefined);
+      while (Date.now() < dies) {
+        if (current.done()) {
+          results.push(await current.finished);
+          current = demo();
         }
-        await platform.kill();
+        await pause(20);
       }
-      await platform.start();
-      results.push(await current.finished);
-      for (const result of results) expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+      await platform.kill();
+    }
+    await platform.start();
+    results.push(await current.finished);
+    for (const result of results)
+      expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
 
-      const client = new GridbourseClient({
-        origin: platform.origin,
-        auth: { apiKey: platform.tenant.apiKey },
-        deadlineMs: 60_000,
-      });
-      const { orders, leases } = await readWorld(client);
-      expect(orders.length).toBeGreaterThan(10);
-      expect(leases.filter((lease) => !['closed', 'lapsed', 'rejected'].includes(lease.state))).toEqual([]);
-      await expectBooksInOrder(client);
-    },
-    1_200_000,
-  );
+    const client = new GridbourseClient({
+      origin: platform.origin,
+      auth: { apiKey: platform.tenant.apiKey },
+      deadlineMs: 60_000,
+    });
+    const { orders, leases } = await readWorld(client);
+    expect(orders.length).toBeGreaterThan(10);
+    expect(leases.filter((lease) => !['closed', 'lapsed', 'rejected'].includes(lease.state))).toEqual([]);
+    await expectBooksInOrder(client);
+  }, 1_200_000);
 });

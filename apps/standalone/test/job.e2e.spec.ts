@@ -65,7 +65,14 @@ describe('the main job', () => {
       paths: Record<string, unknown>;
     };
     expect(openapi.openapi).toBe('3.1.0');
-    for (const path of ['/v1/orders', '/v1/quotes', '/v1/leases', '/v1/escrow', '/v1/providers', '/v1/chain']) {
+    for (const path of [
+      '/v1/orders',
+      '/v1/quotes',
+      '/v1/leases',
+      '/v1/escrow',
+      '/v1/providers',
+      '/v1/chain',
+    ]) {
       expect(Object.keys(openapi.paths)).toContain(path);
     }
     expect((await fetch(`${platform.origin}/docs`)).headers.get('content-type')).toContain('text/html');

@@ -25,7 +25,10 @@ describe('starting and stopping', () => {
     market: platform.read<{ pid: number }>('market.json').pid,
   });
   const account = async () => {
-    const client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
+    const client = new GridbourseClient({
+      origin: platform.origin,
+      auth: { apiKey: platform.tenant.apiKey },
+    });
     return { ...(await client.account()), escrow: await client.escrow() };
   };
 
@@ -37,7 +40,14 @@ describe('starting and stopping', () => {
   afterAll(() => platform.discard(), 60_000);
 
   it('says where everything is, and what to type next', () => {
-    for (const part of [`${platform.origin}/v1`, `${platform.origin}/docs`, `127.0.0.1:${platform.grpcPort}`, platform.chainUrl, platform.tenant.apiKey, 'npm run demo']) {
+    for (const part of [
+      `${platform.origin}/v1`,
+      `${platform.origin}/docs`,
+      `127.0.0.1:${platform.grpcPort}`,
+      platform.chainUrl,
+      platform.tenant.apiKey,
+      'npm run demo',
+    ]) {
       expect(platform.output).toContain(part);
     }
   });
@@ -46,7 +56,8 @@ describe('starting and stopping', () => {
     const before = await account();
     const left = pids();
     expect(await platform.stop('SIGINT')).toBeLessThan(10_000);
-    for (const [name, pid] of Object.entries(left)) expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
+    for (const [name, pid] of Object.entries(left))
+      expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
     await platform.start();
     expect(await account()).toEqual(before);
   }, 60_000);
@@ -55,7 +66,8 @@ describe('starting and stopping', () => {
     const before = await account();
     const left = pids();
     await platform.kill();
-    for (const [name, pid] of Object.entries(left)) expect({ name, alive: alive(pid) }).toEqual({ name, alive: true });
+    for (const [name, pid] of Object.entries(left))
+      expect({ name, alive: alive(pid) }).toEqual({ name, alive: true });
     await platform.start();
     expect(pids()).toEqual(left);
     expect(await account()).toEqual(before);
@@ -70,27 +82,40 @@ describe('starting and stopping', () => {
     expect(await account()).toEqual(before);
   }, 60_000);
 
-  it.each(['chain', 'postgres'] as const)('goes on when the %s dies under it', async (name) => {
-    const before = await account();
-    process.kill(pids()[name], 'SIGKILL');
-    const client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey }, deadlineMs: 30_000 });
-    await expect(
-      (async () => {
-        for (;;) {
-          const health = await fetch(`${platform.origin}/health/ready`).catch(() => undefined);
-          if (health?.ok && alive(pids()[name])) return client.escrow();
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
-      })(),
-    ).resolves.toEqual(before.escrow);
-  }, 60_000);
+  it.each(['chain', 'postgres'] as const)(
+    'goes on when the %s dies under it',
+    async (name) => {
+      const before = await account();
+      process.kill(pids()[name], 'SIGKILL');
+      const client = new GridbourseClient({
+        origin: platform.origin,
+        auth: { apiKey: platform.tenant.apiKey },
+        deadlineMs: 30_000,
+      });
+      await expect(
+        (async () => {
+          for (;;) {
+            const health = await fetch(`${platform.origin}/health/ready`).catch(() => undefined);
+            if (health?.ok && alive(pids()[name])) return client.escrow();
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }
+        })(),
+      ).resolves.toEqual(before.escrow);
+    },
+    60_000,
+  );
 
   it('a second platform on the same folder, and a taken port, are one clear sentence', async () => {
-    const again = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname], { env: platform.env });
+    const again = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname], {
+      env: platform.env,
+    });
     let said = '';
     again.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
     const code = await new Promise((resolve) => again.once('exit', resolve));
-    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('already runs on the data folder') });
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: expect.stringContaining('already runs on the data folder'),
+    });
 
     const other = await StandaloneProcess.prepare();
     const squatter = createServer().listen(other.port, '127.0.0.1');
@@ -109,7 +134,10 @@ describe('starting and stopping', () => {
 
     const deployment = join(platform.dataDir, 'deployment.json');
     const known = readFileSync(deployment, 'utf8');
-    writeFileSync(deployment, JSON.stringify({ ...(JSON.parse(known) as object), deployBlockHash: `0x${'00'.repeat(32)}` }));
+    writeFileSync(
+      deployment,
+      JSON.stringify({ ...(JSON.parse(known) as object), deployBlockHash: `0x${'00'.repeat(32)}` }),
+    );
     await expect(platform.start()).rejects.toThrow('is not the one that the database');
     writeFileSync(deployment, known);
     await platform.start();

@@ -20,7 +20,9 @@ type Found = { file: string; text: string };
 
 const hasGpu = (text: string): boolean => {
   try {
-    return parseManifest(text).spec.groups.some((group) => group.services.some((s) => s.resources.gpu !== null));
+    return parseManifest(text).spec.groups.some((group) =>
+      group.services.some((s) => s.resources.gpu !== null),
+    );
   } catch (error) {
     if (error instanceof DomainError) return false;
     throw error;
@@ -47,7 +49,9 @@ describe('every real GPU manifest, sent as an order', () => {
     client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
     const deposited = await platform.cli(['escrow', 'deposit', '5000', '--max-rate', '5000', '--json']);
     expect(deposited.code).toBe(0);
-    await eventually(async () => expect((await client.escrow()).free.usdc).toBe('5000.00'), { deadlineMs: 10_000 });
+    await eventually(async () => expect((await client.escrow()).free.usdc).toBe('5000.00'), {
+      deadlineMs: 10_000,
+    });
   }, 180_000);
   afterAll(() => platform.discard(), 60_000);
 
@@ -69,15 +73,20 @@ describe('every real GPU manifest, sent as an order', () => {
       { deadlineMs: 30_000 },
     );
     if (order.state === 'unmatched') {
-      expect({ file, summary: order.explanation?.summary ?? '' }).toMatchObject({ summary: expect.stringMatching(/.{10}/) });
+      expect({ file, summary: order.explanation?.summary ?? '' }).toMatchObject({
+        summary: expect.stringMatching(/.{10}/),
+      });
       await client.cancelOrder(order.orderId);
       return 'waiting';
     }
-    for (const lease of order.leases.filter((l) => l.state === 'active')) await client.closeLease(lease.leaseId);
+    for (const lease of order.leases.filter((l) => l.state === 'active'))
+      await client.closeLease(lease.leaseId);
     await eventually(
       async () => {
         order = await client.order(created.orderId);
-        const open = order.leases.filter((l) => !['closed', 'lapsed'].includes(l.state) || (l.state === 'closed' && !l.capacityReleased));
+        const open = order.leases.filter(
+          (l) => !['closed', 'lapsed'].includes(l.state) || (l.state === 'closed' && !l.capacityReleased),
+        );
         expect({ file, open }).toEqual({ file, open: [] });
       },
       { deadlineMs: 30_000 },
@@ -89,7 +98,8 @@ describe('every real GPU manifest, sent as an order', () => {
     const ended: Record<string, string[]> = { closed: [], waiting: [] };
     const queue = [...manifests];
     const worker = async (): Promise<void> => {
-      for (let next = queue.shift(); next; next = queue.shift()) ended[await live(next, maxRate)]!.push(next.file);
+      for (let next = queue.shift(); next; next = queue.shift())
+        ended[await live(next, maxRate)]!.push(next.file);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     return ended;
@@ -98,7 +108,9 @@ describe('every real GPU manifest, sent as an order', () => {
   it('ends closed and settled, or waits and says why', async () => {
     const ended = await liveAll();
     expect(ended['closed']!.length + ended['waiting']!.length).toBe(manifests.length);
-    process.stderr.write(`at their own prices: ${ended['closed']!.length} ran, ${ended['waiting']!.length} wait\n`);
+    process.stderr.write(
+      `at their own prices: ${ended['closed']!.length} ran, ${ended['waiting']!.length} wait\n`,
+    );
   }, 300_000);
 
   it('runs wherever the market has the GPUs, when price is no object', async () => {

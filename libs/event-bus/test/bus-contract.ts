@@ -246,7 +246,10 @@ export const busContract = (name: string, makeBus: () => Promise<BusUnderTest>):
         group: 'skip',
         topics: [topic],
         handler: collector.handler,
-        onSkip: async ({ key, sequence }, reason) => void skipped.push(`${key} ${sequence} ${reason}`),
+        onSkip: ({ key, sequence }, reason) => {
+          skipped.push(`${key} ${sequence} ${reason}`);
+          return Promise.resolve();
+        },
       });
       await bus.publish([record(topic, 'bad', 1), record(topic, 'bad', 2)]);
       const filter = { group: 'skip', topic };
@@ -406,7 +409,7 @@ export const busContract = (name: string, makeBus: () => Promise<BusUnderTest>):
       await bus.subscribe({
         group: 'latency',
         topics: [topic],
-        handler: async ({ sequence }) => waiting.get(sequence)?.(),
+        handler: ({ sequence }) => Promise.resolve(waiting.get(sequence)?.()),
       });
       const took: number[] = [];
       for (const n of range(40)) {

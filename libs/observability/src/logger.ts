@@ -16,7 +16,9 @@ let root: pino.Logger | undefined;
 /** Where lines go and from which level on. Call it before the first logger is made; the default is stdout, info. */
 export const configureLogging = (options: { level?: LogLevel; file?: string }): void => {
   const destination = pino.destination(
-    options.file === undefined ? { dest: 1, sync: true } : { dest: options.file, append: true, mkdir: true, sync: true },
+    options.file === undefined
+      ? { dest: 1, sync: true }
+      : { dest: options.file, append: true, mkdir: true, sync: true },
   );
   root = pino(
     {

@@ -20,7 +20,12 @@ describe('logs of several services in one process', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(first).toMatchObject({ service: 'registry', providerId: 'prv_1', traceId: scope.traceId, requestId: 'req_1' });
+    expect(first).toMatchObject({
+      service: 'registry',
+      providerId: 'prv_1',
+      traceId: scope.traceId,
+      requestId: 'req_1',
+    });
     expect(second).toMatchObject({ service: 'billing', level: 'error', err: { message: 'broken' } });
     expect(second).not.toHaveProperty('traceId');
   });

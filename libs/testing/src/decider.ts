@@ -38,7 +38,7 @@ export const given = <Command, State, Event>(
       thenRejected: (code) => {
         const error = caught(decide);
         if (error === undefined) fail(`expected the command to be refused with ${code}, but it was taken`);
-        if (!(error instanceof DomainError)) throw error;
+        if (!(error instanceof DomainError)) throw error as Error;
         deepStrictEqual(error.code, code, error.message);
       },
       thenState: (check) => check(fold(decider.evolve, before, decide())),

@@ -11,7 +11,8 @@ const untilAnswered = async <T>(work: () => Promise<T>, end: number): Promise<T>
       return await work();
     } catch (error) {
       const { code } = error as { code?: string };
-      const away = code === 'SERVER_ERROR' || code === 'NETWORK_ERROR' || code === 'TIMEOUT' || code === 'ECONNREFUSED';
+      const away =
+        code === 'SERVER_ERROR' || code === 'NETWORK_ERROR' || code === 'TIMEOUT' || code === 'ECONNREFUSED';
       if (!away || Date.now() > end) throw error;
       await pause(LOOK_EVERY_MS * 4);
     }
@@ -40,7 +41,11 @@ export const sendDurably = async (
       const receipt = await provider.getTransactionReceipt(hash);
       if (receipt) {
         if (receipt.status === 1) return receipt;
-        throw new DomainError('conflict', 'transaction_reverted', `the contract refused the transaction ${hash}`);
+        throw new DomainError(
+          'conflict',
+          'transaction_reverted',
+          `the contract refused the transaction ${hash}`,
+        );
       }
       await provider.send('eth_sendRawTransaction', [signed]);
     } catch (error) {
@@ -49,5 +54,9 @@ export const sendDurably = async (
     }
     await pause(LOOK_EVERY_MS);
   }
-  throw new DomainError('unavailable', 'transaction_not_included', `the chain did not include ${hash} in time`);
+  throw new DomainError(
+    'unavailable',
+    'transaction_not_included',
+    `the chain did not include ${hash} in time`,
+  );
 };

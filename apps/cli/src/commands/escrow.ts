@@ -26,9 +26,14 @@ export const addEscrow = (program: Command): void => {
             ['withdrawn', usdc(found.withdrawn)],
             [
               'limit',
-              limit ? `${perHour(limit.maxRatePerHour)} a lease, ${usdc(limit.maxLocked)} locked, until ${limit.validUntil}` : 'none: set one with escrow deposit',
+              limit
+                ? `${perHour(limit.maxRatePerHour)} a lease, ${usdc(limit.maxLocked)} locked, until ${limit.validUntil}`
+                : 'none: set one with escrow deposit',
             ],
-            ['contract', `${found.chain.computeMarket} on chain ${found.chain.chainId} (${found.chain.rpcUrl})`],
+            [
+              'contract',
+              `${found.chain.computeMarket} on chain ${found.chain.chainId} (${found.chain.rpcUrl})`,
+            ],
             ['token', found.chain.usdc],
           ],
         ),
@@ -48,7 +53,12 @@ export const addEscrow = (program: Command): void => {
       const hashes = await deposit(before, privateKey, micros);
       const locked = BigInt(before.locked.micros) + BigInt(before.free.micros) + micros;
       hashes.push(
-        await setSpendingLimit(before, privateKey, { maxRateMicrosPerHour: maxRate, maxLockedMicros: locked }, Date.now()),
+        await setSpendingLimit(
+          before,
+          privateKey,
+          { maxRateMicrosPerHour: maxRate, maxLockedMicros: locked },
+          Date.now(),
+        ),
       );
       result({ depositedMicros: micros.toString(), transactions: hashes });
       say(`Deposited $${amount}. Last transaction ${hashes.at(-1)}`);

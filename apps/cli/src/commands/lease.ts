@@ -42,15 +42,22 @@ export const addLease = (program: Command): void => {
         ['order', found.orderId],
         ['provider', found.providerId],
         ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
-        ['rate', `${perHour(found.rate)}, cloud list ${perHour(found.listRate)}, saving ${percent(found.saving)}`],
+        [
+          'rate',
+          `${perHour(found.rate)}, cloud list ${perHour(found.listRate)}, saving ${percent(found.saving)}`,
+        ],
         ['lock', `${usdc(found.lock)} for ${found.durationSeconds} s`],
         ['on chain', found.chainLeaseKey ?? '-'],
         ['paid', usdc(found.paid)],
         ['refunded', usdc(found.refunded)],
       ];
       if (workload) {
-        rows.push(['workload', `${workload.observed} (wanted: ${workload.desired}), ${workload.seconds} s metered`]);
-        for (const service of workload.services) rows.push(['', `${service.name} ${service.ready}/${service.replicas}`]);
+        rows.push([
+          'workload',
+          `${workload.observed} (wanted: ${workload.desired}), ${workload.seconds} s metered`,
+        ]);
+        for (const service of workload.services)
+          rows.push(['', `${service.name} ${service.ready}/${service.replicas}`]);
         for (const endpoint of workload.endpoints) rows.push(['', endpoint.url]);
       }
       say(table(['', ''], rows));

@@ -19,7 +19,10 @@ export const withOrderOptions = (command: Command): Command =>
     .requiredOption('-f, --file <path>', 'manifest: Akash SDL or Spheron ICL; "-" reads standard input')
     .option('--job', 'run to completion, then end the lease')
     .option('--duration <time>', 'how long to lease, like 90s, 30m, 2h, 1d (default: what the manifest says)')
-    .option('--max-rate <usdc>', 'the most to pay per hour for everything together (default: the manifest\'s prices)')
+    .option(
+      '--max-rate <usdc>',
+      "the most to pay per hour for everything together (default: the manifest's prices)",
+    )
     .option('--profile <name>', 'cheapest, balanced, fastest or nearest')
     .option('--region <id...>', 'only these regions')
     .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7');
@@ -31,14 +34,22 @@ export const parseDuration = (text: string): number => {
   const match = /^(\d{1,9})(s|m|h|d)$/.exec(text);
   const seconds = match ? Number(match[1]) * UNITS[match[2]!]! : 0;
   if (seconds > 0) return seconds;
-  throw new DomainError('invalid', 'invalid_duration', `"${text}" is not a duration: expected a whole number and s, m, h or d, like 90s`);
+  throw new DomainError(
+    'invalid',
+    'invalid_duration',
+    `"${text}" is not a duration: expected a whole number and s, m, h or d, like 90s`,
+  );
 };
 
 const readManifest = (path: string): string => {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8');
   } catch (error) {
-    throw new DomainError('invalid', 'unreadable_file', `${path} cannot be read: ${(error as Error).message}`);
+    throw new DomainError(
+      'invalid',
+      'unreadable_file',
+      `${path} cannot be read: ${(error as Error).message}`,
+    );
   }
 };
 

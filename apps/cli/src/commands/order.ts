@@ -78,7 +78,13 @@ export const addOrder = (program: Command): void => {
       context.say(
         table(
           ['order', 'name', 'state', 'up to', 'submitted'],
-          page.items.map((o) => [o.orderId, o.name, state(o.state), perHour(o.maxRate), clock(o.submittedAt)]),
+          page.items.map((o) => [
+            o.orderId,
+            o.name,
+            state(o.state),
+            perHour(o.maxRate),
+            clock(o.submittedAt),
+          ]),
         ),
       );
     });

@@ -9,16 +9,22 @@ export const addWorkload = (program: Command): void => {
     .option('--service <name>')
     .option('--replica <n>')
     .option('--tail <lines>', 'only the last lines', '200')
-    .action(async (leaseId: string, options: { service?: string; replica?: string; tail: string }, command: Command) => {
-      const { client, json, result } = contextOf(command);
-      const text = await client.logs(leaseId, {
-        tail: Number(options.tail),
-        ...(options.service === undefined ? {} : { service: options.service }),
-        ...(options.replica === undefined ? {} : { replica: Number(options.replica) }),
-      });
-      if (json) result({ leaseId, lines: text.split('\n').filter((line) => line !== '') });
-      else print(text.trimEnd());
-    });
+    .action(
+      async (
+        leaseId: string,
+        options: { service?: string; replica?: string; tail: string },
+        command: Command,
+      ) => {
+        const { client, json, result } = contextOf(command);
+        const text = await client.logs(leaseId, {
+          tail: Number(options.tail),
+          ...(options.service === undefined ? {} : { service: options.service }),
+          ...(options.replica === undefined ? {} : { replica: Number(options.replica) }),
+        });
+        if (json) result({ leaseId, lines: text.split('\n').filter((line) => line !== '') });
+        else print(text.trimEnd());
+      },
+    );
 
   program
     .command('usage <lease>')

@@ -15,7 +15,7 @@ import { Stage } from './stage.ts';
 const ESCROW = parseUsdc('200');
 const MAX_RATE = parseUsdc('500');
 
-type DemoOptions = { run?: string; waitSeconds: string };
+type DemoOptions = { run?: string; waitSeconds: string; start: boolean };
 
 const fillEscrow = async (context: Context): Promise<void> => {
   const escrow = await context.client.escrow();
@@ -66,15 +66,17 @@ export const addDemo = (program: Command): void => {
     .command('demo')
     .description('play the whole life of orders and leases, then show that the books agree')
     .option('--run <id>', 'name of this run: the same name repeats no order (default: a new one)')
+    .option('--no-start', 'never start a platform: wait for the one that is meant to run')
     .option('--wait-seconds <n>', 'how long each step may take', '60')
     .action(async (options: DemoOptions, command: Command) => {
       const { json, ...global } = globalOptions(command);
       const say = (line: string): void => {
         if (!json) print(line);
       };
-      const origin = global.origin ?? process.env['GRIDBOURSE_ORIGIN'] ?? demoTenant()?.origin ?? DEFAULT_ORIGIN;
+      const origin =
+        global.origin ?? process.env['GRIDBOURSE_ORIGIN'] ?? demoTenant()?.origin ?? DEFAULT_ORIGIN;
       let stop: (() => Promise<void>) | undefined;
-      if (!(await answers(origin)) && new URL(origin).hostname === '127.0.0.1') {
+      if (options.start && !(await answers(origin)) && new URL(origin).hostname === '127.0.0.1') {
         say('Nothing runs here yet: starting the platform first.');
         stop = await startPlatform(say);
       }

@@ -16,7 +16,9 @@ export const answers = async (origin: string): Promise<boolean> => {
 
 /** Starts the platform of this checkout and waits until it says READY. The returned function stops it again. */
 export const startPlatform = async (say: (line: string) => void): Promise<() => Promise<void>> => {
-  const child = spawn(process.execPath, ['--enable-source-maps', STANDALONE], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--enable-source-maps', STANDALONE], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await new Promise<void>((resolve, reject) => {
     const late = setTimeout(

@@ -1,6 +1,12 @@
 /** The workloads of the demo, as a tenant would write them: Spheron ICL and Akash SDL. */
 
-export type Need = { gpu: string; gpus?: number; image?: string; command?: readonly string[]; usdcPerHour?: string };
+export type Need = {
+  gpu: string;
+  gpus?: number;
+  image?: string;
+  command?: readonly string[];
+  usdcPerHour?: string;
+};
 
 /** Spheron ICL 1.0: one service on GPUs of one model. */
 export const icl = (name: string, need: Need): string => `version: "1.0"

@@ -42,8 +42,11 @@ const saving = (leases: readonly Lease[]): number | null => {
   return list === 0n ? null : Number(((list - paid) * 10_000n) / list) / 10_000;
 };
 
-const difference = (after: Books, before: Books, field: 'meter' | 'ledgerPaid' | 'chainPaid' | 'refunded'): string =>
-  (BigInt(after[field].micros) - BigInt(before[field].micros)).toString();
+const difference = (
+  after: Books,
+  before: Books,
+  field: 'meter' | 'ledgerPaid' | 'chainPaid' | 'refunded',
+): string => (BigInt(after[field].micros) - BigInt(before[field].micros)).toString();
 
 export const makeReport = async (
   client: GridbourseClient,
@@ -54,7 +57,10 @@ export const makeReport = async (
   for (const id of orderIds) orders.push(await client.order(id));
   const leases = orders.flatMap((order) => order.leases);
   const started = orders.flatMap((order) => {
-    const first = order.leases.map((l) => l.runningSince).filter((t): t is string => t !== null).sort()[0];
+    const first = order.leases
+      .map((l) => l.runningSince)
+      .filter((t): t is string => t !== null)
+      .sort()[0];
     return first === undefined ? [] : [{ order, ms: Date.parse(first) - Date.parse(order.submittedAt) }];
   });
   // An order that had to wait for capacity says nothing about how fast a start is.
@@ -99,7 +105,10 @@ export const reportTable = (report: DemoReport): string =>
       ['open breaks', String(report.breaks)],
       ['order to running', span(report.orderToRunningMs)],
       ['chain confirmation', span(report.chainConfirmMs)],
-      ['gas per settled lease', report.gasPerSettledLease === null ? '-' : String(Math.round(report.gasPerSettledLease))],
+      [
+        'gas per settled lease',
+        report.gasPerSettledLease === null ? '-' : String(Math.round(report.gasPerSettledLease)),
+      ],
       [
         'saving against cloud list',
         report.savingVsCloudList === null ? '-' : `${(report.savingVsCloudList * 100).toFixed(1)} %`,

@@ -3,7 +3,10 @@ import { icl, sdl } from './manifests.ts';
 import type { MarketControl } from './market-control.ts';
 import type { Stage } from './stage.ts';
 
-export type Scenario = { title: string; play(stage: Stage, market: MarketControl | undefined): Promise<void> };
+export type Scenario = {
+  title: string;
+  play(stage: Stage, market: MarketControl | undefined): Promise<void>;
+};
 
 const instantOrder: Scenario = {
   title: 'An order that runs at once, and is ended by its tenant',
@@ -39,7 +42,11 @@ const orderThatWaits: Scenario = {
     const holder = await stage.running(first.orderId);
     stage.say(`${holder.leaseId} holds all eight V100s of the market`);
     const second = await stage.place({ manifest: icl('second', { gpu: 'v100', gpus: 8 }) });
-    const waiting = await stage.order(second.orderId, (o) => o.state === 'unmatched', 'the second order to wait');
+    const waiting = await stage.order(
+      second.orderId,
+      (o) => o.state === 'unmatched',
+      'the second order to wait',
+    );
     if (waiting.explanation) stage.say(explanationText(waiting.explanation));
     await stage.client.closeLease(holder.leaseId);
     const lease = await stage.running(second.orderId);
@@ -54,7 +61,8 @@ const cancelledOrder: Scenario = {
   async play(stage) {
     const order = await stage.place({ manifest: icl('cheap', { gpu: 'h100' }), maxRateUsdcPerHour: '0.10' });
     const waiting = await stage.order(order.orderId, (o) => o.state === 'unmatched', 'the order to wait');
-    if (waiting.explanation?.smallestChange) stage.say(`would match: ${waiting.explanation.smallestChange.text}`);
+    if (waiting.explanation?.smallestChange)
+      stage.say(`would match: ${waiting.explanation.smallestChange.text}`);
     await stage.client.cancelOrder(order.orderId);
     await stage.order(order.orderId, (o) => o.state === 'cancelled', 'the cancelled order');
     stage.say('cancelled; nothing was locked, nothing is owed');
@@ -86,7 +94,9 @@ const providerThatDies: Scenario = {
     await market.kill(victim.name);
     try {
       const closed = await stage.closed(order.orderId, 'provider_lost');
-      stage.say(`closed: paid $${closed.paid?.usdc} for what is proven to have run, refunded $${closed.refunded?.usdc}`);
+      stage.say(
+        `closed: paid $${closed.paid?.usdc} for what is proven to have run, refunded $${closed.refunded?.usdc}`,
+      );
     } finally {
       await market.revive(victim.name);
     }

@@ -42,7 +42,12 @@ export class Stage {
   }
 
   async order(orderId: string, wanted: (order: Order) => boolean, what: string): Promise<Order> {
-    return this.until(() => this.client.order(orderId), wanted, what, (o) => this.describe(o));
+    return this.until(
+      () => this.client.order(orderId),
+      wanted,
+      what,
+      (o) => this.describe(o),
+    );
   }
 
   /** Waits until the one lease of the order is as wanted. */

@@ -17,12 +17,14 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 
 export const usdc = (money: Money | null): string => (money === null ? '-' : `$${money.usdc}`);
 export const perHour = (money: Money | null): string => (money === null ? '-' : `$${money.usdc}/h`);
-export const percent = (share: number | null): string => (share === null ? '-' : `${Math.round(share * 100)} %`);
+export const percent = (share: number | null): string =>
+  share === null ? '-' : `${Math.round(share * 100)} %`;
 export const clock = (time: string | null): string => (time === null ? '-' : time.slice(11, 19));
 
 export const state = (name: string): string => {
   if (['active', 'fulfilled', 'running'].includes(name)) return pc.green(name);
-  if (['unmatched', 'closing', 'unreachable', 'proposed', 'accepted', 'funded'].includes(name)) return pc.yellow(name);
+  if (['unmatched', 'closing', 'unreachable', 'proposed', 'accepted', 'funded'].includes(name))
+    return pc.yellow(name);
   if (['lapsed', 'rejected', 'failed', 'offline', 'expired'].includes(name)) return pc.red(name);
   return name;
 };
@@ -33,7 +35,11 @@ export const explanationText = (explanation: Explanation): string => {
     lines.push(
       table(
         ['constraint', 'offers that fail it', 'expected'],
-        explanation.constraints.map((c) => [c.constraint, `${c.failed} of ${explanation.offersConsidered}`, c.expected]),
+        explanation.constraints.map((c) => [
+          c.constraint,
+          `${c.failed} of ${explanation.offersConsidered}`,
+          c.expected,
+        ]),
       ),
     );
   }

@@ -3,7 +3,15 @@ import type { Logger } from '@gridbourse/observability';
 import { keccak256 } from 'ethers';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { DataDir } from '../data-dir.ts';
-import { freePort, isAlive, isAliveAs, isFree, spawnDetached, stopProcess, until } from '../process-control.ts';
+import {
+  freePort,
+  isAlive,
+  isAliveAs,
+  isFree,
+  spawnDetached,
+  stopProcess,
+  until,
+} from '../process-control.ts';
 import { StartError } from '../start-error.ts';
 import { TransactionJournal } from './journal.ts';
 import { rpcCall } from './rpc.ts';
@@ -45,7 +53,12 @@ export class LocalChain {
 
   /** Adopts the node that an earlier run left behind, or starts one with what was saved. */
   static async start(dir: DataDir, logger: Logger, publicPort: number): Promise<LocalChain> {
-    const chain = new LocalChain(dir, logger, dir.read<State>(STATE) ?? { pid: 0, port: 0, genesisSeconds: Math.floor(Date.now() / 1_000) }, publicPort);
+    const chain = new LocalChain(
+      dir,
+      logger,
+      dir.read<State>(STATE) ?? { pid: 0, port: 0, genesisSeconds: Math.floor(Date.now() / 1_000) },
+      publicPort,
+    );
     await chain.ensureRunning();
     await chain.front.listen(publicPort);
     chain.scheduleSave(SNAPSHOT_EVERY_MS);
@@ -120,7 +133,10 @@ export class LocalChain {
     this.state = { ...this.state, pid, port };
     this.dir.write(STATE, this.state);
     if (!(await until(async () => !isAlive(pid) || (await this.answers()), START_DEADLINE_MS))) {
-      throw new StartError('The local chain does not start.', `Its log is ${this.dir.file('logs', 'chain.log')}.`);
+      throw new StartError(
+        'The local chain does not start.',
+        `Its log is ${this.dir.file('logs', 'chain.log')}.`,
+      );
     }
     if (existsSync(snapshot)) {
       await rpcCall(this.nodeUrl, 'anvil_loadState', [readFileSync(snapshot, 'utf8')]);

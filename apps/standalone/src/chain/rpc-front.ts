@@ -62,14 +62,18 @@ export class RpcFront {
     };
     try {
       if (request.method === 'OPTIONS') return send(204, '');
-      if (request.method !== 'POST') return send(405, JSON.stringify(rpcError(null, -32600, 'expected POST')));
+      if (request.method !== 'POST')
+        return send(405, JSON.stringify(rpcError(null, -32600, 'expected POST')));
       const text = await read(request);
       const parsed = JSON.parse(text) as Call | Call[];
       const calls = Array.isArray(parsed) ? parsed : [parsed];
       for (const call of calls) {
         const method = typeof call.method === 'string' ? call.method : '';
         if (!ALLOWED.test(method) || REFUSED.has(method)) {
-          return send(200, JSON.stringify(rpcError(call.id, -32601, `the method ${method} is not offered here`)));
+          return send(
+            200,
+            JSON.stringify(rpcError(call.id, -32601, `the method ${method} is not offered here`)),
+          );
         }
         const raw: unknown = Array.isArray(call.params) ? call.params[0] : undefined;
         if (method === 'eth_sendRawTransaction' && typeof raw === 'string') this.journal.append(raw);
@@ -84,7 +88,8 @@ export class RpcFront {
     } catch (error) {
       if (response.headersSent) return void response.end();
       if (error instanceof SyntaxError) return send(400, JSON.stringify(rpcError(null, -32700, 'not JSON')));
-      if (error instanceof RangeError) return send(413, JSON.stringify(rpcError(null, -32600, error.message)));
+      if (error instanceof RangeError)
+        return send(413, JSON.stringify(rpcError(null, -32600, error.message)));
       send(503, JSON.stringify(rpcError(null, -32000, 'the chain does not answer')));
     }
   }

@@ -1,7 +1,11 @@
 const CALL_DEADLINE_MS = 10_000;
 
 /** One JSON-RPC call. @throws Error on an HTTP failure, an RPC error, or after ten seconds */
-export const rpcCall = async <T>(url: string, method: string, params: readonly unknown[] = []): Promise<T> => {
+export const rpcCall = async <T>(
+  url: string,
+  method: string,
+  params: readonly unknown[] = [],
+): Promise<T> => {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -6,7 +6,13 @@ import type { DataDir } from '../data-dir.ts';
 const TENANT_KEY_INDEX = 5;
 export const DEMO_TENANT_FILE = 'demo-tenant.json';
 
-export type DemoTenant = { accountId: string; wallet: string; privateKey: string; apiKey: string; origin: string };
+export type DemoTenant = {
+  accountId: string;
+  wallet: string;
+  privateKey: string;
+  apiKey: string;
+  origin: string;
+};
 
 type Nonce = { nonce: string; domain: string; uri: string; chainId: number };
 

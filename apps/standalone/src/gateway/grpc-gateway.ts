@@ -44,7 +44,7 @@ export class GrpcGateway {
     this.server.on('session', (session) => {
       this.sessions.add(session);
       session.on('close', () => this.sessions.delete(session));
-      session.on('error', (error) => this.logger.debug({ err: error }, 'gRPC session failed'));
+      session.on('error', (error: Error) => this.logger.debug({ err: error }, 'gRPC session failed'));
     });
     this.server.on('stream', (stream, headers) => this.forward(stream, headers));
   }
@@ -72,7 +72,7 @@ export class GrpcGateway {
     const known = this.upstreams.get(target);
     if (known && !known.closed && !known.destroyed) return known;
     const session = connect(`http://${target}`);
-    session.on('error', (error) => this.logger.debug({ err: error, target }, 'gRPC upstream failed'));
+    session.on('error', (error: Error) => this.logger.debug({ err: error, target }, 'gRPC upstream failed'));
     session.on('close', () => {
       if (this.upstreams.get(target) === session) this.upstreams.delete(target);
     });
@@ -85,7 +85,12 @@ export class GrpcGateway {
     const refuse = (status: string, message: string): void => {
       if (stream.headersSent || stream.destroyed) return stream.close(constants.NGHTTP2_CANCEL);
       stream.respond(
-        { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': status, 'grpc-message': message },
+        {
+          ':status': 200,
+          'content-type': 'application/grpc',
+          'grpc-status': status,
+          'grpc-message': message,
+        },
         { endStream: true },
       );
     };
@@ -104,7 +109,7 @@ export class GrpcGateway {
       );
       if (endStream) return;
       let trailers: Record<string, string | string[]> = {};
-      call.on('trailers', (received) => {
+      call.on('trailers', (received: IncomingHttpHeaders) => {
         trailers = forwardable(received);
       });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));

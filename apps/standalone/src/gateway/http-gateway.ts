@@ -69,14 +69,16 @@ export class HttpGateway {
     if (path === '/docs' || path === '/docs/') return send(200, 'text/html; charset=utf-8', DOCS_PAGE);
     const asset = path.startsWith('/docs/') ? docsAsset(path.slice('/docs/'.length)) : undefined;
     if (asset) return send(200, asset.type, asset.body);
-    if (path === '/') return send(200, 'application/json', JSON.stringify({ name: 'Gridbourse', ...this.links }, null, 2));
+    if (path === '/')
+      return send(200, 'application/json', JSON.stringify({ name: 'Gridbourse', ...this.links }, null, 2));
     if (path === '/health/live') return send(200, 'application/json', JSON.stringify({ status: 'live' }));
     if (path === '/health/ready') {
-      const reports = await Promise.all(
-        this.services.map(async (s) => [s.name, await s.ready()] as const),
-      );
+      const reports = await Promise.all(this.services.map(async (s) => [s.name, await s.ready()] as const));
       const ready = reports.every(([, report]) => report.ready);
-      const body = JSON.stringify({ status: ready ? 'ready' : 'not_ready', services: Object.fromEntries(reports) });
+      const body = JSON.stringify({
+        status: ready ? 'ready' : 'not_ready',
+        services: Object.fromEntries(reports),
+      });
       return send(ready ? 200 : 503, 'application/json', body);
     }
     send(

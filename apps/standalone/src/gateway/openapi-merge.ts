@@ -23,7 +23,8 @@ export const mergeOpenApi = (info: OpenApi['info'], documents: readonly OpenApi[
     for (const [path, item] of Object.entries(document.paths)) put(merged.paths, path, item, 'path');
     for (const [kind, parts] of Object.entries(document.components ?? {})) {
       const target = ((merged.components as Record<string, Record<string, unknown>>)[kind] ??= {});
-      for (const [name, part] of Object.entries(parts as object)) put(target, name, part, `components.${kind}`);
+      for (const [name, part] of Object.entries(parts as object))
+        put(target, name, part, `components.${kind}`);
     }
   }
   return merged;

@@ -4,7 +4,15 @@ import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { promisify } from 'node:util';
 import pg from 'pg';
 import type { DataDir } from '../data-dir.ts';
-import { freePort, isAlive, isAliveAs, isFree, spawnDetached, stopProcess, until } from '../process-control.ts';
+import {
+  freePort,
+  isAlive,
+  isAliveAs,
+  isFree,
+  spawnDetached,
+  stopProcess,
+  until,
+} from '../process-control.ts';
 import { StartError } from '../start-error.ts';
 import { postgresBinaries } from './binaries.ts';
 import { serverUser } from './server-user.ts';
@@ -49,7 +57,11 @@ export class EmbeddedPostgres {
         'Restore that file, or erase the folder with npm run reset.',
       );
     }
-    const state = known ?? { port: await freePort(), password: randomBytes(18).toString('base64url'), pid: 0 };
+    const state = known ?? {
+      port: await freePort(),
+      password: randomBytes(18).toString('base64url'),
+      pid: 0,
+    };
     const server = new EmbeddedPostgres(dir, state);
     if (!initialised) await server.initialise();
     await server.ensureRunning();
@@ -145,7 +157,10 @@ export class EmbeddedPostgres {
       );
     } catch (error) {
       rmSync(target, { recursive: true, force: true });
-      throw this.startFailure(error, String((error as { stderr?: string }).stderr ?? (error as Error).message));
+      throw this.startFailure(
+        error,
+        String((error as { stderr?: string }).stderr ?? (error as Error).message),
+      );
     } finally {
       rmSync(passwordFile, { force: true });
     }
@@ -159,7 +174,13 @@ export class EmbeddedPostgres {
     const before = existsSync(logFile) ? statSync(logFile).size : 0;
     const pid = await spawnDetached(
       postgres,
-      ['-D', this.dir.file('postgres'), '-p', String(this.state.port), ...FLAGS.flatMap((flag) => ['-c', flag])],
+      [
+        '-D',
+        this.dir.file('postgres'),
+        '-p',
+        String(this.state.port),
+        ...FLAGS.flatMap((flag) => ['-c', flag]),
+      ],
       { logFile, ...user, env: { ...process.env, LC_ALL: 'C' } },
     );
     this.keep({ ...this.state, pid });
@@ -173,7 +194,11 @@ export class EmbeddedPostgres {
   private startFailure(cause: unknown, said: string): StartError {
     const last = said.split('\n').slice(-3).join(' ').slice(0, 400);
     if (/No space left on device/i.test(said)) {
-      return new StartError('The disk is full, so the database cannot start.', 'Free some space, then run npm start again.', cause);
+      return new StartError(
+        'The disk is full, so the database cannot start.',
+        'Free some space, then run npm start again.',
+        cause,
+      );
     }
     if (/incompatible|was initialized by PostgreSQL version/i.test(said)) {
       return new StartError(
@@ -189,6 +214,10 @@ export class EmbeddedPostgres {
         cause,
       );
     }
-    return new StartError(`The database does not start: ${last}`, `Its log is ${this.dir.file('logs', 'postgres.log')}.`, cause);
+    return new StartError(
+      `The database does not start: ${last}`,
+      `Its log is ${this.dir.file('logs', 'postgres.log')}.`,
+      cause,
+    );
   }
 }

@@ -6,7 +6,9 @@ export type ServerUser = { uid: number; gid: number };
 
 const idOf = (flag: '-u' | '-g'): number | undefined => {
   try {
-    return Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    return Number(
+      execFileSync('id', [flag, 'postgres'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    );
   } catch {
     return undefined;
   }
@@ -17,7 +19,9 @@ export const serverUser = (): ServerUser | undefined => {
   if (userInfo().uid !== 0) return undefined;
   if (idOf('-u') === undefined) {
     try {
-      execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'], { stdio: 'ignore' });
+      execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'], {
+        stdio: 'ignore',
+      });
     } catch (error) {
       throw new StartError(
         'Postgres cannot run as root, and a user for it could not be made.',

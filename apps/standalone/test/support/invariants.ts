@@ -5,9 +5,11 @@ export type World = { orders: Order[]; leases: Lease[] };
 
 export const readWorld = async (client: GridbourseClient): Promise<World> => {
   const orders: Order[] = [];
-  for await (const order of client.all((options) => client.orders({ ...options, limit: 200 }))) orders.push(order);
+  for await (const order of client.all((options) => client.orders({ ...options, limit: 200 })))
+    orders.push(order);
   const leases: Lease[] = [];
-  for await (const lease of client.all((options) => client.leases({ ...options, limit: 200 }))) leases.push(lease);
+  for await (const lease of client.all((options) => client.leases({ ...options, limit: 200 })))
+    leases.push(lease);
   return { orders, leases };
 };
 
@@ -34,13 +36,22 @@ export const expectBooksInOrder = async (client: GridbourseClient): Promise<void
       lease: lease.leaseId,
       sum: micros(lease.lock),
     });
-    expect({ lease: lease.leaseId, released: lease.capacityReleased }).toEqual({ lease: lease.leaseId, released: true });
+    expect({ lease: lease.leaseId, released: lease.capacityReleased }).toEqual({
+      lease: lease.leaseId,
+      released: true,
+    });
     const workload = await client.workload(lease.leaseId);
-    expect({ lease: lease.leaseId, observed: workload.observed }).toEqual({ lease: lease.leaseId, observed: 'absent' });
+    expect({ lease: lease.leaseId, observed: workload.observed }).toEqual({
+      lease: lease.leaseId,
+      observed: 'absent',
+    });
     // 4: what was paid is exactly what ran.
     const earned = (micros(lease.rate) * BigInt(workload.seconds)) / 3_600n;
     const bounded = earned < micros(lease.lock) ? earned : micros(lease.lock);
-    expect({ lease: lease.leaseId, paid: micros(lease.paid) }).toEqual({ lease: lease.leaseId, paid: bounded });
+    expect({ lease: lease.leaseId, paid: micros(lease.paid) }).toEqual({
+      lease: lease.leaseId,
+      paid: bounded,
+    });
   }
   const ids = leases.map((lease) => lease.leaseId);
   expect(new Set(ids).size).toBe(ids.length);

@@ -9,7 +9,13 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const CLI = fileURLToPath(new URL('../../../cli/dist/main.js', import.meta.url));
 const START_DEADLINE_MS = 120_000;
 
-export type DemoTenant = { accountId: string; wallet: string; privateKey: string; apiKey: string; origin: string };
+export type DemoTenant = {
+  accountId: string;
+  wallet: string;
+  privateKey: string;
+  apiKey: string;
+  origin: string;
+};
 export type Finished = { code: number | null; stdout: string; stderr: string };
 
 /** A platform as a user starts it: the built standalone in a process of its own, on a data folder of its own. */
@@ -75,7 +81,10 @@ export class StandaloneProcess {
     this.child = child;
     this.output = '';
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`not ready in time:\n${this.output}`)), START_DEADLINE_MS);
+      const late = setTimeout(
+        () => reject(new Error(`not ready in time:\n${this.output}`)),
+        START_DEADLINE_MS,
+      );
       const hear = (chunk: Buffer): void => {
         this.output += chunk.toString('utf8');
         if (/^READY$/m.test(this.output)) {

@@ -16,13 +16,19 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> | void {
     const described = describeError(error);
-    if (described.httpStatus >= 500) this.logger.error({ err: error, code: described.code }, 'request failed');
+    if (described.httpStatus >= 500)
+      this.logger.error({ err: error, code: described.code }, 'request failed');
     const requestId = currentScope()?.requestId ?? 'unknown';
     if (host.getType() === 'rpc') {
       const metadata = new Metadata();
       metadata.set('request-id', requestId);
       metadata.set('problem-bin', Buffer.from(JSON.stringify(toProblem(described, '', requestId))));
-      return throwError(() => ({ code: described.grpcStatus, details: described.detail, message: described.detail, metadata }));
+      return throwError(() => ({
+        code: described.grpcStatus,
+        details: described.detail,
+        message: described.detail,
+        metadata,
+      }));
     }
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();

@@ -113,7 +113,14 @@ export const describeError = (error: unknown): Described => {
     const message = error instanceof Error ? error.message : 'refused';
     return {
       kind,
-      code: status === 413 ? 'body_too_large' : status === 404 ? 'no_such_route' : status === 400 ? 'malformed_request' : kind,
+      code:
+        status === 413
+          ? 'body_too_large'
+          : status === 404
+            ? 'no_such_route'
+            : status === 400
+              ? 'malformed_request'
+              : kind,
       detail: message.slice(0, 500),
       faults: [],
       httpStatus: status,

@@ -23,15 +23,20 @@ const KEY = /^[\x21-\x7e]{1,200}$/;
 type Row = { request_hash: string; status: number | null; response: unknown; locked_at_ms: string };
 
 /** The Idempotency-Key header of the request, undefined where it has none. */
-export const IdempotencyKey = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined =>
-  keyOf(context.switchToHttp().getRequest<FastifyRequest>()),
+export const IdempotencyKey = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string | undefined =>
+    keyOf(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
 const keyOf = (request: FastifyRequest): string | undefined => {
   const header = request.headers['idempotency-key'];
   if (header === undefined) return undefined;
   if (typeof header !== 'string' || !KEY.test(header)) {
-    throw new DomainError('invalid', 'invalid_idempotency_key', 'Idempotency-Key: expected 1 to 200 visible ASCII characters');
+    throw new DomainError(
+      'invalid',
+      'invalid_idempotency_key',
+      'Idempotency-Key: expected 1 to 200 visible ASCII characters',
+    );
   }
   return header;
 };
@@ -80,7 +85,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     );
   }
 
-  private async claim(accountId: string, key: string, requestHash: string): Promise<{ status: number; response: unknown } | null> {
+  private async claim(
+    accountId: string,
+    key: string,
+    requestHash: string,
+  ): Promise<{ status: number; response: unknown } | null> {
     const now = this.clock.now();
     const inserted = await this.dataSource.query<unknown[]>(
       `INSERT INTO idempotency_keys (account_id, key, request_hash, locked_at_ms) VALUES ($1, $2, $3, $4)
@@ -94,7 +103,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     );
     if (!row) return this.claim(accountId, key, requestHash);
     if (row.request_hash !== requestHash) {
-      throw new DomainError('invalid', 'idempotency_key_reused', 'this Idempotency-Key was used for another request');
+      throw new DomainError(
+        'invalid',
+        'idempotency_key_reused',
+        'this Idempotency-Key was used for another request',
+      );
     }
     if (row.status !== null) return { status: row.status, response: row.response };
     const [, taken] = await this.dataSource.query<[unknown, number]>(
@@ -103,7 +116,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
       [accountId, key, now, row.locked_at_ms, now - ABANDONED_AFTER_MS],
     );
     if (taken === 1) return null;
-    throw conflict('request_in_progress', 'the first request with this Idempotency-Key is still being worked on');
+    throw conflict(
+      'request_in_progress',
+      'the first request with this Idempotency-Key is still being worked on',
+    );
   }
 
   private async keep(accountId: string, key: string, status: number, response: unknown): Promise<void> {

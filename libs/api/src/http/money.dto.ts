@@ -11,5 +11,9 @@ export const money = z
 
 export type MoneyDto = z.output<typeof money>;
 
-export const moneyDto = (micros: Micros): MoneyDto => ({ usdc: formatUsdc(micros), micros: micros.toString() });
-export const moneyDtoOrNull = (micros: Micros | null): MoneyDto | null => (micros === null ? null : moneyDto(micros));
+export const moneyDto = (micros: Micros): MoneyDto => ({
+  usdc: formatUsdc(micros),
+  micros: micros.toString(),
+});
+export const moneyDtoOrNull = (micros: Micros | null): MoneyDto | null =>
+  micros === null ? null : moneyDto(micros);

@@ -3,7 +3,9 @@ import { z } from 'zod';
 
 /** What every service needs to know; each extends it with its own. */
 export const baseConfig = z.object({
-  databaseUrl: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database'),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database'),
   /** Where the embedded bus keeps its records. */
   busUrl: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database'),
   host: z.string().default('127.0.0.1'),
@@ -25,7 +27,10 @@ export type BaseConfig = z.output<typeof baseConfig>;
 export const parseConfig = <C>(service: string, schema: z.ZodType<C>, input: unknown): C => {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => ({ pointer: `/${issue.path.join('/')}`, message: issue.message }));
+  const faults = parsed.error.issues.map((issue) => ({
+    pointer: `/${issue.path.join('/')}`,
+    message: issue.message,
+  }));
   throw new DomainError(
     'invalid',
     'invalid_config',

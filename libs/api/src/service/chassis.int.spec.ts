@@ -25,7 +25,9 @@ class PurchaseController {
   @Returns(201, z.object({ serial: z.int(), price: money }))
   buy(@Body({ schema: purchase }) body: z.output<typeof purchase>) {
     if (body.item === 'nothing') {
-      throw invalid('no_such_item', 'nothing is not sold', [{ pointer: '/item', message: 'expected something', line: 3, column: 7 }]);
+      throw invalid('no_such_item', 'nothing is not sold', [
+        { pointer: '/item', message: 'expected something', line: 3, column: 7 },
+      ]);
     }
     if (body.item === 'bug') throw new Error('a secret of the inside');
     made += 1;
@@ -99,7 +101,12 @@ describe('a service on the chassis', () => {
       value: events.encode(event).data,
     });
     await bus.publish([
-      record({ type: 'AccountOpened', accountId, wallet: `0x${'a'.repeat(40)}`, name: 'Ada', openedAtMs: 1 } as { type: string }, 1),
+      record(
+        { type: 'AccountOpened', accountId, wallet: `0x${'a'.repeat(40)}`, name: 'Ada', openedAtMs: 1 } as {
+          type: string;
+        },
+        1,
+      ),
       record(
         {
           type: 'ApiKeyIssued',
@@ -140,7 +147,10 @@ describe('a service on the chassis', () => {
 
   it('is live, ready, and shows its metrics', async () => {
     expect((await fetch(`${origin}/health/live`)).status).toBe(200);
-    expect(await (await fetch(`${origin}/health/ready`)).json()).toMatchObject({ status: 'ready', checks: { database: 'ok' } });
+    expect(await (await fetch(`${origin}/health/ready`)).json()).toMatchObject({
+      status: 'ready',
+      checks: { database: 'ok' },
+    });
     expect(await (await fetch(`${origin}/metrics`)).text()).toContain('# ');
   });
 
@@ -152,7 +162,11 @@ describe('a service on the chassis', () => {
   });
 
   it('refuses strangers, and lets everyone into what is public', async () => {
-    const refused = await fetch(`${origin}/v1/purchases`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+    const refused = await fetch(`${origin}/v1/purchases`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
     expect(refused.status).toBe(401);
     expect(refused.headers.get('www-authenticate')).toContain('Bearer');
     expect(await problem(refused)).toMatchObject({ code: 'missing_credentials' });

@@ -1,7 +1,13 @@
 import { EventStore, eventStoreMigration, migrate } from '@gridbourse/event-store';
 import { DomainError, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createLogger, serviceMeter } from '@gridbourse/observability';
-import { type DynamicModule, Global, Module, StandardSchemaSerializerInterceptor, StandardSchemaValidationPipe } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Global,
+  Module,
+  StandardSchemaSerializerInterceptor,
+  StandardSchemaValidationPipe,
+} from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
@@ -24,7 +30,10 @@ import { Readiness } from './readiness.ts';
 import { ScopeInterceptor } from './scope.interceptor.ts';
 import { CLOCK, LOGGER, METER, RANDOM, SERVICE_CONFIG, SERVICE_NAME } from './tokens.ts';
 
-type Issue = { readonly message: string; readonly path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined };
+type Issue = {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined;
+};
 
 const pointerOf = (path: Issue['path']): string =>
   (path ?? []).map((part) => `/${String(typeof part === 'object' ? part.key : part)}`).join('');
@@ -34,7 +43,10 @@ const refuse = (issues: readonly Issue[]): DomainError =>
     faults: issues.map((issue) => ({ pointer: pointerOf(issue.path), message: issue.message })),
   });
 
-const dataSourceOptions = <C extends BaseConfig>(definition: ServiceDefinition<C>, config: C): DataSourceOptions => ({
+const dataSourceOptions = <C extends BaseConfig>(
+  definition: ServiceDefinition<C>,
+  config: C,
+): DataSourceOptions => ({
   type: 'postgres',
   url: config.databaseUrl,
   applicationName: `gridbourse-${definition.name}`,
@@ -65,7 +77,11 @@ const surviveLostConnections = (dataSource: DataSource): void => {
 @Global()
 @Module({})
 export class ChassisModule {
-  static for<C extends BaseConfig>(definition: ServiceDefinition<C>, config: C, parts: ServiceParts): DynamicModule {
+  static for<C extends BaseConfig>(
+    definition: ServiceDefinition<C>,
+    config: C,
+    parts: ServiceParts,
+  ): DynamicModule {
     const clock = parts.clock ?? systemClock;
     const shared = [
       EventStore,

@@ -14,7 +14,10 @@ export const nestLogger = (logger: Logger): LoggerService => {
     verbose: (message: unknown, ...rest: unknown[]) => logger.debug(fields(message, rest), text(message)),
     warn: (message: unknown, ...rest: unknown[]) =>
       // It warns of a second connection in the process; ours are in containers of their own and never meet.
-      logger[rest.includes('DataSourceNameRegistry') ? 'debug' : 'warn'](fields(message, rest), text(message)),
+      logger[rest.includes('DataSourceNameRegistry') ? 'debug' : 'warn'](
+        fields(message, rest),
+        text(message),
+      ),
     error: (message: unknown, ...rest: unknown[]) => logger.error(fields(message, rest), text(message)),
     fatal: (message: unknown, ...rest: unknown[]) => logger.error(fields(message, rest), text(message)),
   };

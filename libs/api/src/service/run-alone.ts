@@ -38,7 +38,9 @@ export const runAlone = async <C extends BaseConfig>(definition: ServiceDefiniti
     process.on('SIGTERM', () => stop('SIGTERM'));
     process.on('SIGINT', () => stop('SIGINT'));
   } catch (error) {
-    process.stderr.write(`${error instanceof DomainError ? error.message : String((error as Error)?.stack ?? error)}\n`);
+    process.stderr.write(
+      `${error instanceof DomainError ? error.message : String((error as Error)?.stack ?? error)}\n`,
+    );
     process.exit(1);
   }
 };

@@ -89,7 +89,9 @@ export const startService = async <C extends BaseConfig>(
   fastify.addHook('onRequest', (request, reply, done) => {
     const traceparent = request.headers['traceparent'];
     const requestId = newId('request', systemClock.now(), systemRandom);
-    enterScope(openScope(definition.name, typeof traceparent === 'string' ? traceparent : undefined, requestId));
+    enterScope(
+      openScope(definition.name, typeof traceparent === 'string' ? traceparent : undefined, requestId),
+    );
     void reply.header('x-request-id', requestId);
     done();
   });

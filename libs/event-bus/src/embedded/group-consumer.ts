@@ -129,7 +129,7 @@ export class GroupConsumer implements Subscription {
       await session.query('SELECT pg_advisory_lock_shared($1::bigint)', [this.memberKey]);
       this.rebalanceAt = 0;
       while (!this.closing.signal.aborted) {
-        if (this.broken) throw this.broken;
+        if (this.broken) throw this.broken as Error;
         if (performance.now() >= this.rebalanceAt) {
           await this.rebalance(session);
           await this.takeUpReplays(session);

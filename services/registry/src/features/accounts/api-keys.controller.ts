@@ -1,4 +1,12 @@
-import { AnswerNotKept, Caller, page, pageQuery, type PageQuery, RequireScopes, Returns } from '@gridbourse/api';
+import {
+  AnswerNotKept,
+  Caller,
+  page,
+  pageQuery,
+  type PageQuery,
+  RequireScopes,
+  Returns,
+} from '@gridbourse/api';
 import type { ApiKeyId } from '@gridbourse/kernel';
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
