@@ -1,6 +1,6 @@
 import { DomainError } from '@gridbourse/kernel';
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, closeSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, closeSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,6 +74,10 @@ export const startAnvil = async (options: AnvilOptions = {}): Promise<Anvil> => 
       `the local chain did not start on ${rpcUrl}: ${(error as Error).message}${words === '' ? '' : `: ${words}`}`,
       { cause: error },
     );
+  }
+  // A chain that keeps nothing leaves nothing behind.
+  if (options.logFile === undefined && stateFile === undefined) {
+    child.once('exit', () => rmSync(logFile, { force: true }));
   }
   if (options.detached) child.unref();
   const guard = stateFile === undefined ? undefined : guardStateFile(stateFile);

@@ -5,7 +5,8 @@ import { openLease, openMarket, OPERATOR, PROVIDER, TENANT } from '../test/marke
 import { type Anvil, startAnvil } from './anvil.ts';
 import { encodeCloseLease, encodeOpenLease, encodeSettleBatch } from './calldata.ts';
 import { computeMarket, providerRegistry, testUsdc } from './contracts.ts';
-import { chainProvider, deployContracts, type Deployment, verifyDeployment } from './deployment.ts';
+import { chainProvider } from './chain-provider.ts';
+import { deployContracts, type Deployment, verifyDeployment } from './deployment.ts';
 import { devKey } from './dev-keys.ts';
 import { HttpRpc, RpcError } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf } from './lease-key.ts';
@@ -207,6 +208,27 @@ describe('the contracts, from the side of the services', () => {
     const refused = await rpc.send('eth_estimateGas', [notOperator]).catch((error: unknown) => error);
     expect(explainRevert(refused).code).toBe('AccessControlUnauthorizedAccount');
     expect(explainRevert(new Error('socket hang up')).code).toBe('NotARevert');
+  });
+
+  it('are waited for to the end, also when the block comes between two looks', async () => {
+    const impatient = chainProvider(anvil.rpcUrl, deployment.chainId);
+    await rpc.send('evm_setAutomine', [false]);
+    try {
+      const sent = await new Wallet(devKey(30).privateKey, impatient).sendTransaction({
+        to: devKey(30).address,
+      });
+      const ask = impatient.send.bind(impatient);
+      // The receipt is asked for in vain; then, before the height is asked for, the block comes, and no other after it.
+      impatient.send = async (method, params) => {
+        const answer: unknown = await ask(method, params);
+        if (method === 'eth_getTransactionReceipt' && answer === null) await rpc.send('evm_mine', []);
+        return answer;
+      };
+      expect((await sent.wait())?.status).toBe(1);
+    } finally {
+      impatient.destroy();
+      await rpc.send('evm_setAutomine', [true]);
+    }
   });
 
   it('settle 256 leases of 16 providers for at most 6,500 gas each, the whole transaction counted', async () => {

@@ -17,60 +17,70 @@ export const interfaces = {
 
 type Sent = Promise<ContractTransactionResponse>;
 
-/** Amounts are micro-USDC, rates micro-USDC per hour, times seconds. */
-export type ComputeMarketContract = Contract & {
-  deposit(amount: bigint): Sent;
-  depositWithPermit(amount: bigint, deadline: bigint, v: number, r: string, s: string): Sent;
-  setSpendingLimit(maxRatePerHour: bigint, maxLocked: bigint, validUntil: bigint | number): Sent;
-  withdraw(amount: bigint): Sent;
-  openLease(
-    leaseKey: string | bigint,
-    tenant: string,
-    ratePerHour: bigint,
-    durationSeconds: bigint | number,
-    leaseRef: string,
-  ): Sent;
-  settleBatch(batch: string): Sent;
-  closeLease(leaseKey: string | bigint, finalCumulative: bigint): Sent;
-  forceClose(leaseKey: string | bigint): Sent;
-  claim(chainProviderId: number): Sent;
-  pause(): Sent;
-  unpause(): Sent;
-  tenantOf(tenant: string): Promise<{ free: bigint; locked: bigint; ratePerHour: bigint }>;
-  spendingLimitOf(tenant: string): Promise<{ maxRatePerHour: bigint; maxLocked: bigint; validUntil: bigint }>;
-  earningsOf(chainProviderId: number): Promise<{ earned: bigint; claimed: bigint }>;
-  leaseOf(leaseKey: string | bigint): Promise<{
-    tenant: string;
-    lock: bigint;
-    settled: bigint;
-    ratePerHour: bigint;
-    openedAt: bigint;
-    open: boolean;
-  }>;
-  settleableOf(leaseKey: string | bigint): Promise<bigint>;
+type WithRoles = {
+  hasRole(role: string, account: string): Promise<boolean>;
+  grantRole(role: string, account: string): Sent;
+  renounceRole(role: string, account: string): Sent;
 };
 
-export type ProviderRegistryContract = Contract & {
-  register(payout: string, metadataHash: string): Sent;
-  setPayout(payout: string): Sent;
-  setMetadata(metadataHash: string): Sent;
-  stake(amount: bigint): Sent;
-  requestUnstake(amount: bigint): Sent;
-  withdrawUnstaked(): Sent;
-  /** 0 where the account owns no provider. */
-  providerIdOf(owner: string): Promise<bigint>;
-  ownerOf(chainProviderId: number): Promise<string>;
-  payoutOf(chainProviderId: number): Promise<string>;
-  stakeOf(chainProviderId: number): Promise<bigint>;
-  providerOf(chainProviderId: number): Promise<{
-    owner: string;
-    stake: bigint;
-    payout: string;
-    thawing: bigint;
-    thawedAt: bigint;
-    metadataHash: string;
-  }>;
-};
+/** Amounts are micro-USDC, rates micro-USDC per hour, times seconds. */
+export type ComputeMarketContract = Contract &
+  WithRoles & {
+    deposit(amount: bigint): Sent;
+    depositWithPermit(amount: bigint, deadline: bigint, v: number, r: string, s: string): Sent;
+    setSpendingLimit(maxRatePerHour: bigint, maxLocked: bigint, validUntil: bigint | number): Sent;
+    withdraw(amount: bigint): Sent;
+    openLease(
+      leaseKey: string | bigint,
+      tenant: string,
+      ratePerHour: bigint,
+      durationSeconds: bigint | number,
+      leaseRef: string,
+    ): Sent;
+    settleBatch(batch: string): Sent;
+    closeLease(leaseKey: string | bigint, finalCumulative: bigint): Sent;
+    forceClose(leaseKey: string | bigint): Sent;
+    claim(chainProviderId: number): Sent;
+    pause(): Sent;
+    unpause(): Sent;
+    tenantOf(tenant: string): Promise<{ free: bigint; locked: bigint; ratePerHour: bigint }>;
+    spendingLimitOf(
+      tenant: string,
+    ): Promise<{ maxRatePerHour: bigint; maxLocked: bigint; validUntil: bigint }>;
+    earningsOf(chainProviderId: number): Promise<{ earned: bigint; claimed: bigint }>;
+    leaseOf(leaseKey: string | bigint): Promise<{
+      tenant: string;
+      lock: bigint;
+      settled: bigint;
+      ratePerHour: bigint;
+      openedAt: bigint;
+      open: boolean;
+    }>;
+    settleableOf(leaseKey: string | bigint): Promise<bigint>;
+  };
+
+export type ProviderRegistryContract = Contract &
+  WithRoles & {
+    register(payout: string, metadataHash: string): Sent;
+    setPayout(payout: string): Sent;
+    setMetadata(metadataHash: string): Sent;
+    stake(amount: bigint): Sent;
+    requestUnstake(amount: bigint): Sent;
+    withdrawUnstaked(): Sent;
+    /** 0 where the account owns no provider. */
+    providerIdOf(owner: string): Promise<bigint>;
+    ownerOf(chainProviderId: number): Promise<string>;
+    payoutOf(chainProviderId: number): Promise<string>;
+    stakeOf(chainProviderId: number): Promise<bigint>;
+    providerOf(chainProviderId: number): Promise<{
+      owner: string;
+      stake: bigint;
+      payout: string;
+      thawing: bigint;
+      thawedAt: bigint;
+      metadataHash: string;
+    }>;
+  };
 
 export type TestUsdcContract = Contract & {
   mint(to: string, amount: bigint): Sent;

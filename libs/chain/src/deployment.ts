@@ -1,14 +1,6 @@
 import { DomainError } from '@gridbourse/kernel';
-import {
-  AbiCoder,
-  concat,
-  getCreate2Address,
-  id as keccak256OfText,
-  JsonRpcProvider,
-  keccak256,
-  Network,
-  Wallet,
-} from 'ethers';
+import { AbiCoder, concat, getCreate2Address, id as keccak256OfText, keccak256, Wallet } from 'ethers';
+import { chainProvider } from './chain-provider.ts';
 import { computeMarket, interfaces, providerRegistry } from './contracts.ts';
 import { bytecode as computeMarketBytecode } from './generated/ComputeMarket.ts';
 import { bytecode as providerRegistryBytecode } from './generated/ProviderRegistry.ts';
@@ -59,17 +51,6 @@ const initCode = (bytecode: string, types: string[], values: unknown[]): string 
 
 const addressOf = (code: string): string =>
   getCreate2Address(CREATE2_FACTORY, SALT, keccak256(code)).toLowerCase();
-
-/** An ethers provider for one known chain, polling often enough for a local one. Close it with `destroy()`. */
-export const chainProvider = (rpcUrl: string, chainId: number): JsonRpcProvider => {
-  const network = Network.from(chainId);
-  return new JsonRpcProvider(rpcUrl, network, {
-    staticNetwork: network,
-    pollingInterval: 50,
-    batchMaxCount: 1,
-    cacheTimeout: -1,
-  });
-};
 
 /**
  * Deploys what is not there yet, grants the roles that are missing, and says where everything is. Same deployer, roles
@@ -177,20 +158,20 @@ const ensureRoles = async (
     ...admins.flatMap((account) => [market, registry].map((on) => ({ on, role: ADMIN_ROLE, account }))),
   ];
   for (const { on, role, account } of wanted) {
-    if ((await on.getFunction('hasRole')(role, account)) as boolean) continue;
-    if (!((await on.getFunction('hasRole')(ADMIN_ROLE, deployer.address)) as boolean)) {
+    if (await on.hasRole(role, account)) continue;
+    if (!(await on.hasRole(ADMIN_ROLE, deployer.address))) {
       throw new DomainError(
         'conflict',
         'missing_role',
         `${account} lacks role ${role}, and the deployer is no longer admin`,
       );
     }
-    await (await on.getFunction('grantRole')(role, account)).wait();
+    await (await on.grantRole(role, account)).wait();
   }
   if (roles.admin === undefined || roles.admin.toLowerCase() === deployer.address.toLowerCase()) return;
   for (const on of [market, registry]) {
-    if (!((await on.getFunction('hasRole')(ADMIN_ROLE, deployer.address)) as boolean)) continue;
-    await (await on.getFunction('renounceRole')(ADMIN_ROLE, deployer.address)).wait();
+    if (!(await on.hasRole(ADMIN_ROLE, deployer.address))) continue;
+    await (await on.renounceRole(ADMIN_ROLE, deployer.address)).wait();
   }
 };
 

@@ -95,7 +95,10 @@ export class HttpRpc implements Rpc {
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(this.timeoutMs),
       });
-      return (await response.json()) as unknown;
+      const answer: unknown = await response.json();
+      // A gateway in front of a node that is away, or a limit: whatever it says, it does not speak for the chain.
+      if (response.status >= 500 || response.status === 429) throw new Error(`HTTP ${response.status}`);
+      return answer;
     } catch (error) {
       throw rpcUnavailable(what, error);
     }

@@ -1,6 +1,7 @@
 import { Wallet } from 'ethers';
 import { computeMarket } from '../src/contracts.ts';
-import { chainProvider, type Deployment } from '../src/deployment.ts';
+import { chainProvider } from '../src/chain-provider.ts';
+import { type Deployment } from '../src/deployment.ts';
 import { TENANT } from './market.ts';
 
 /** The tenant takes out all that is free. */

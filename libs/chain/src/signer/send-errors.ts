@@ -10,9 +10,10 @@ import { isRpcUnavailable, RpcError } from '../json-rpc.ts';
  * - `unfunded`: the key has no ether for it
  * - `unclear`: no answer, or the node is unwell: it may have been accepted
  * - `refused`: the node understood, and will never take these bytes
+ * - `puzzling`: an answer in words that we do not know: most likely a refusal, perhaps only for now
  */
 export type SendFailure =
-  'known' | 'used' | 'gap' | 'underpriced' | 'contended' | 'unfunded' | 'unclear' | 'refused';
+  'known' | 'used' | 'gap' | 'underpriced' | 'contended' | 'unfunded' | 'unclear' | 'refused' | 'puzzling';
 
 /** Words of geth, nitro, reth and anvil. First match counts. */
 const WORDS: readonly (readonly [RegExp, SendFailure])[] = [
@@ -29,6 +30,10 @@ const WORDS: readonly (readonly [RegExp, SendFailure])[] = [
     /deadline|timeout|timed out|too many|rate limit|busy|overloaded|unavailable|internal error|txpool is full/i,
     'unclear',
   ],
+  [
+    /intrinsic gas|gas limit|oversized|too large|invalid sender|invalid signature|chain ?id|rlp|not supported|invalid transaction/i,
+    'refused',
+  ],
 ];
 
 /** JSON-RPC: the node's own trouble, or a limit of its operator. */
@@ -40,7 +45,7 @@ export const classifySendError = (error: unknown): SendFailure => {
     throw error;
   }
   for (const [words, failure] of WORDS) if (words.test(error.message)) return failure;
-  return UNCLEAR_CODES.has(error.code) ? 'unclear' : 'refused';
+  return UNCLEAR_CODES.has(error.code) ? 'unclear' : 'puzzling';
 };
 
 const INVALID_PARAMS = -32_602;

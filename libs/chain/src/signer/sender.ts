@@ -1,4 +1,4 @@
-import { isRpcUnavailable, RpcError } from '../json-rpc.ts';
+import { isRpcUnavailable, type RpcError } from '../json-rpc.ts';
 import type { Revert } from '../reverts.ts';
 import type { Sight } from './chain-view.ts';
 import type { HolderOptions } from './key-holder.ts';
@@ -8,7 +8,9 @@ import type { StoredAttempt } from './signer-store.ts';
 import { bytesOf, type Slot } from './slot.ts';
 
 const RESEND_AFTER_MS = 1_000;
+/** A second apart. */
 const REFUSALS_TO_BURN = 2;
+const PUZZLES_TO_BURN = 60;
 
 type Action = { readonly to: string; readonly data: string; readonly gasLimit: bigint };
 
@@ -70,9 +72,12 @@ export class Sender {
         await this.bump(slot, sight);
         return false;
       case 'refused':
+      case 'puzzling':
         slot.refusals += 1;
         this.o.logger.error({ ...told, refusals: slot.refusals }, 'the node refuses a transaction');
-        if (slot.refusals >= REFUSALS_TO_BURN) await this.burn(slot, error as RpcError, sight);
+        if (slot.refusals >= (failure === 'refused' ? REFUSALS_TO_BURN : PUZZLES_TO_BURN)) {
+          await this.burn(slot, error as RpcError, sight);
+        }
         return false;
       case 'gap':
       case 'unfunded':
@@ -80,7 +85,11 @@ export class Sender {
         return false;
       case 'unclear':
         slot.firstSentAtMs ??= now;
-        if (isRpcUnavailable(error)) throw error;
+        if (isRpcUnavailable(error)) {
+          // The next turn looks the hash up, and sends the same again at once if it is not there.
+          slot.sentAt = Number.NEGATIVE_INFINITY;
+          throw error;
+        }
         this.o.logger.warn(told, 'it is not clear whether a transaction was accepted');
         return false;
     }

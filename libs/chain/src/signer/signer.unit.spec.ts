@@ -24,6 +24,7 @@ describe('a failed send', () => {
     ['context deadline exceeded', 'unclear'],
     ['intrinsic gas too low', 'refused'],
     ['exceeds block gas limit', 'refused'],
+    ['the moon is in the wrong house', 'puzzling'],
   ])('with "%s" means %s', (message, meaning) => {
     expect(classifySendError(refusal(message))).toBe(meaning);
   });
