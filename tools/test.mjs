@@ -89,7 +89,7 @@ const runRules = () => {
 for (const tier of tiers) {
   if (tier === 'contracts') runContracts();
   else if (tier === 'rules') runRules();
-  else runJest(tier, tier === 'e2e' ? ['--runInBand'] : ['--maxWorkers=2']);
+  else runJest(tier, tier === 'e2e' ? ['--runInBand', '--forceExit'] : ['--maxWorkers=2']);
 }
 for (const line of notRun) console.log(`NOT RUN: ${line}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
