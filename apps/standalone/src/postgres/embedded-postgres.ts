@@ -76,6 +76,7 @@ export class EmbeddedPostgres {
       return false;
     }
     if (left !== undefined) await stopProcess(left, 'SIGQUIT', STOP_DEADLINE_MS);
+    await this.clearStaleLock();
     if (!(await isFree(this.state.port))) this.keep({ ...this.state, port: await freePort() });
     await this.launch();
     return true;
@@ -126,6 +127,18 @@ export class EmbeddedPostgres {
     if (!existsSync(file)) return undefined;
     const pid = Number(readFileSync(file, 'utf8').split('\n', 1)[0]);
     return isAliveAs(pid, 'postgres') ? pid : undefined;
+  }
+
+  /**
+   * A killed server leaves its lock file, and for a moment (or until its exit is collected) its pid still answers to
+   * signals: a new server would take it for alive. It is not when its command line is gone.
+   */
+  private async clearStaleLock(): Promise<void> {
+    const file = this.dir.file('postgres', 'postmaster.pid');
+    if (!existsSync(file)) return;
+    const pid = Number(readFileSync(file, 'utf8').split('\n', 1)[0]);
+    await until(() => !isAlive(pid), 2_000);
+    if (!isAliveAs(pid, 'postgres')) rmSync(file, { force: true });
   }
 
   private async initialise(): Promise<void> {
