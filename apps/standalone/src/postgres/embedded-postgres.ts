@@ -78,7 +78,7 @@ export class EmbeddedPostgres {
     if (left !== undefined) await stopProcess(left, 'SIGQUIT', STOP_DEADLINE_MS);
     await this.clearStaleLock();
     if (!(await isFree(this.state.port))) this.keep({ ...this.state, port: await freePort() });
-    await this.launch();
+    await this.launchUntil(performance.now() + START_DEADLINE_MS);
     return true;
   }
 
@@ -176,6 +176,19 @@ export class EmbeddedPostgres {
       );
     } finally {
       rmSync(passwordFile, { force: true });
+    }
+  }
+
+  /** Children of a killed server may hold its shared memory for a moment: then the next try finds them gone. */
+  private async launchUntil(deadline: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.launch();
+      } catch (error) {
+        const passing = error instanceof Error && /shared memory block|lock file/.test(error.message);
+        if (!passing || performance.now() > deadline) throw error;
+        await this.clearStaleLock();
+      }
     }
   }
 
