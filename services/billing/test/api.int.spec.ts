@@ -85,7 +85,13 @@ describe('what a tenant can read', () => {
         cumulative: expect.objectContaining({ micros: '30000' }),
       }),
     );
-    expect(items.at(-1)).toMatchObject({ kind: 'interim', state: 'confirmed', paid: { micros: '20000' } });
+    expect(items).toContainEqual(
+      expect.objectContaining({
+        kind: 'interim',
+        state: 'confirmed',
+        paid: expect.objectContaining({ micros: '20000' }),
+      }),
+    );
 
     expect(await get(`/v1/invoices/${leaseId}`)).toMatchObject({
       state: 'closed',
