@@ -5,51 +5,12 @@ import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Wallet } from 'ethers';
 import { SiweMessage } from 'siwe';
+import { MANIFEST } from './support/manifest.ts';
 import { StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything, as `npm start` starts it.
 
-const manifest = (change: (text: string) => string = (text) => text): string =>
-  change(`version: "1.0"
-services:
-  web:
-    image: nginx:1.29
-    expose:
-      - port: 80
-        as: 80
-        to:
-          - global: true
-profiles:
-  name: web
-  duration: 1h
-  mode: provider
-  compute:
-    web:
-      resources:
-        cpu:
-          units: 1
-        memory:
-          size: 1Gi
-        storage:
-          - size: 1Gi
-        gpu:
-          units: 1
-          attributes:
-            vendor:
-              nvidia:
-                - model: rtx4090
-  placement:
-    any:
-      pricing:
-        web:
-          token: USDC
-          amount: 5
-deployment:
-  web:
-    any:
-      profile: web
-      count: 1
-`);
+const manifest = (change: (text: string) => string = (text) => text): string => change(MANIFEST);
 
 type Problem = {
   status: number;

@@ -1,7 +1,9 @@
 import { computeMarket } from '@gridbourse/chain';
 import { GridbourseClient } from '@gridbourse/sdk';
+import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JsonRpcProvider } from 'ethers';
+import { MANIFEST } from './support/manifest.ts';
 import { expectBooksInOrder, readWorld } from './support/invariants.ts';
 import { StandaloneProcess } from './support/standalone-process.ts';
 
@@ -33,6 +35,23 @@ describe('the main job', () => {
     expect(report['savingVsCloudList'] as number).toBeGreaterThan(0.4);
     await expectBooksInOrder(client);
   }, 240_000);
+
+  it('ends a lease whose workload cannot start: nothing is billed, everything is refunded', async () => {
+    const order = await client.createOrder({
+      manifest: MANIFEST.replace('nginx:1.29', 'registry.example/does-not-exist:1'),
+    });
+    await eventually(
+      async () => {
+        const { leases } = await client.order(order.orderId);
+        expect(leases).toMatchObject([
+          { state: 'closed', closeReason: 'start_failed', capacityReleased: true },
+        ]);
+        expect(leases[0]!.paid!.micros).toBe('0');
+        expect(leases[0]!.refunded).toEqual(leases[0]!.lock);
+      },
+      { deadlineMs: 40_000 },
+    );
+  }, 60_000);
 
   it('has on chain what the platform says, read from the contract itself', async () => {
     const { chain } = await client.escrow();

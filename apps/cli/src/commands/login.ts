@@ -1,7 +1,6 @@
 import { GridbourseClient } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { Wallet } from 'ethers';
-import { SiweMessage } from 'siwe';
 import { demandPrivateKey } from '../chain/escrow-actions.ts';
 import { globalOptions, print } from '../context.ts';
 import { DEFAULT_ORIGIN, demoTenant, saveCredentials } from '../credentials.ts';
@@ -32,19 +31,10 @@ export const addLogin = (program: Command): void => {
       const privateKey = demandPrivateKey(demoTenant()?.privateKey);
       const wallet = new Wallet(privateKey);
       const client = new GridbourseClient({ origin, auth: { none: true } });
-      const tokens = await client.signIn(
-        { address: wallet.address, signMessage: (message) => wallet.signMessage(message) },
-        (fields) =>
-          new SiweMessage({
-            domain: fields.domain,
-            address: wallet.address,
-            statement: 'Sign in to Gridbourse.',
-            uri: fields.uri,
-            version: '1',
-            chainId: fields.chainId,
-            nonce: fields.nonce,
-          }).prepareMessage(),
-      );
+      const tokens = await client.signIn({
+        address: wallet.address,
+        signMessage: (message) => wallet.signMessage(message),
+      });
       const file = saveCredentials({ origin, tokens });
       print(
         json

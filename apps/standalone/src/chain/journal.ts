@@ -5,6 +5,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -17,7 +18,16 @@ export class TransactionJournal {
   private descriptor: number;
 
   constructor(private readonly file: string) {
+    this.dropCutOffLine();
     this.descriptor = openSync(file, 'a', 0o600);
+  }
+
+  /** A line that a crash cut off was never acknowledged, and the next must not be written behind it. */
+  private dropCutOffLine(): void {
+    if (!existsSync(this.file)) return;
+    const bytes = readFileSync(this.file);
+    const whole = bytes.lastIndexOf(0x0a) + 1;
+    if (whole < bytes.length) truncateSync(this.file, whole);
   }
 
   append(rawTransaction: string): void {
@@ -25,13 +35,12 @@ export class TransactionJournal {
     fsyncSync(this.descriptor);
   }
 
-  /** In the order they came. A last line that was cut off by a crash was never acknowledged and is left out. */
+  /** In the order they came. */
   all(): string[] {
     if (!existsSync(this.file)) return [];
-    const text = readFileSync(this.file, 'utf8');
-    const lines = text.split('\n');
-    lines.pop();
-    return lines.filter((line) => /^0x[0-9a-f]+$/i.test(line));
+    return readFileSync(this.file, 'utf8')
+      .split('\n')
+      .filter((line) => /^0x[0-9a-f]+$/i.test(line));
   }
 
   /** Forgets all but the transactions of the tail that the saved state does not hold. */

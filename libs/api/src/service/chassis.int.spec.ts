@@ -6,8 +6,10 @@ import { eventually, freePort, testDatabase, type TestDatabase } from '@gridbour
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, Module, Post } from '@nestjs/common';
 import { createHash } from 'node:crypto';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Public } from '../auth/public.decorator.ts';
+import { AnswerNotKept } from '../http/idempotency.interceptor.ts';
 import { money, moneyDto } from '../http/money.dto.ts';
 import { Returns } from '../http/returns.decorator.ts';
 import { baseConfig } from './base-config.ts';
@@ -32,6 +34,14 @@ class PurchaseController {
     if (body.item === 'bug') throw new Error('a secret of the inside');
     made += 1;
     return { serial: made, price: moneyDto(1_250_000n), hidden: 'not in the schema' };
+  }
+
+  @Post('secrets')
+  @AnswerNotKept()
+  @Returns(201, z.object({ secret: z.string() }))
+  issue() {
+    made += 1;
+    return { secret: `planted-secret-${made}` };
   }
 
   @Get('open')
@@ -222,6 +232,20 @@ describe('a service on the chassis', () => {
     expect((await buy({ item: 'nothing', count: 1 }, 'key-2')).status).toBe(422);
     expect((await buy({ item: 'again', count: 1 }, 'key-2')).status).toBe(201);
     expect((await buy({ item: 'a', count: 1 }, ' ')).status).toBe(422);
+  });
+
+  it('stores no answer that holds a secret, and so replays none', async () => {
+    const issue = () =>
+      fetch(`${origin}/v1/purchases/secrets`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'idempotency-key': 'secret-1' },
+      });
+    const [first, second] = [await issue(), await issue()];
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(await first.json()).not.toEqual(await second.json());
+    const kept = await service.app.get(DataSource).query<unknown[]>('SELECT * FROM idempotency_keys');
+    expect(JSON.stringify(kept)).not.toContain('planted-secret');
+    expect(kept.length).toBeGreaterThan(0);
   });
 
   it('describes itself in OpenAPI 3.1', () => {
