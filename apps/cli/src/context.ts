@@ -31,7 +31,7 @@ export const contextOf = (command: Command, deadlineMs?: number): Context => {
         : credentials.tokens
           ? {
               tokens: credentials.tokens,
-              onTokens: (tokens) => void saveCredentials({ ...credentials, tokens }),
+              onTokens: (tokens) => void saveCredentials({ origin: credentials.origin, tokens }),
             }
           : { none: true },
     ...(deadlineMs === undefined ? {} : { deadlineMs }),

@@ -49,7 +49,11 @@ export const findCredentials = (options: { origin?: string; apiKey?: string }): 
   const local = demoTenant();
   if (apiKey !== undefined) return { origin: origin ?? local?.origin ?? DEFAULT_ORIGIN, apiKey };
   const saved = readJson<Credentials>(configFile());
-  if (saved && (origin === undefined || saved.origin === origin)) return saved;
+  if (saved && (origin === undefined || saved.origin === origin)) {
+    // Signed in as the demo tenant of a platform here: its wallet is ours to sign with.
+    const own = local !== undefined && saved.tokens?.accountId === local.accountId;
+    return own ? { ...saved, privateKey: local.privateKey } : saved;
+  }
   if (local && (origin === undefined || local.origin === origin)) {
     return { origin: local.origin, apiKey: local.apiKey, privateKey: local.privateKey };
   }

@@ -1,4 +1,5 @@
 import { GridbourseClient } from '@gridbourse/sdk';
+import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -36,6 +37,14 @@ describe('starting and stopping', () => {
     platform = await StandaloneProcess.prepare();
     await platform.start();
     expect((await platform.cli(['escrow', 'deposit', '7'])).code).toBe(0);
+    // What the chain has confirmed to the tenant is seen by the platform a moment later: only then is there a "before".
+    await eventually(
+      async () => {
+        const { escrow } = await account();
+        expect([escrow.deposited.usdc, escrow.spendingLimit === null]).toEqual(['7.00', false]);
+      },
+      { deadlineMs: 10_000 },
+    );
   }, 180_000);
   afterAll(() => platform.discard(), 60_000);
 

@@ -27,7 +27,7 @@ export const addEscrow = (program: Command): void => {
             [
               'limit',
               limit
-                ? `${perHour(limit.maxRatePerHour)} a lease, ${usdc(limit.maxLocked)} locked, until ${limit.validUntil}`
+                ? `${perHour(limit.maxRatePerHour)} and ${usdc(limit.maxLocked)} locked over all open leases, until ${limit.validUntil}`
                 : 'none: set one with escrow deposit',
             ],
             [
@@ -43,7 +43,7 @@ export const addEscrow = (program: Command): void => {
   escrow
     .command('deposit <usdc>')
     .description('move USDC from your wallet into the escrow, and allow the platform to lock up to that much')
-    .option('--max-rate <usdc>', 'the most one lease may cost per hour', '1000')
+    .option('--max-rate <usdc>', 'the most all open leases together may cost per hour', '1000')
     .action(async (amount: string, options: { maxRate: string }, command: Command) => {
       const { client, credentials, say, result } = contextOf(command);
       const micros = parseUsdc(amount);
