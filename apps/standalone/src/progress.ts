@@ -36,7 +36,7 @@ export const showAddresses = (progress: Progress, at: Addresses): void => {
   row('API', `${at.origin}/v1`);
   row('API docs', `${at.origin}/docs`);
   row('Health', `${at.origin}/health/ready`);
-  row('gRPC', `${at.grpc}  (reflection is on)`);
+  row('gRPC', at.grpc);
   row('Chain', `${at.chain}  (chain id ${at.chainId})`);
   row('Market', at.market);
   row('Demo tenant', `wallet ${at.tenant.wallet}`);

@@ -101,15 +101,14 @@ describe('starting and stopping', () => {
         auth: { apiKey: platform.tenant.apiKey },
         deadlineMs: 30_000,
       });
-      await expect(
-        (async () => {
-          for (;;) {
-            const health = await fetch(`${platform.origin}/health/ready`).catch(() => undefined);
-            if (health?.ok && alive(pids()[name])) return client.escrow();
-            await new Promise((resolve) => setTimeout(resolve, 100));
-          }
-        })(),
-      ).resolves.toEqual(before.escrow);
+      await eventually(
+        async () => {
+          expect(alive(pids()[name])).toBe(true);
+          expect((await fetch(`${platform.origin}/health/ready`)).status).toBe(200);
+          expect(await client.escrow()).toEqual(before.escrow);
+        },
+        { deadlineMs: 30_000 },
+      );
     },
     60_000,
   );

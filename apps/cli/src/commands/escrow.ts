@@ -1,4 +1,4 @@
-import { parseUsdc } from '@gridbourse/kernel';
+import { maxMicros, parseUsdc } from '@gridbourse/kernel';
 import type { Command } from 'commander';
 import { demandPrivateKey, deposit, setSpendingLimit } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
@@ -51,12 +51,18 @@ export const addEscrow = (program: Command): void => {
       const privateKey = demandPrivateKey(credentials.privateKey);
       const before = await client.escrow();
       const hashes = await deposit(before, privateKey, micros);
-      const locked = BigInt(before.locked.micros) + BigInt(before.free.micros) + micros;
+      // A limit that the tenant set higher stays: a deposit takes nothing away.
+      const known = before.spendingLimit;
+      const locked = maxMicros(
+        BigInt(before.locked.micros) + BigInt(before.free.micros) + micros,
+        BigInt(known?.maxLocked.micros ?? '0'),
+      );
+      const rate = maxMicros(maxRate, BigInt(known?.maxRatePerHour.micros ?? '0'));
       hashes.push(
         await setSpendingLimit(
           before,
           privateKey,
-          { maxRateMicrosPerHour: maxRate, maxLockedMicros: locked },
+          { maxRateMicrosPerHour: rate, maxLockedMicros: locked },
           Date.now(),
         ),
       );
