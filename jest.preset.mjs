@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 const swcrc = JSON.parse(readFileSync(new URL('./.swcrc', import.meta.url), 'utf8'));
@@ -24,11 +24,14 @@ const postgres = {
 };
 
 /**
- * unit: pure, milliseconds. int: one real dependency. e2e: the system, as processes of its own.
+ * unit: pure, milliseconds. int: Postgres, or another part that comes with npm. kafka, redis: that real server. cluster: the
+ * system on all of them. e2e: the system on embedded parts, as processes of its own.
  * A tier is chosen by the suffix of the file: `fee.unit.spec.ts`.
  */
-export const tiers = (rootDir) => [
-  base(rootDir, 'unit'),
-  { ...base(rootDir, 'int'), ...postgres },
-  base(rootDir, 'e2e'),
-];
+const setUp = { unit: {}, int: postgres, kafka: postgres, redis: {}, e2e: {}, cluster: {} };
+
+/** The Jest projects of a package: a tier for each suffix that it has files of. */
+export const tiers = (rootDir) =>
+  Object.entries(setUp)
+    .filter(([tier]) => globSync(`{src,test}/**/*.${tier}.spec.ts`, { cwd: rootDir }).length > 0)
+    .map(([tier, more]) => ({ ...base(rootDir, tier), ...more }));
