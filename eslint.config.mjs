@@ -67,7 +67,22 @@ export default defineConfig(
               onlyDependOnLibsWithTags: ['type:kernel', 'type:contract', 'type:platform'],
             },
             { sourceTag: 'type:client', onlyDependOnLibsWithTags: ['type:kernel', 'type:contract'] },
-            { sourceTag: 'type:testing', onlyDependOnLibsWithTags: ['type:kernel', 'type:testing'] },
+            { sourceTag: 'type:infra', onlyDependOnLibsWithTags: ['type:kernel', 'type:infra'] },
+            {
+              sourceTag: 'type:local',
+              onlyDependOnLibsWithTags: [
+                'type:kernel',
+                'type:contract',
+                'type:platform',
+                'type:client',
+                'type:infra',
+                'type:local',
+              ],
+            },
+            {
+              sourceTag: 'type:testing',
+              onlyDependOnLibsWithTags: ['type:kernel', 'type:infra', 'type:testing'],
+            },
             {
               sourceTag: 'type:service',
               onlyDependOnLibsWithTags: ['type:kernel', 'type:contract', 'type:platform'],

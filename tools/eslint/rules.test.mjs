@@ -37,6 +37,24 @@ const VIOLATIONS = [
     '@nx/enforce-module-boundaries',
   ],
   [
+    'a service starts databases and chains by itself',
+    'services/billing/src',
+    "import { startAnvil } from '@gridbourse/infra';\nexport const used = startAnvil;\n",
+    '@nx/enforce-module-boundaries',
+  ],
+  [
+    'what starts components knows a library above it',
+    'libs/infra/src',
+    "import { HttpRpc } from '@gridbourse/chain';\nexport const used = HttpRpc;\n",
+    '@nx/enforce-module-boundaries',
+  ],
+  [
+    'what surrounds a local platform imports a service',
+    'libs/local-platform/src',
+    "import { billingService } from '@gridbourse/billing';\nexport const used = billingService;\n",
+    '@nx/enforce-module-boundaries',
+  ],
+  [
     'the kernel imports a library of ours',
     'libs/kernel/src',
     "import { topicOf } from '@gridbourse/events';\nexport const used = topicOf;\n",

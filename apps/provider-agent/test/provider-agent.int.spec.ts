@@ -2,15 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  type Anvil,
   chainProvider,
   deployContracts,
   type Deployment,
-  devKey,
   providerRegistry,
-  startAnvil,
   testUsdc,
 } from '@gridbourse/chain';
+import { type Anvil, devKey, startAnvil } from '@gridbourse/infra';
 import { type KubeSim, type SimNode, startKubeSim } from '@gridbourse/kube-sim';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';

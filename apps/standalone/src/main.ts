@@ -1,19 +1,33 @@
 import 'reflect-metadata';
+import {
+  type DataDir,
+  EmbeddedPostgres,
+  explainStartError,
+  isFree,
+  LOCAL_CHAIN_ID,
+  LocalChain,
+  openDataDir,
+  StartError,
+  type Supervised,
+  superviseProcesses,
+} from '@gridbourse/infra';
+import { localMarketProgram } from '@gridbourse/local-market';
+import {
+  databaseOf,
+  ensureContracts,
+  ensureDemoTenant,
+  ensureMarket,
+  GrpcGateway,
+  HttpGateway,
+  type LocalMarket,
+  Progress,
+  readSettings,
+  SERVICE_NAMES,
+  type Settings,
+  showAddresses,
+} from '@gridbourse/local-platform';
 import { configureLogging, createLogger } from '@gridbourse/observability';
-import { LOCAL_CHAIN_ID, LocalChain } from './chain/local-chain.ts';
-import { ensureContracts } from './contracts.ts';
-import { type DataDir, openDataDir } from './data-dir.ts';
-import { ensureDemoTenant } from './demo/demo-tenant.ts';
-import { GrpcGateway } from './gateway/grpc-gateway.ts';
-import { HttpGateway } from './gateway/http-gateway.ts';
-import { ensureMarket, type LocalMarket } from './market/supervise.ts';
-import { BUS_DATABASE, databaseOf, SERVICE_NAMES, startPlatform } from './platform.ts';
-import { EmbeddedPostgres } from './postgres/embedded-postgres.ts';
-import { isFree } from './process-control.ts';
-import { Progress, showAddresses } from './progress.ts';
-import { readSettings, type Settings } from './settings.ts';
-import { explainStartError, StartError } from './start-error.ts';
-import { type Supervised, superviseProcesses } from './supervise.ts';
+import { BUS_DATABASE, startPlatform } from './platform.ts';
 
 const STOP_DEADLINE_MS = 9_500;
 const MARKET_DEADLINE_MS = 60_000;
@@ -61,6 +75,7 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
     settings.market === 'on'
       ? ensureMarket({
           dir,
+          program: localMarketProgram,
           logger,
           platformOrigin: origin,
           grpcTarget: `127.0.0.1:${settings.grpcPort}`,
@@ -150,7 +165,7 @@ const main = async (): Promise<void> => {
 
   try {
     const settings = readSettings(process.env);
-    dir = openDataDir(settings.dataDir);
+    dir = openDataDir(settings.dataDir, 'standalone');
     configureLogging({ level: settings.logLevel, file: dir.file('logs', 'gridbourse.log') });
     await demandFreePorts(settings);
     progress.say(`\n  Gridbourse  (log: ${dir.file('logs', 'gridbourse.log')})\n`);

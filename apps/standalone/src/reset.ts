@@ -1,9 +1,8 @@
+import { holderOf, isAliveAs, stopProcess } from '@gridbourse/infra';
+import { readSettings } from '@gridbourse/local-platform';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { holderOf } from './data-dir.ts';
-import { isAliveAs, stopProcess } from './process-control.ts';
-import { readSettings } from './settings.ts';
 
 /** Processes that an earlier run may have left, by the file that names their pid. */
 const LEFT = [

@@ -1,10 +1,10 @@
+import { devKey } from '@gridbourse/infra';
 import { describe, expect, it } from '@jest/globals';
 import { DomainError } from '@gridbourse/kernel';
 import fc from 'fast-check';
 import { encodeCloseLease, encodeOpenLease, encodeSettleBatch } from './calldata.ts';
 import { interfaces } from './contracts.ts';
 import type { Deployment } from './deployment.ts';
-import { devKey } from './dev-keys.ts';
 import { RpcError, rpcUnavailable } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf, splitLeaseKey } from './lease-key.ts';
 import { decodeContractLog } from './logs.ts';

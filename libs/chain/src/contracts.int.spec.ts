@@ -1,13 +1,12 @@
 // Real: anvil, the contracts.
+import { type Anvil, devKey, startAnvil } from '@gridbourse/infra';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Wallet } from 'ethers';
 import { openLease, openMarket, OPERATOR, PROVIDER, TENANT } from '../test/market.ts';
-import { type Anvil, startAnvil } from './anvil.ts';
 import { encodeCloseLease, encodeOpenLease, encodeSettleBatch } from './calldata.ts';
 import { computeMarket, providerRegistry, testUsdc } from './contracts.ts';
 import { chainProvider } from './chain-provider.ts';
 import { deployContracts, type Deployment, verifyDeployment } from './deployment.ts';
-import { devKey } from './dev-keys.ts';
 import { HttpRpc, RpcError } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf } from './lease-key.ts';
 import { decodeContractLog, type RawLog } from './logs.ts';

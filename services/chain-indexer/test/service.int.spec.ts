@@ -1,7 +1,7 @@
 // Real: Postgres, anvil, the contracts, the bus, the whole service.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type RunningService, startService } from '@gridbourse/api';
-import { type Anvil, startAnvil } from '@gridbourse/chain';
+import { type Anvil, startAnvil } from '@gridbourse/infra';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';

@@ -1,4 +1,4 @@
-import { freePort } from '@gridbourse/testing';
+import { freePort } from '@gridbourse/infra';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

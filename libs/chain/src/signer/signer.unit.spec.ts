@@ -1,7 +1,7 @@
+import { devKey } from '@gridbourse/infra';
 import { describe, expect, it } from '@jest/globals';
 import { Transaction } from 'ethers';
 import fc from 'fast-check';
-import { devKey } from '../dev-keys.ts';
 import { RpcError, rpcUnavailable } from '../json-rpc.ts';
 import { classifyEstimateError, classifySendError } from './send-errors.ts';
 import { bumpedFees, feesFor, gasLimitOf, signTransaction } from './sign.ts';

@@ -1,6 +1,7 @@
 // Real: Postgres, anvil, the contracts. Broken on purpose: the node's answers, the chain.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type Anvil, type RpcCall, RpcError, startAnvil } from '@gridbourse/chain';
+import { type RpcCall, RpcError } from '@gridbourse/chain';
+import { type Anvil, startAnvil } from '@gridbourse/infra';
 import { EventStore, eventStoreMigration, migrate, sqlMigrations } from '@gridbourse/event-store';
 import { type ChainIndexerEvent, chainIndexerEvents, EventCatalogue } from '@gridbourse/events';
 import { type Clock, systemClock } from '@gridbourse/kernel';

@@ -1,0 +1,11 @@
+export * from './chain/anvil.ts';
+export * from './chain/dev-keys.ts';
+export * from './chain/local-chain.ts';
+export { rpcCall } from './chain/rpc.ts';
+export * from './data-dir.ts';
+export * from './log.ts';
+export * from './ports.ts';
+export * from './postgres/embedded-postgres.ts';
+export * from './processes.ts';
+export * from './start-error.ts';
+export * from './supervise.ts';

@@ -1,0 +1,126 @@
+import type { Logger } from '@gridbourse/observability';
+import {
+  type ClientHttp2Session,
+  connect,
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { GatewayService } from './gateway-service.ts';
+
+const GRPC_UNIMPLEMENTED = '12';
+const GRPC_UNAVAILABLE = '14';
+/** Names of HTTP/2 that belong to one hop and are set anew on the next. */
+const HOP_HEADERS = new Set([':status', ':scheme', ':authority', 'connection', 'host']);
+
+const forwardable = (headers: IncomingHttpHeaders): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => value !== undefined && !HOP_HEADERS.has(name)),
+  ) as Record<string, string | string[]>;
+
+/**
+ * One gRPC port for all services: a call `/package.Service/Method` goes to the service that owns the package.
+ * Frames pass through untouched, streams in both directions included.
+ */
+export class GrpcGateway {
+  private readonly server: Http2Server;
+  private readonly upstreams = new Map<string, ClientHttp2Session>();
+  private readonly sessions = new Set<ServerHttp2Session>();
+  private readonly targets: { package: string; target: string }[];
+
+  constructor(
+    services: readonly GatewayService[],
+    private readonly logger: Logger,
+  ) {
+    this.targets = services.flatMap((service) =>
+      service.grpcTarget === undefined
+        ? []
+        : service.grpcPackages.map((name) => ({ package: name, target: service.grpcTarget! })),
+    );
+    this.server = createServer();
+    this.server.on('session', (session) => {
+      this.sessions.add(session);
+      session.on('close', () => this.sessions.delete(session));
+      session.on('error', (error: Error) => this.logger.debug({ err: error }, 'gRPC session failed'));
+    });
+    this.server.on('stream', (stream, headers) => this.forward(stream, headers));
+  }
+
+  listen(port: number, host = '127.0.0.1'): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(port, host, () => resolve());
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.upstreams.values()) session.destroy();
+    for (const session of this.sessions) session.destroy();
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  private targetOf(path: string): string | undefined {
+    const exact = this.targets.find((entry) => path.startsWith(`/${entry.package}.`));
+    // Reflection and health are asked of the first service; each answers for itself.
+    return exact?.target ?? (path.startsWith('/grpc.') ? this.targets[0]?.target : undefined);
+  }
+
+  private upstream(target: string): ClientHttp2Session {
+    const known = this.upstreams.get(target);
+    if (known && !known.closed && !known.destroyed) return known;
+    const session = connect(`http://${target}`);
+    session.on('error', (error: Error) => this.logger.debug({ err: error, target }, 'gRPC upstream failed'));
+    session.on('close', () => {
+      if (this.upstreams.get(target) === session) this.upstreams.delete(target);
+    });
+    this.upstreams.set(target, session);
+    return session;
+  }
+
+  private forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const path = headers[':path'] ?? '';
+    const refuse = (status: string, message: string): void => {
+      if (stream.headersSent || stream.destroyed) return stream.close(constants.NGHTTP2_CANCEL);
+      stream.respond(
+        {
+          ':status': 200,
+          'content-type': 'application/grpc',
+          'grpc-status': status,
+          'grpc-message': message,
+        },
+        { endStream: true },
+      );
+    };
+    stream.on('error', () => undefined);
+    const target = this.targetOf(path);
+    if (target === undefined) return refuse(GRPC_UNIMPLEMENTED, `no service here offers ${encodeURI(path)}`);
+
+    const call = this.upstream(target).request({ ...forwardable(headers), ':method': 'POST', ':path': path });
+    call.on('error', () => refuse(GRPC_UNAVAILABLE, 'the service does not answer'));
+    call.on('response', (answer, flags) => {
+      if (stream.destroyed) return;
+      const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      stream.respond(
+        { ':status': Number(answer[':status'] ?? 200), ...forwardable(answer) },
+        { endStream, waitForTrailers: !endStream },
+      );
+      if (endStream) return;
+      let trailers: Record<string, string | string[]> = {};
+      call.on('trailers', (received: IncomingHttpHeaders) => {
+        trailers = forwardable(received);
+      });
+      stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+      call.pipe(stream);
+    });
+    stream.pipe(call);
+    stream.on('close', () => {
+      if (!call.closed) call.close(constants.NGHTTP2_CANCEL);
+    });
+    call.on('close', () => {
+      if (!stream.closed && !stream.headersSent) refuse(GRPC_UNAVAILABLE, 'the service does not answer');
+    });
+  }
+}

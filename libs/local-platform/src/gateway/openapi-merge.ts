@@ -1,0 +1,31 @@
+import type { GatewayService } from './gateway-service.ts';
+
+type OpenApi = ReturnType<GatewayService['openApi']>;
+
+/** Merges documents of services that own disjoint paths; two unlike parts of one name are an error. */
+export const mergeOpenApi = (info: OpenApi['info'], documents: readonly OpenApi[]): OpenApi => {
+  const merged: OpenApi = {
+    openapi: '3.1.0',
+    info,
+    paths: {},
+    components: {},
+    tags: [],
+    servers: [],
+    security: [{ bearer: [] }],
+  };
+  const put = (target: Record<string, unknown>, key: string, value: unknown, what: string): void => {
+    if (key in target && JSON.stringify(target[key]) !== JSON.stringify(value)) {
+      throw new Error(`two services define ${what} ${key} in different ways`);
+    }
+    target[key] = value;
+  };
+  for (const document of documents) {
+    for (const [path, item] of Object.entries(document.paths)) put(merged.paths, path, item, 'path');
+    for (const [kind, parts] of Object.entries(document.components ?? {})) {
+      const target = ((merged.components as Record<string, Record<string, unknown>>)[kind] ??= {});
+      for (const [name, part] of Object.entries(parts as object))
+        put(target, name, part, `components.${kind}`);
+    }
+  }
+  return merged;
+};
