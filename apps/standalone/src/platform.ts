@@ -1,17 +1,17 @@
 import { type RunningService, type ServiceName, startService } from '@gridbourse/api';
 import { billingService } from '@gridbourse/billing';
-import type { Deployment } from '@gridbourse/chain';
 import { chainIndexerService } from '@gridbourse/chain-indexer';
 import { EmbeddedBus } from '@gridbourse/event-bus';
-import { type DataDir, freePort } from '@gridbourse/infra';
+import { freePort } from '@gridbourse/infra';
 import {
   databaseOf,
   ensureSealingKey,
+  type Ground,
   localServiceSettings,
-  type Settings,
+  originOf,
+  type Run,
 } from '@gridbourse/local-platform';
 import { matchmakerService } from '@gridbourse/matchmaker';
-import type { Logger } from '@gridbourse/observability';
 import { orchestratorService } from '@gridbourse/orchestrator';
 import { registryService } from '@gridbourse/registry';
 
@@ -20,20 +20,14 @@ export const BUS_DATABASE = 'gridbourse_bus';
 export type Platform = { services: RunningService[]; close(): Promise<void> };
 
 /** The five services in this process, each on a database of its own, joined by nothing but the bus. */
-export const startPlatform = async (options: {
-  dir: DataDir;
-  settings: Settings;
-  logger: Logger;
-  databaseUrl: (database: string) => string;
-  chainUrl: string;
-  deployment: Deployment;
-}): Promise<Platform> => {
-  const { settings, databaseUrl } = options;
+export const startPlatform = async (run: Run, ground: Ground): Promise<Platform> => {
+  const { settings, logger } = run;
+  const databaseUrl = (database: string): string => ground.postgres.url(database);
   const each = localServiceSettings({
-    publicOrigin: `http://127.0.0.1:${settings.port}`,
-    rpcUrl: options.chainUrl,
-    deployment: options.deployment,
-    sealingKey: await ensureSealingKey(options.dir),
+    publicOrigin: originOf(settings),
+    rpcUrl: ground.chain.url,
+    deployment: ground.deployment,
+    sealingKey: await ensureSealingKey(run.dir),
   });
   const config = async (service: ServiceName, grpc: 'with gRPC' | 'no gRPC') => ({
     ...each[service],
@@ -42,7 +36,7 @@ export const startPlatform = async (options: {
     grpcPort: grpc === 'with gRPC' ? await freePort() : 0,
     logLevel: settings.logLevel,
   });
-  const bus = new EmbeddedBus({ databaseUrl: databaseUrl(BUS_DATABASE), logger: options.logger });
+  const bus = new EmbeddedBus({ databaseUrl: databaseUrl(BUS_DATABASE), logger });
   await bus.start();
 
   const started = await Promise.allSettled([

@@ -21,6 +21,10 @@ import type { ServiceDefinition, ServiceName, ServiceParts } from './definition.
 import { nestLogger } from './nest-logger.ts';
 import { Outbox } from './outbox.ts';
 import { Readiness, type ReadyReport } from './readiness.ts';
+import { SERVICE_CARD_PATH, SERVICE_OPENAPI_PATH, type ServiceCard } from './service-card.ts';
+
+/** The OpenAPI document of one service. */
+export type ServiceOpenApi = OpenAPIObject;
 
 export type RunningService = {
   readonly name: ServiceName;
@@ -29,12 +33,17 @@ export type RunningService = {
   readonly grpcPackages: readonly string[];
   /** `host:port`, undefined without a gRPC listener. */
   readonly grpcTarget: string | undefined;
-  openApi(): OpenAPIObject;
+  openApi(): ServiceOpenApi;
   /** Hands a request over without a socket in between. */
   handle(request: IncomingMessage, response: ServerResponse): void;
   ready(): Promise<ReadyReport>;
   /** Finishes what is in hand, then closes everything it opened. The bus stays: it was given. */
   close(): Promise<void>;
+};
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 };
 
 @Module({})
@@ -96,6 +105,17 @@ export const startService = async <C extends BaseConfig>(
     done();
   });
 
+  const withGrpc = config.grpcPort > 0 && (definition.grpc?.length ?? 0) > 0;
+  const grpcPackages = definition.grpc?.map((api) => api.package) ?? [];
+  const openApi = once(() => openApiDocument(app, `Gridbourse ${definition.name}`));
+  fastify.get(SERVICE_OPENAPI_PATH, () => openApi());
+  fastify.get(SERVICE_CARD_PATH, (): ServiceCard => ({
+    name: definition.name,
+    publicPaths: [...definition.publicPaths],
+    grpcPackages,
+    grpcPort: withGrpc ? config.grpcPort : null,
+  }));
+
   const dataSource = app.get(DataSource);
   app.connectMicroservice(
     {
@@ -109,7 +129,6 @@ export const startService = async <C extends BaseConfig>(
     },
     { inheritAppConfig: false },
   );
-  const withGrpc = config.grpcPort > 0 && (definition.grpc?.length ?? 0) > 0;
   const grpcTarget = withGrpc ? `${config.host}:${config.grpcPort}` : undefined;
   if (grpcTarget !== undefined) connectGrpc(app, definition, grpcTarget);
 
@@ -134,9 +153,9 @@ export const startService = async <C extends BaseConfig>(
     name: definition.name,
     app,
     publicPaths: definition.publicPaths,
-    grpcPackages: definition.grpc?.map((api) => api.package) ?? [],
+    grpcPackages,
     grpcTarget,
-    openApi: () => openApiDocument(app, `Gridbourse ${definition.name}`),
+    openApi,
     handle: (request, response) => fastify.routing(request, response),
     ready: () => app.get(Readiness).report(),
     close: async () => {

@@ -29,17 +29,11 @@ export class GrpcGateway {
   private readonly server: Http2Server;
   private readonly upstreams = new Map<string, ClientHttp2Session>();
   private readonly sessions = new Set<ServerHttp2Session>();
-  private readonly targets: { package: string; target: string }[];
 
   constructor(
-    services: readonly GatewayService[],
+    private readonly services: readonly GatewayService[],
     private readonly logger: Logger,
   ) {
-    this.targets = services.flatMap((service) =>
-      service.grpcTarget === undefined
-        ? []
-        : service.grpcPackages.map((name) => ({ package: name, target: service.grpcTarget! })),
-    );
     this.server = createServer();
     this.server.on('session', (session) => {
       this.sessions.add(session);
@@ -63,9 +57,12 @@ export class GrpcGateway {
   }
 
   private targetOf(path: string): string | undefined {
-    const exact = this.targets.find((entry) => path.startsWith(`/${entry.package}.`));
+    const listening = this.services.filter(({ grpcTarget }) => grpcTarget !== undefined);
+    const owner = listening.find(({ grpcPackages }) =>
+      grpcPackages.some((name) => path.startsWith(`/${name}.`)),
+    );
     // Reflection and health are asked of the first service; each answers for itself.
-    return exact?.target ?? (path.startsWith('/grpc.') ? this.targets[0]?.target : undefined);
+    return owner?.grpcTarget ?? (path.startsWith('/grpc.') ? listening[0]?.grpcTarget : undefined);
   }
 
   private upstream(target: string): ClientHttp2Session {

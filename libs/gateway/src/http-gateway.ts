@@ -1,31 +1,25 @@
+import type { ServiceOpenApi } from '@gridbourse/api';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { DOCS_PAGE, docsAsset } from './docs-page.ts';
 import type { GatewayService } from './gateway-service.ts';
 import { mergeOpenApi } from './openapi-merge.ts';
+import { answerProblem } from './problem.ts';
 
 const SERVICE_PATH = /^\/services\/([a-z-]+)(\/(?:health\/live|health\/ready|metrics))$/;
 
+const INFO = { title: 'Gridbourse', version: '1', description: 'A GPU compute exchange.' };
+
 export type Links = Readonly<Record<string, string>>;
 
-/** One origin for all services: a request goes straight to the router of the service that owns its path. */
+/** One origin for all services: a request goes straight to the service that owns its path. */
 export class HttpGateway {
   private readonly server: Server;
-  private readonly openApi: string;
-  private readonly routes: { prefix: string; service: GatewayService }[];
+  private merged: { of: readonly ServiceOpenApi[]; text: string } | undefined;
 
   constructor(
     private readonly services: readonly GatewayService[],
     private readonly links: Links,
   ) {
-    this.routes = services
-      .flatMap((service) => service.publicPaths.map((prefix) => ({ prefix, service })))
-      .sort((a, b) => b.prefix.length - a.prefix.length);
-    this.openApi = JSON.stringify(
-      mergeOpenApi(
-        { title: 'Gridbourse', version: '1', description: 'A GPU compute exchange.' },
-        services.map((service) => service.openApi()),
-      ),
-    );
     this.server = createServer((request, response) => void this.route(request, response));
     this.server.requestTimeout = 120_000;
     this.server.headersTimeout = 20_000;
@@ -52,8 +46,8 @@ export class HttpGateway {
 
   private async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?', 1)[0]!;
-    const own = this.routes.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
-    if (own) return own.service.handle(request, response);
+    const owner = this.ownerOf(path);
+    if (owner) return owner.handle(request, response);
 
     const inner = SERVICE_PATH.exec(path);
     const service = inner && this.services.find(({ name }) => name === inner[1]);
@@ -65,7 +59,7 @@ export class HttpGateway {
       response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' });
       response.end(body);
     };
-    if (path === '/openapi.json') return send(200, 'application/json', this.openApi);
+    if (path === '/openapi.json') return send(200, 'application/json', this.openApi());
     if (path === '/docs' || path === '/docs/') return send(200, 'text/html; charset=utf-8', DOCS_PAGE);
     const asset = path.startsWith('/docs/') ? docsAsset(path.slice('/docs/'.length)) : undefined;
     if (asset) return send(200, asset.type, asset.body);
@@ -81,19 +75,42 @@ export class HttpGateway {
       });
       return send(ready ? 200 : 503, 'application/json', body);
     }
-    send(
-      404,
-      'application/problem+json',
-      JSON.stringify({
-        type: 'https://gridbourse.dev/problems/no_such_route',
-        title: 'Not found',
-        status: 404,
-        detail: `nothing is served at ${path}; see /docs`,
-        instance: path,
-        code: 'no_such_route',
-        requestId: 'unknown',
-        errors: [],
-      }),
-    );
+    const unknown = this.services.filter(({ publicPaths }) => publicPaths === null).map(({ name }) => name);
+    if (unknown.length > 0) {
+      const detail = `${unknown.join(', ')} has not answered yet, and may serve this path; try again in a moment`;
+      const problem = {
+        status: 503,
+        title: 'Not available now',
+        code: 'service_not_known_yet',
+        detail,
+        path,
+      };
+      return answerProblem(response, problem, { 'retry-after': '1' });
+    }
+    const detail = `nothing is served at ${path}; see /docs`;
+    answerProblem(response, { status: 404, title: 'Not found', code: 'no_such_route', detail, path });
+  }
+
+  /** The service with the longest prefix of the path. */
+  private ownerOf(path: string): GatewayService | undefined {
+    let best: { length: number; service: GatewayService } | undefined;
+    for (const service of this.services) {
+      for (const prefix of service.publicPaths ?? []) {
+        const fits = path === prefix || path.startsWith(`${prefix}/`);
+        if (fits && prefix.length > (best?.length ?? 0)) best = { length: prefix.length, service };
+      }
+    }
+    return best?.service;
+  }
+
+  /** Of all services that are known; merged anew only when one of the documents is another. */
+  private openApi(): string {
+    const documents = this.services.map((service) => service.openApi()).filter((one) => one !== null);
+    const { merged } = this;
+    const same = merged?.of.length === documents.length && documents.every((one, i) => one === merged.of[i]);
+    if (!merged || !same) {
+      this.merged = { of: documents, text: JSON.stringify(mergeOpenApi(INFO, documents)) };
+    }
+    return this.merged!.text;
   }
 }

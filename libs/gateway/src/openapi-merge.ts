@@ -1,10 +1,11 @@
-import type { GatewayService } from './gateway-service.ts';
-
-type OpenApi = ReturnType<GatewayService['openApi']>;
+import type { ServiceOpenApi } from '@gridbourse/api';
 
 /** Merges documents of services that own disjoint paths; two unlike parts of one name are an error. */
-export const mergeOpenApi = (info: OpenApi['info'], documents: readonly OpenApi[]): OpenApi => {
-  const merged: OpenApi = {
+export const mergeOpenApi = (
+  info: ServiceOpenApi['info'],
+  documents: readonly ServiceOpenApi[],
+): ServiceOpenApi => {
+  const merged: ServiceOpenApi = {
     openapi: '3.1.0',
     info,
     paths: {},
