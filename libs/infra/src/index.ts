@@ -4,6 +4,7 @@ export * from './chain/local-chain.ts';
 export { rpcCall } from './chain/rpc.ts';
 export * from './data-dir.ts';
 export * from './log.ts';
+export * from './managed-process.ts';
 export * from './ports.ts';
 export * from './postgres/embedded-postgres.ts';
 export * from './processes.ts';

@@ -14,6 +14,7 @@ import { money, moneyDto } from '../http/money.dto.ts';
 import { Returns } from '../http/returns.decorator.ts';
 import { baseConfig } from './base-config.ts';
 import { defineService } from './definition.ts';
+import { serviceCard } from './service-card.ts';
 import { type RunningService, startService } from './start.ts';
 
 // Real here: Postgres, the bus, Fastify, the whole chassis. Only the service on it is made for the test.
@@ -154,6 +155,19 @@ describe('a service on the chassis', () => {
     expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     return (await response.json()) as Record<string, unknown>;
   };
+
+  it('tells a gateway what it serves, and describes it', async () => {
+    const card = await (await fetch(`${origin}/service.json`)).json();
+    expect(card).toEqual({
+      name: 'registry',
+      publicPaths: ['/v1/purchases'],
+      grpcPackages: [],
+      grpcPort: null,
+    });
+    expect(serviceCard.parse(card)).toEqual(card);
+    const document = (await (await fetch(`${origin}/openapi.json`)).json()) as { paths: object };
+    expect(Object.keys(document.paths)).toContain('/v1/purchases');
+  });
 
   it('is live, ready, and shows its metrics', async () => {
     expect((await fetch(`${origin}/health/live`)).status).toBe(200);
