@@ -1,0 +1,2 @@
+export * from './kafka/kafka-jars.ts';
+export * from './kafka/kafka-server.ts';
