@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { seededRandom } from '@gridbourse/kernel';
 import { eventually } from '@gridbourse/testing';
 import {
@@ -37,6 +37,8 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1
 
 /** Everything that services rely on. Each adapter runs it against its real server. */
 export const busContract = (name: string, makeBus: () => Promise<BusUnderTest>): void => {
+  // A broker starts in seconds, and a member counts as dead after its session.
+  jest.setTimeout(90_000);
   describe(`the contract of the bus: ${name}`, () => {
     let under: BusUnderTest;
     let open: EventBus[] = [];

@@ -3,6 +3,8 @@ export * from './chain/dev-keys.ts';
 export * from './chain/local-chain.ts';
 export { rpcCall } from './chain/rpc.ts';
 export * from './data-dir.ts';
+export * from './kafka/kafka-jars.ts';
+export * from './kafka/kafka-server.ts';
 export * from './log.ts';
 export * from './managed-process.ts';
 export * from './ports.ts';

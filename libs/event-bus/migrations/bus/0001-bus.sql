@@ -34,40 +34,6 @@ CREATE TABLE bus_offsets (
   PRIMARY KEY (consumer_group, topic, partition)
 ) WITH (fillfactor = 50);
 
--- A key whose record could not be handled: its later records wait behind it until someone replays or skips.
-CREATE TABLE bus_parked_keys (
-  consumer_group text NOT NULL,
-  topic text NOT NULL,
-  partition int NOT NULL,
-  key text NOT NULL,
-  replay_requested boolean NOT NULL DEFAULT false,
-  parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (consumer_group, topic, key)
-);
-CREATE INDEX bus_parked_keys_to_replay ON bus_parked_keys (consumer_group) WHERE replay_requested;
-
--- The topic <topic>.dlq of each group. failed: could not be handled; waiting: came behind a failed one; skipping: to be
--- skipped when its turn comes; replayed and skipped: settled, kept as a record of what was done.
-CREATE TABLE bus_dead_letters (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  consumer_group text NOT NULL,
-  topic text NOT NULL,
-  partition int NOT NULL,
-  record_offset bigint NOT NULL,
-  key text NOT NULL,
-  headers json NOT NULL,
-  value json NOT NULL,
-  state text NOT NULL CHECK (state IN ('failed', 'waiting', 'skipping', 'replayed', 'skipped')),
-  error text,
-  attempts int NOT NULL DEFAULT 0,
-  skip_reason text,
-  dead_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  settled_at timestamptz,
-  UNIQUE (consumer_group, topic, partition, record_offset)
-);
-CREATE INDEX bus_dead_letters_open ON bus_dead_letters (consumer_group, topic, key, record_offset)
-  WHERE settled_at IS NULL;
-
 -- All records of a call in one transaction and one round trip. Partitions are locked in one order, so that two
 -- publishers never wait for each other in a circle.
 CREATE FUNCTION bus_publish(

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { eventHeaders } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { type Logger, serviceMeter } from '@gridbourse/observability';
 import pg from 'pg';
 import { BusMetrics } from '../metrics.ts';
 import type { BusRecord, EventBus, SubscribeOptions, Subscription } from '../port.ts';
 import { defaultRetryBudget, type RetryBudget } from '../retry.ts';
-import { GroupConsumer, WAKE_CHANNEL } from './group-consumer.ts';
+import { WAKE_CHANNEL } from '../dead-letters/wake.ts';
+import { checkedRecord, checkedTopic } from '../delivery/checked-record.ts';
+import { migrateTables } from '../schema.ts';
+import { GroupConsumer } from './group-consumer.ts';
 import { partitionOf } from './partitioner.ts';
-import { migrateBusDatabase } from './schema.ts';
 
 export type EmbeddedBusOptions = {
   /** A Postgres database of the bus's own. */
@@ -35,10 +36,7 @@ export type EmbeddedBusOptions = {
 
 type Encoded = { topic: string; partition: number; key: string; headers: string; value: string };
 
-const TOPIC = /^[a-z0-9][a-z0-9.-]{0,199}$/;
 const RECORDS_PER_CALL = 1_000;
-
-const invalidRecord = (message: string): DomainError => new DomainError('invalid', 'invalid_record', message);
 
 /** The bus on nothing but Postgres: what runs standalone, and the reference for what other adapters must do. */
 export class EmbeddedBus implements EventBus {
@@ -68,10 +66,12 @@ export class EmbeddedBus implements EventBus {
   }
 
   start(): Promise<void> {
-    this.started ??= migrateBusDatabase(this.options.databaseUrl).catch((error: unknown) => {
-      this.started = null;
-      throw error;
-    });
+    this.started ??= migrateTables(this.options.databaseUrl, ['bus', 'dead-letters']).catch(
+      (error: unknown) => {
+        this.started = null;
+        throw error;
+      },
+    );
     return this.started;
   }
 
@@ -154,31 +154,18 @@ export class EmbeddedBus implements EventBus {
     this.hint(new Set(records.map((record) => record.topic)));
   }
 
-  private encode({ topic, key, headers, value }: BusRecord): Encoded {
-    if (key.length === 0 || key.length > 200 || key.includes('\0')) {
-      throw invalidRecord('the key of a record has 1 to 200 characters, none of them NUL');
-    }
-    const parsed = eventHeaders.safeParse(headers);
-    if (!parsed.success) throw invalidRecord(`headers of ${topic} ${key}: ${parsed.error.message}`);
-    const text = JSON.stringify(value ?? null);
-    const limit = this.options.maxRecordBytes ?? 2 * 1_024 * 1_024;
-    if (Buffer.byteLength(text) > limit) {
-      throw new DomainError(
-        'invalid',
-        'record_too_large',
-        `a record of ${topic} is larger than ${limit} bytes`,
-      );
-    }
+  private encode(record: BusRecord): Encoded {
+    const { headers, text } = checkedRecord(record, this.options.maxRecordBytes);
+    const { topic, key } = record;
     const partition = partitionOf(key, this.partitionCounts.get(topic)!);
-    return { topic, partition, key, headers: JSON.stringify(parsed.data), value: text };
+    return { topic, partition, key, headers: JSON.stringify(headers), value: text };
   }
 
   /** Topics are made by whoever first names them; the number of their partitions never changes after that. */
   private async ensureTopics(topics: readonly string[]): Promise<void> {
     const unknown = topics.filter((topic) => !this.partitionCounts.has(topic)).sort();
     if (unknown.length === 0) return;
-    const misnamed = unknown.find((topic) => !TOPIC.test(topic));
-    if (misnamed !== undefined) throw invalidRecord(`"${misnamed.slice(0, 80)}" is not the name of a topic`);
+    for (const topic of unknown) checkedTopic(topic);
     await this.pool.query(
       `WITH created AS (
          INSERT INTO bus_topics (topic, partitions) SELECT t, $2 FROM unnest($1::text[]) AS t ORDER BY t

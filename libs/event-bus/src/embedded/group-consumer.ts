@@ -1,16 +1,13 @@
+import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts';
+import { WAKE_CHANNEL, WAKE_FOR_REPLAY } from '../dead-letters/wake.ts';
+import { PartitionWorker } from '../delivery/partition-worker.ts';
+import { Signal, Slots } from '../delivery/signal.ts';
 import type { Logger } from '@gridbourse/observability';
 import type { BusMetrics } from '../metrics.ts';
 import type { SubscribeOptions, Subscription } from '../port.ts';
 import { pause, type RetryBudget } from '../retry.ts';
-import { DeadLetterStore } from './dead-letter-store.ts';
-import { PartitionWorker } from './partition-worker.ts';
 import { lockKey, lockKeyHalves } from './partitioner.ts';
 import { Session } from './session.ts';
-import { Signal, Slots } from './signal.ts';
-
-export const WAKE_CHANNEL = 'gridbourse_bus';
-/** Payload that says: keys are to be replayed. Any other is `<id of the bus> <topic>,<topic>`. */
-export const WAKE_FOR_REPLAY = 'replay';
 
 export type ConsumerSettings = {
   /** How often the log is read without a wake-up. */

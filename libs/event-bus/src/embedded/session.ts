@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { Querier } from '../dead-letters/dead-letter-store.ts';
 import { pause } from '../retry.ts';
 
 /**
@@ -13,7 +14,7 @@ const SETTINGS = `
  * One connection that holds the advisory locks of one consumer and does all that only the holder may do. So nothing a
  * consumer writes about its progress can land after it lost its partitions: the connection that could write it is gone.
  */
-export class Session {
+export class Session implements Querier {
   private readonly client: pg.Client;
   private failure: Error | null = null;
   private ended = false;

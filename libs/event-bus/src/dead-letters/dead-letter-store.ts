@@ -1,20 +1,11 @@
-import type { Session } from './session.ts';
+import type { LoggedRecord, OpenLetter, PartitionLetters } from '../delivery/record.ts';
 
-/** A record as the log keeps it. */
-export type LoggedRecord = {
-  readonly offset: number;
-  readonly key: string;
-  readonly headers: unknown;
-  readonly value: unknown;
-};
+/** Where statements go: the session of an embedded consumer, or a pool that checks who owns the partition. */
+export interface Querier {
+  query<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
+}
 
-export type OpenLetter = LoggedRecord & {
-  readonly id: string;
-  readonly state: 'failed' | 'waiting' | 'skipping';
-  readonly skipReason: string | null;
-};
-
-type Place = { readonly group: string; readonly topic: string; readonly partition: number };
+export type Place = { readonly group: string; readonly topic: string; readonly partition: number };
 
 const PARK = `
   WITH parked AS (
@@ -31,31 +22,30 @@ const NEXT_LETTER = `
   WHERE consumer_group = $1 AND topic = $2 AND key = $3 AND settled_at IS NULL
   ORDER BY record_offset LIMIT 1`;
 
-/** What the owner of a partition writes about records that could not be handled. */
-export class DeadLetterStore {
-  private readonly session: Session;
+/** Dead letters and parked keys in Postgres: the same tables for every adapter. */
+export class DeadLetterStore implements PartitionLetters {
+  private readonly database: Querier;
   private readonly place: Place;
 
-  constructor(session: Session, place: Place) {
-    this.session = session;
+  constructor(database: Querier, place: Place) {
+    this.database = database;
     this.place = place;
   }
 
   async parkedKeys(): Promise<string[]> {
     const { group, topic, partition } = this.place;
-    const rows = await this.session.query<{ key: string }>(
+    const rows = await this.database.query<{ key: string }>(
       'SELECT key FROM bus_parked_keys WHERE consumer_group = $1 AND topic = $2 AND partition = $3',
       [group, topic, partition],
     );
     return rows.map((row) => row.key);
   }
 
-  /** Keeps the record for good and parks its key. `error` is null for a record that only came behind a failed one. */
   async park(record: LoggedRecord, error: string | null, attempts: number): Promise<void> {
     const { group, topic, partition } = this.place;
     const { offset, key, headers, value } = record;
     const state = error === null ? 'waiting' : 'failed';
-    await this.session.query(PARK, [
+    await this.database.query(PARK, [
       ...[group, topic, partition, offset, key, JSON.stringify(headers), JSON.stringify(value)],
       ...[state, error, attempts],
     ]);
@@ -71,22 +61,21 @@ export class DeadLetterStore {
       state: OpenLetter['state'];
       skip_reason: string | null;
     };
-    const [row] = await this.session.query<Row>(NEXT_LETTER, [this.place.group, this.place.topic, key]);
+    const [row] = await this.database.query<Row>(NEXT_LETTER, [this.place.group, this.place.topic, key]);
     if (!row) return null;
     const { id, headers, value, state } = row;
     return { id, offset: Number(row.record_offset), key, headers, value, state, skipReason: row.skip_reason };
   }
 
   async settle(id: string, state: 'replayed' | 'skipped'): Promise<void> {
-    await this.session.query(
+    await this.database.query(
       'UPDATE bus_dead_letters SET state = $2, settled_at = clock_timestamp() WHERE id = $1',
       [id, state],
     );
   }
 
-  /** A replay that failed: the key stays parked until it is asked for again. */
   async failAgain(letter: OpenLetter, error: string, attempts: number): Promise<void> {
-    await this.session.query(
+    await this.database.query(
       `WITH asked AS (
          UPDATE bus_parked_keys SET replay_requested = false
          WHERE consumer_group = $1 AND topic = $2 AND key = $3
@@ -96,9 +85,8 @@ export class DeadLetterStore {
     );
   }
 
-  /** The key has nothing open any more. */
   async unpark(key: string): Promise<void> {
-    await this.session.query(
+    await this.database.query(
       'DELETE FROM bus_parked_keys WHERE consumer_group = $1 AND topic = $2 AND key = $3',
       [this.place.group, this.place.topic, key],
     );

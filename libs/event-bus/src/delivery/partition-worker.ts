@@ -4,8 +4,10 @@ import { inDeliveryScope } from '../delivery-scope.ts';
 import { type Delivery, PermanentFailure, RetryLater, type SubscribeOptions } from '../port.ts';
 import { delayAfter, pause, type RetryBudget } from '../retry.ts';
 import type { BusMetrics } from '../metrics.ts';
-import type { DeadLetterStore, LoggedRecord } from './dead-letter-store.ts';
+import { Hands } from './hands.ts';
+import type { LoggedRecord, PartitionLetters } from './record.ts';
 import type { Slots } from './signal.ts';
+import { Watermark } from './watermark.ts';
 
 /** A record in turn, or the wish to take up a parked key again. */
 type Job = { readonly kind: 'record'; readonly record: LoggedRecord } | { readonly kind: 'replay' };
@@ -28,7 +30,7 @@ export type WorkerOptions = {
   /** Everything below has been settled. */
   readonly firstOffset: number;
   readonly parkedKeys: readonly string[];
-  readonly letters: DeadLetterStore;
+  readonly letters: PartitionLetters;
   readonly slots: Slots;
   readonly retry: RetryBudget;
   /** How many records may be taken in that are not settled yet. */
@@ -52,43 +54,39 @@ export class PartitionWorker {
   private readonly lanes = new Map<string, Job[]>();
   private readonly running = new Set<Promise<void>>();
   private readonly parked: Set<string>;
-  private readonly settledAhead = new Set<number>();
+  private readonly watermark: Watermark;
   private readonly stopping = new AbortController();
-  private unsettled = 0;
-  private next: number;
-  private watermark: number;
+  private readonly hands = new Hands();
 
   constructor(options: WorkerOptions) {
     this.o = options;
     this.topic = options.topic;
     this.partition = options.partition;
-    this.next = options.firstOffset;
-    this.watermark = options.firstOffset;
+    this.watermark = new Watermark(options.firstOffset);
     this.parked = new Set(options.parkedKeys);
   }
 
   /** The first offset that has not been taken in. */
   get nextOffset(): number {
-    return this.next;
+    return this.watermark.nextOffset;
   }
 
   /** The first offset that is not settled: what a successor has to start from. */
   get committable(): number {
-    return this.watermark;
+    return this.watermark.committable;
   }
 
   /** How many more records may be taken in now. */
   get room(): number {
     if (this.stopping.signal.aborted) return 0;
     // Settled records ahead of one that is being retried cost a number each.
-    if (this.next - this.watermark > 100 * this.o.maxUnsettled) return 0;
-    return this.o.maxUnsettled - this.unsettled;
+    if (this.watermark.span > 100 * this.o.maxUnsettled) return 0;
+    return Math.max(0, this.o.maxUnsettled - this.watermark.open);
   }
 
   take(record: LoggedRecord): void {
-    if (record.offset < this.next) return;
-    this.next = record.offset + 1;
-    this.unsettled += 1;
+    if (this.stopping.signal.aborted || record.offset < this.watermark.nextOffset) return;
+    this.watermark.take(record.offset);
     this.enqueue(record.key, { kind: 'record', record });
   }
 
@@ -99,9 +97,19 @@ export class PartitionWorker {
     this.enqueue(key, { kind: 'replay' });
   }
 
+  /** Starts no handler until released, and resolves when those in hand have returned. */
+  hold(): Promise<void> {
+    return this.hands.hold();
+  }
+
+  release(): void {
+    this.hands.release();
+  }
+
   /** Starts nothing new and resolves when the handlers in hand have returned. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.hands.release();
     await Promise.allSettled([...this.running]);
   }
 
@@ -155,9 +163,7 @@ export class PartitionWorker {
         );
       }
     }
-    this.settledAhead.add(record.offset);
-    this.unsettled -= 1;
-    while (this.settledAhead.delete(this.watermark)) this.watermark += 1;
+    this.watermark.settle(record.offset);
     this.o.onProgress();
   }
 
@@ -197,12 +203,14 @@ export class PartitionWorker {
     for (let attempt = 1, pauses = 1; ; pauses += 1) {
       let failure: unknown;
       try {
-        await slots.use(async () => {
-          if (this.stopping.signal.aborted) throw new Stopped();
-          await inDeliveryScope(this.o.subscription.group, delivery.headers, () =>
-            handler({ ...delivery, attempt }),
-          );
-        });
+        await slots.use(() =>
+          this.hands.use(async () => {
+            if (this.stopping.signal.aborted) throw new Stopped();
+            await inDeliveryScope(this.o.subscription.group, delivery.headers, () =>
+              handler({ ...delivery, attempt }),
+            );
+          }),
+        );
         metrics.delivered(this.labels, 'handled');
         return 'handled';
       } catch (error) {
@@ -226,6 +234,7 @@ export class PartitionWorker {
   }
 
   private deliveryOf(record: LoggedRecord): Omit<Delivery, 'attempt'> | { error: string; attempts: number } {
+    if (record.fault !== undefined) return { error: record.fault, attempts: 0 };
     const headers = eventHeaders.safeParse(record.headers);
     if (!headers.success) return { error: `invalid_headers: ${headers.error.message}`, attempts: 0 };
     return {

@@ -1,6 +1,6 @@
 import { DomainError } from '@gridbourse/kernel';
 import pg from 'pg';
-import { WAKE_CHANNEL, WAKE_FOR_REPLAY } from './group-consumer.ts';
+import { WAKE_CHANNEL, WAKE_FOR_REPLAY } from './wake.ts';
 
 export type DeadLetter = {
   readonly id: string;

@@ -1,0 +1,28 @@
+/** Counts what is being done, and can hold back what is not begun yet. */
+export class Hands {
+  private busy = 0;
+  private gate: PromiseWithResolvers<void> | null = null;
+  private readonly waiting: (() => void)[] = [];
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    while (this.gate) await this.gate.promise;
+    this.busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.busy -= 1;
+      if (this.busy === 0) for (const done of this.waiting.splice(0)) done();
+    }
+  }
+
+  /** Lets nothing begin until released. Resolves when what had begun has ended. */
+  hold(): Promise<void> {
+    this.gate ??= Promise.withResolvers<void>();
+    return this.busy === 0 ? Promise.resolve() : new Promise((done) => this.waiting.push(done));
+  }
+
+  release(): void {
+    this.gate?.resolve();
+    this.gate = null;
+  }
+}

@@ -1,0 +1,389 @@
+import type { Logger } from '@gridbourse/observability';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import { PartitionWorker } from '../delivery/partition-worker.ts';
+import { Slots } from '../delivery/signal.ts';
+import type { BusMetrics } from '../metrics.ts';
+import type { SubscribeOptions, Subscription } from '../port.ts';
+import { pause, type RetryBudget } from '../retry.ts';
+import { isNotAMember } from './errors.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import { KafkaLetters } from './letters.ts';
+import { loggedRecord } from './message.ts';
+import type { OwnerDatabase, Partition } from './owner-database.ts';
+import type { Publisher } from './publisher.ts';
+import { stickyAssigner, type TopicPartitions } from './sticky-assigner.ts';
+
+export type ConsumerSettings = {
+  readonly config: KafkaConfig;
+  /** Handlers of one subscription that run at once. */
+  readonly concurrency: number;
+  /** Records of one partition that are decoded and not settled. */
+  readonly maxUnsettled: number;
+  readonly retry: RetryBudget;
+  /** How long handlers in hand are waited for when partitions are given up. */
+  readonly graceMs: number;
+  /** How often keys that are to be replayed are looked for. */
+  readonly pollMs: number;
+};
+
+export type ConsumerParts = {
+  readonly kafka: Kafka;
+  readonly database: OwnerDatabase;
+  readonly publisher: Publisher;
+  readonly logger: Logger;
+  readonly metrics: BusMetrics;
+};
+
+/** A partition that this member has, and what has been fetched of it and not been taken in. */
+type Owned = Partition & {
+  readonly epoch: string;
+  readonly worker: PartitionWorker;
+  readonly giveUp: AbortController;
+  backlog: readonly KafkaMessage[];
+  at: number;
+  paused: boolean;
+  committed: number;
+};
+
+const COMMIT_EVERY_MS = 100;
+const COMMIT_PATIENCE_MS = 2_000;
+const NOT_NOW_MS = 50;
+
+/**
+ * One member of a consumer group. Handlers do not run inside kafkajs's loop: what it fetches is handed to the workers of
+ * the partitions at once, so the loop goes on fetching and sending heartbeats however long a handler takes, and a
+ * partition whose worker is full is paused. What is committed is the first offset that is not settled, never more.
+ *
+ * Before the member joins the group anew, no handler is begun, those in hand are waited for and what is settled is
+ * committed. After it, partitions that stayed go on where they were, and others are begun from the committed offset. A
+ * partition stayed if its epoch in the database is still ours: nobody else had it in between.
+ */
+export class KafkaGroupConsumer implements Subscription {
+  private readonly slots: Slots;
+  private readonly owned = new Map<string, Owned>();
+  private readonly closing = new AbortController();
+  private consumer: Consumer | null = null;
+  private loop: Promise<void> | null = null;
+  private joins = 0;
+  private adopted: Promise<void> = Promise.resolve();
+  private stable = false;
+  private committing: Promise<void> | null = null;
+  private commitTimer: NodeJS.Timeout | null = null;
+  private replayTimer: NodeJS.Timeout | null = null;
+  private crashed: PromiseWithResolvers<never> | null = null;
+
+  constructor(
+    private readonly subscription: SubscribeOptions,
+    private readonly settings: ConsumerSettings,
+    private readonly parts: ConsumerParts,
+  ) {
+    this.slots = new Slots(settings.concurrency);
+  }
+
+  start(): void {
+    this.loop = this.run();
+    this.lookForReplays();
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    if (this.replayTimer) clearTimeout(this.replayTimer);
+    await this.loop;
+    if (this.commitTimer) clearTimeout(this.commitTimer);
+  }
+
+  private get group(): string {
+    return this.subscription.group;
+  }
+
+  private async run(): Promise<void> {
+    for (let failures = 0; !this.closing.signal.aborted;) {
+      try {
+        await this.runConsumer(() => (failures = 0));
+      } catch (error) {
+        failures += 1;
+        this.parts.logger.warn(
+          { err: error, group: this.group, failures },
+          'a consumer lost Kafka and starts again',
+        );
+        await pause(Math.min(2_000, 50 * 2 ** Math.min(failures, 10)), this.closing.signal);
+      }
+    }
+  }
+
+  /** From the joining of the group to the end of the subscription, or to a failure that kafkajs does not mend itself. */
+  private async runConsumer(onHealthy: () => void): Promise<void> {
+    const consumer = this.makeConsumer();
+    const crashed = Promise.withResolvers<never>();
+    crashed.promise.catch(() => undefined);
+    this.crashed = crashed;
+    const { GROUP_JOIN, CRASH } = consumer.events;
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      onHealthy();
+      this.joined(consumer, payload.memberAssignment as TopicPartitions);
+    });
+    consumer.on(CRASH, ({ payload }) => {
+      this.suspend();
+      if (!payload.restart) crashed.reject(payload.error);
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...this.subscription.topics], fromBeginning: true });
+      this.consumer = consumer;
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 8,
+        eachBatch: (payload) => this.receive(payload),
+      });
+      await Promise.race([crashed.promise, aborted(this.closing.signal)]);
+    } finally {
+      await this.handOver();
+      this.consumer = null;
+      await this.abandon([...this.owned.values()]);
+      await consumer.disconnect().catch(() => undefined);
+    }
+  }
+
+  private makeConsumer(): Consumer {
+    const { config } = this.settings;
+    return this.parts.kafka.consumer({
+      groupId: this.group,
+      sessionTimeout: config.sessionTimeoutMs,
+      rebalanceTimeout: config.rebalanceTimeoutMs,
+      heartbeatInterval: config.heartbeatMs,
+      maxWaitTimeInMs: config.fetchWaitMs,
+      maxBytesPerPartition: config.fetchBytesPerPartition,
+      allowAutoTopicCreation: false,
+      partitionAssigners: [
+        stickyAssigner(
+          () => this.ownedNow(),
+          () => this.handOver(),
+        ),
+      ],
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+    });
+  }
+
+  private ownedNow(): TopicPartitions {
+    const owned: TopicPartitions = {};
+    for (const { topic, partition } of this.owned.values()) (owned[topic] ??= []).push(partition);
+    return owned;
+  }
+
+  /** No handler begins until the group has been joined again. */
+  private suspend(): Promise<unknown> {
+    this.stable = false;
+    return Promise.all([...this.owned.values()].map(({ worker }) => worker.hold()));
+  }
+
+  /** Waits for the handlers in hand, as long as the group does not take us for dead, and commits what is settled. */
+  private async handOver(): Promise<void> {
+    if (this.owned.size === 0) return;
+    const done = new AbortController();
+    const idle = this.suspend().then(() => done.abort());
+    const patienceMs = this.closing.signal.aborted
+      ? this.settings.graceMs
+      : Math.min(this.settings.graceMs, this.settings.config.sessionTimeoutMs * 0.6);
+    await Promise.race([idle, pause(patienceMs, done.signal)]);
+    await Promise.race([this.commit(), pause(COMMIT_PATIENCE_MS, this.never)]);
+  }
+
+  private readonly never = new AbortController().signal;
+
+  private joined(consumer: Consumer, assignment: TopicPartitions): void {
+    this.joins += 1;
+    this.adopted = this.adopt(consumer, this.joins, assignment);
+  }
+
+  /** Makes what is owned what was assigned. While the database is away nothing is begun. */
+  private async adopt(consumer: Consumer, join: number, assignment: TopicPartitions): Promise<void> {
+    const wanted = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
+    const names = new Set(wanted.map(nameOf));
+    const lost = [...this.owned.values()].filter((owned) => !names.has(nameOf(owned)));
+    // Handlers in hand may go on: what they do is settled in the database of the service or not at all.
+    for (const owned of lost) this.forget(owned);
+    for (let tries = 1; join === this.joins && !this.closing.signal.aborted; tries += 1) {
+      try {
+        await this.takeOver(wanted);
+        break;
+      } catch (error) {
+        this.parts.logger.warn(
+          { err: error, group: this.group, tries },
+          'partitions cannot be begun while the database of dead letters is away',
+        );
+        await pause(Math.min(2_000, 50 * 2 ** Math.min(tries, 8)), this.closing.signal);
+      }
+    }
+    if (join !== this.joins || this.closing.signal.aborted) return;
+    for (const owned of this.owned.values()) {
+      // Kafka fetches again from the committed offset, and kafkajs remembers a pause over the loss of a partition.
+      Object.assign(owned, { backlog: [], at: 0, paused: false, committed: 0 });
+      consumer.resume([{ topic: owned.topic, partitions: [owned.partition] }]);
+      owned.worker.release();
+    }
+    this.stable = true;
+    this.scheduleCommit();
+  }
+
+  private async takeOver(wanted: readonly Partition[]): Promise<void> {
+    const { database } = this.parts;
+    const epochs = new Map(
+      (await database.epochs(this.group, wanted)).map((row) => [nameOf(row), row.epoch]),
+    );
+    const fresh = wanted.filter((partition) => {
+      const owned = this.owned.get(nameOf(partition));
+      return !owned || owned.epoch !== epochs.get(nameOf(partition));
+    });
+    await this.abandon(fresh.flatMap((partition) => this.owned.get(nameOf(partition)) ?? []));
+    for (const { epoch, ...partition } of await database.claim(this.group, fresh)) {
+      this.owned.set(nameOf(partition), await this.begin(partition, epoch));
+    }
+  }
+
+  private async begin(partition: Partition, epoch: string): Promise<Owned> {
+    const { database, publisher, logger, metrics } = this.parts;
+    const place = { group: this.group, ...partition };
+    const giveUp = new AbortController();
+    const store = database.lettersOf(place, epoch);
+    const letters = new KafkaLetters(store, place, publisher, giveUp.signal, logger);
+    const parkedKeys = await letters.parkedKeys();
+    const worker = new PartitionWorker({
+      ...{ subscription: this.subscription, ...partition, firstOffset: 0, letters, parkedKeys },
+      ...{ slots: this.slots, retry: this.settings.retry, maxUnsettled: this.settings.maxUnsettled },
+      ...{ logger, metrics },
+      onProgress: () => this.progress(owned),
+      onBroken: (error) => this.crashed?.reject(error as Error),
+    });
+    void worker.hold();
+    const owned: Owned = {
+      ...{ ...partition, epoch, worker, giveUp },
+      ...{ backlog: [], at: 0, paused: false, committed: 0 },
+    };
+    return owned;
+  }
+
+  private forget(owned: Owned): Promise<void> {
+    this.owned.delete(nameOf(owned));
+    owned.giveUp.abort();
+    return owned.worker.stop();
+  }
+
+  /** Gives partitions up and waits for the handlers in hand, but not for ever. */
+  private async abandon(all: readonly Owned[]): Promise<void> {
+    if (all.length === 0) return;
+    const stopped = new AbortController();
+    const stops = Promise.all(all.map((owned) => this.forget(owned))).then(() => stopped.abort());
+    await Promise.race([stops, pause(this.settings.graceMs, stopped.signal)]);
+    if (stopped.signal.aborted) return;
+    const keys = all.flatMap(({ worker }) => worker.busyKeys).slice(0, 20);
+    this.parts.logger.error(
+      { group: this.group, keys, graceMs: this.settings.graceMs },
+      'handlers have not returned in time and are left behind; their records are delivered again',
+    );
+  }
+
+  /** Takes over what was fetched. Errors of the heartbeat are for kafkajs, which then joins the group again. */
+  private async receive({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
+    const join = this.joins;
+    const adopted = new AbortController();
+    void this.adopted.finally(() => adopted.abort());
+    while (!adopted.signal.aborted && !this.closing.signal.aborted) {
+      await pause(this.settings.config.heartbeatMs, adopted.signal);
+      if (!adopted.signal.aborted) await heartbeat();
+    }
+    const owned = this.owned.get(nameOf(batch));
+    if (!owned || join !== this.joins || !this.stable) {
+      // Not resolved, so it is fetched again: after the joining that is about to come, and not in a circle until then.
+      await pause(NOT_NOW_MS, this.closing.signal);
+      return heartbeat();
+    }
+    owned.backlog =
+      owned.at < owned.backlog.length
+        ? [...owned.backlog.slice(owned.at), ...batch.messages]
+        : batch.messages;
+    owned.at = 0;
+    resolveOffset(batch.lastOffset());
+    this.feed(owned);
+    await heartbeat();
+  }
+
+  private feed(owned: Owned): void {
+    const { worker, topic, partition } = owned;
+    for (let room = worker.room; room > 0 && owned.at < owned.backlog.length; room -= 1) {
+      worker.take(loggedRecord(owned.backlog[owned.at]!));
+      owned.at += 1;
+    }
+    const full = owned.at < owned.backlog.length;
+    if (!full && owned.backlog.length > 0) Object.assign(owned, { backlog: [], at: 0 });
+    if (full === owned.paused) return;
+    owned.paused = full;
+    this.consumer?.[full ? 'pause' : 'resume']([{ topic, partitions: [partition] }]);
+  }
+
+  private progress(owned: Owned): void {
+    if (this.owned.get(nameOf(owned)) !== owned) return;
+    if (owned.at < owned.backlog.length) this.feed(owned);
+    this.scheduleCommit();
+  }
+
+  private scheduleCommit(afterMs = COMMIT_EVERY_MS): void {
+    if (this.commitTimer || !this.stable || this.closing.signal.aborted) return;
+    this.commitTimer = setTimeout(() => {
+      this.commitTimer = null;
+      if (this.stable) void this.commit();
+    }, afterMs);
+  }
+
+  /** Commits are made one after the other, each with what is settled by then. Never throws. */
+  private commit(): Promise<void> {
+    this.committing = (this.committing ?? Promise.resolve()).then(() => this.commitOnce());
+    return this.committing;
+  }
+
+  private async commitOnce(): Promise<void> {
+    const ahead = [...this.owned.values()].filter(({ worker, committed }) => worker.committable > committed);
+    if (ahead.length === 0 || !this.consumer) return;
+    const offsets = ahead.map(({ worker }) => worker.committable);
+    try {
+      await this.consumer.commitOffsets(
+        ahead.map(({ topic, partition }, i) => ({ topic, partition, offset: String(offsets[i]) })),
+      );
+      ahead.forEach((owned, i) => (owned.committed = offsets[i]!));
+    } catch (error) {
+      this.parts.logger.debug({ err: error, group: this.group }, 'offsets could not be committed');
+      // The group went on without us: kafkajs finds out at its next heartbeat, we stop beginning anything now.
+      if (isNotAMember(error)) void this.suspend();
+      else this.scheduleCommit(COMMIT_EVERY_MS * 5);
+    }
+  }
+
+  private lookForReplays(): void {
+    this.replayTimer = setTimeout(() => {
+      void this.takeUpReplays().finally(() => {
+        if (!this.closing.signal.aborted) this.lookForReplays();
+      });
+    }, this.settings.pollMs);
+  }
+
+  private async takeUpReplays(): Promise<void> {
+    if (!this.stable) return;
+    try {
+      for (const row of await this.parts.database.keysToReplay(this.group)) {
+        this.owned.get(nameOf(row))?.worker.replay(row.key);
+      }
+    } catch (error) {
+      this.parts.logger.debug({ err: error, group: this.group }, 'keys to replay could not be looked for');
+    }
+  }
+}
+
+const nameOf = ({ topic, partition }: Partition): string => `${topic}/${partition}`;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
