@@ -32,7 +32,7 @@ export const startPlatform = async (run: Run, ground: Ground): Promise<Platform>
   const config = async (service: ServiceName, grpc: 'with gRPC' | 'no gRPC') => ({
     ...each[service],
     databaseUrl: databaseUrl(databaseOf(service)),
-    busUrl: databaseUrl(BUS_DATABASE),
+    bus: { adapter: 'embedded', url: databaseUrl(BUS_DATABASE) },
     grpcPort: grpc === 'with gRPC' ? await freePort() : 0,
     logLevel: settings.logLevel,
   });

@@ -4,7 +4,7 @@ import { billingConfig } from './billing.config.ts';
 const address = `0x${'a'.repeat(40)}`;
 const valid = {
   databaseUrl: 'postgres://u:p@127.0.0.1:1/billing',
-  busUrl: 'postgres://u:p@127.0.0.1:1/bus',
+  bus: { adapter: 'embedded', url: 'postgres://u:p@127.0.0.1:1/bus' },
   jwksUrl: 'http://127.0.0.1:1/jwks.json',
   publicOrigin: 'http://127.0.0.1:1',
   rpcUrl: 'http://127.0.0.1:2',

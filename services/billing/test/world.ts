@@ -145,7 +145,7 @@ export class World {
       billingService,
       {
         databaseUrl: own!.url,
-        busUrl: busDatabase!.url,
+        bus: { adapter: 'embedded', url: busDatabase!.url },
         jwksUrl: 'http://127.0.0.1:1/jwks.json',
         publicOrigin: 'http://127.0.0.1:1',
         logLevel: 'silent',

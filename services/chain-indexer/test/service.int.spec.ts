@@ -23,7 +23,7 @@ describe('the chain indexer as a service', () => {
       chainIndexerService,
       {
         databaseUrl: databases[0]!.url,
-        busUrl: databases[1]!.url,
+        bus: { adapter: 'embedded', url: databases[1]!.url },
         jwksUrl: 'http://127.0.0.1:1/jwks',
         publicOrigin: 'http://127.0.0.1:1',
         logLevel: 'silent',

@@ -79,7 +79,7 @@ export class RunningMatchmaker {
       matchmakerService,
       {
         databaseUrl: this.database.url,
-        busUrl: this.busDatabase.url,
+        bus: { adapter: 'embedded', url: this.busDatabase.url },
         httpPort,
         grpcPort,
         jwksUrl: `${this.origin}/.well-known/jwks.json`,

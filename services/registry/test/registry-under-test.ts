@@ -51,7 +51,7 @@ export class RegistryUnderTest {
     await bus.start();
     const input = {
       databaseUrl: database.url,
-      busUrl: database.url,
+      bus: { adapter: 'embedded', url: database.url },
       httpPort,
       grpcPort,
       jwksUrl: `${origin}/.well-known/jwks.json`,

@@ -1,13 +1,11 @@
 import { DomainError } from '@gridbourse/kernel';
 import { z } from 'zod';
+import { busConfig, postgresUrl } from './bus-config.ts';
 
 /** What every service needs to know; each extends it with its own. */
 export const baseConfig = z.object({
-  databaseUrl: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database'),
-  /** Where the embedded bus keeps its records. */
-  busUrl: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database'),
+  databaseUrl: postgresUrl,
+  bus: busConfig,
   host: z.string().default('127.0.0.1'),
   /** 0: no listener of its own; requests are handed over in process. */
   httpPort: z.coerce.number().int().min(0).max(65_535).default(0),

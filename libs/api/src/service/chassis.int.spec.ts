@@ -85,7 +85,7 @@ describe('a service on the chassis', () => {
       shop,
       {
         databaseUrl: database.url,
-        busUrl: busDatabase.url,
+        bus: { adapter: 'embedded', url: busDatabase.url },
         httpPort,
         jwksUrl: `${origin}/.well-known/jwks.json`,
         publicOrigin: origin,

@@ -1,8 +1,8 @@
-import { EmbeddedBus } from '@gridbourse/event-bus';
 import { DomainError } from '@gridbourse/kernel';
 import { configureLogging, createLogger } from '@gridbourse/observability';
 import { readFileSync } from 'node:fs';
 import { type BaseConfig, environmentInput, parseConfig } from './base-config.ts';
+import { makeBus } from './bus-config.ts';
 import type { ServiceDefinition } from './definition.ts';
 import { startService } from './start.ts';
 
@@ -15,7 +15,7 @@ export const runAlone = async <C extends BaseConfig>(definition: ServiceDefiniti
     const config = parseConfig(definition.name, definition.configSchema, input);
     configureLogging({ level: config.logLevel });
     const logger = createLogger(definition.name);
-    const bus = new EmbeddedBus({ databaseUrl: config.busUrl, logger });
+    const bus = makeBus(config.bus, { databaseUrl: config.databaseUrl, logger });
     await bus.start();
     const service = await startService(definition, input, { bus });
     let stopping = false;

@@ -111,7 +111,7 @@ export class Harness {
     await bus.start();
     const config = {
       databaseUrl: database.url,
-      busUrl: busDatabase.url,
+      bus: { adapter: 'embedded', url: busDatabase.url },
       jwksUrl: 'http://127.0.0.1:9/jwks.json',
       publicOrigin: 'http://127.0.0.1:9',
       logLevel: 'silent',
