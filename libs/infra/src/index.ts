@@ -10,5 +10,6 @@ export * from './managed-process.ts';
 export * from './ports.ts';
 export * from './postgres/embedded-postgres.ts';
 export * from './processes.ts';
+export * from './redis/redis-server.ts';
 export * from './start-error.ts';
 export * from './supervise.ts';

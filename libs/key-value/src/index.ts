@@ -1,0 +1,13 @@
+export * from './config.ts';
+export * from './errors.ts';
+export * from './held-lock.ts';
+export * from './hot-telemetry.ts';
+export * from './limits.ts';
+export * from './locks.ts';
+export { MemoryKeyValue } from './memory/memory-key-value.ts';
+export * from './one-time-tokens.ts';
+export * from './open-key-value.ts';
+export * from './port.ts';
+export * from './postgres-fence.ts';
+export * from './rate-limiter.ts';
+export { RedisKeyValue } from './redis/redis-key-value.ts';
