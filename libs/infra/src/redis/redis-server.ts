@@ -88,10 +88,7 @@ export class RedisServer {
         if (this.alive) return true;
       }
     } while (performance.now() < deadline); // another program may have taken the port in between
-    throw new StartError(
-      'Redis does not come up.',
-      `Its log says why: ${join(this.dir, 'redis.log')}`,
-    );
+    throw new StartError('Redis does not come up.', `Its log says why: ${join(this.dir, 'redis.log')}`);
   }
 
   /** Ends it in order: a persistent server has written everything. */

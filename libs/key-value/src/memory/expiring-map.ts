@@ -3,12 +3,15 @@ import { full } from '../errors.ts';
 
 type Entry<V> = { readonly value: V; readonly expiresAtMs: Instant };
 
+const WRITES_BETWEEN_SWEEPS = 64;
+
 /** A map of bounded size whose entries end at their time. Swept when there is something to gain, not by a timer. */
 export class ExpiringMap<V> {
   private readonly entries = new Map<string, Entry<V>>();
   /** No entry ends before. */
   private nextEndMs = Number.POSITIVE_INFINITY;
   private writesSinceSweep = 0;
+  private sizeAfterSweep = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -31,8 +34,8 @@ export class ExpiringMap<V> {
   /** @throws DomainError `key_value_full` when it would be one entry too many; a known key can always be written */
   set(key: string, value: V, expiresAtMs: Instant): void {
     this.writesSinceSweep += 1;
-    // A sweep costs as much as it has entries: after so many writes that is little for each.
-    if (this.writesSinceSweep > this.entries.size) this.sweep();
+    // A sweep costs as much as there are entries. After as many writes that is little for each of them.
+    if (this.writesSinceSweep > this.sizeAfterSweep + WRITES_BETWEEN_SWEEPS) this.sweep();
     if (!this.entries.has(key) && this.entries.size >= this.maxEntries) {
       this.sweep();
       if (this.entries.size >= this.maxEntries) throw full(`${this.maxEntries} entries are held`);
@@ -46,7 +49,6 @@ export class ExpiringMap<V> {
   }
 
   private sweep(): void {
-    this.writesSinceSweep = 0;
     const now = this.clock.now();
     if (now < this.nextEndMs) return;
     this.nextEndMs = Number.POSITIVE_INFINITY;
@@ -54,5 +56,7 @@ export class ExpiringMap<V> {
       if (expiresAtMs <= now) this.entries.delete(key);
       else this.nextEndMs = Math.min(this.nextEndMs, expiresAtMs);
     }
+    this.writesSinceSweep = 0;
+    this.sizeAfterSweep = this.entries.size;
   }
 }

@@ -47,7 +47,9 @@ const described = (error: unknown): DomainError => {
   }
   if (error.message.startsWith('OOM')) return full(error.message, error);
   if (NOT_NOW.test(error.message)) return unavailable(error.message, error);
-  return new DomainError('internal', 'key_value_refused', `Redis refuses: ${error.message}`, { cause: error });
+  return new DomainError('internal', 'key_value_refused', `Redis refuses: ${error.message}`, {
+    cause: error,
+  });
 };
 
 const isUnknownScript = (error: unknown): boolean =>
