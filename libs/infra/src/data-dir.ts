@@ -6,6 +6,10 @@ import { StartError } from './start-error.ts';
 
 /** Raised when an older data folder can no longer be brought up to date by migrations alone. */
 const LAYOUT_VERSION = 1;
+/** Folders of before had no program in them, and there was only this one. */
+const FIRST_PROGRAM = 'standalone';
+
+type Layout = { readonly version: number; readonly program?: string };
 
 export type DataDir = {
   readonly path: string;
@@ -31,7 +35,7 @@ export const holderOf = (path: string): number | undefined => {
 /**
  * Takes a data folder for this process; made if need be.
  * @param program a word of this process's command line, by which a later start knows it from a stranger with its pid
- * @throws StartError when another platform runs on the folder, or a newer one has written it
+ * @throws StartError when another platform runs on the folder, or a newer one or another program has written it
  */
 export const openDataDir = (path: string, program: string): DataDir => {
   mkdirSync(path, { recursive: true, mode: 0o755 });
@@ -60,14 +64,24 @@ export const openDataDir = (path: string, program: string): DataDir => {
     release: () => rmSync(lockFile(path), { force: true }),
   };
 
-  const layout = dir.read<{ version: number }>('layout.json');
-  if (layout === undefined) dir.write('layout.json', { version: LAYOUT_VERSION });
-  else if (layout.version > LAYOUT_VERSION) {
+  const layout = dir.read<Layout>('layout.json');
+  const refuse = (problem: string, advice: string): never => {
     dir.release();
-    throw new StartError(
+    throw new StartError(problem, advice);
+  };
+  if (layout && layout.version > LAYOUT_VERSION) {
+    refuse(
       `The data folder ${path} was written by a newer Gridbourse (layout ${layout.version}; this one knows ${LAYOUT_VERSION}).`,
       'Update this checkout, or start with a new folder named by GRIDBOURSE_DATA_DIR.',
     );
   }
+  const owner = layout ? (layout.program ?? FIRST_PROGRAM) : program;
+  if (owner !== program) {
+    refuse(
+      `The data folder ${path} belongs to the ${owner}, and its events are where the ${program} would not look.`,
+      `Start the ${owner} on it, or name another folder with GRIDBOURSE_DATA_DIR.`,
+    );
+  }
+  if (layout?.program === undefined) dir.write('layout.json', { version: LAYOUT_VERSION, program });
   return dir;
 };

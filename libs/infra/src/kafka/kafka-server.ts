@@ -146,7 +146,8 @@ export class KafkaServer {
         '-Dorg.slf4j.simpleLogger.showDateTime=true',
         ...['-cp', join(this.jars, '*'), 'kafka.Kafka', this.configFile],
       ],
-      { stdio: ['ignore', out, out] },
+      // In a session of its own: Ctrl-C in our terminal must not reach it, we end it in order.
+      { stdio: ['ignore', out, out], detached: true },
     );
     closeSync(out);
     this.process = broker;
