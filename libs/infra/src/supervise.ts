@@ -5,40 +5,42 @@ const LOOK_EVERY_MS = 500;
 /** A process of ours outside this one. */
 export type Supervised = { name: string; alive(): boolean; restart(): Promise<unknown> };
 
-/** Looks after the processes under us: one that died is started again with what it had stored. */
+/**
+ * Looks after the processes under us: one that died is started again with what it had stored. Each is started on its own:
+ * one that cannot come up before another is there does not keep that other from being started.
+ *
+ * @param processes may be added to later
+ */
 export const superviseProcesses = (
   processes: readonly Supervised[],
   logger: Log,
 ): { stop(): Promise<void> } => {
   let stopped = false;
-  let turn: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
+  const restarts = new Map<Supervised, Promise<void>>();
 
-  const look = async (): Promise<void> => {
-    for (const supervised of processes) {
-      if (stopped || supervised.alive()) continue;
-      logger.warn({ process: supervised.name }, 'a process of the platform has died; starting it again');
-      try {
-        await supervised.restart();
-        logger.info({ process: supervised.name }, 'started again');
-      } catch (error) {
-        logger.error({ err: error, process: supervised.name }, 'it does not start');
-      }
+  const restart = async (supervised: Supervised): Promise<void> => {
+    logger.warn({ process: supervised.name }, 'a process of the platform has died; starting it again');
+    try {
+      await supervised.restart();
+      logger.info({ process: supervised.name }, 'started again');
+    } catch (error) {
+      logger.error({ err: error, process: supervised.name }, 'it does not start');
     }
   };
-  const schedule = (): void => {
-    timer = setTimeout(() => {
-      turn = look().finally(() => {
-        if (!stopped) schedule();
-      });
-    }, LOOK_EVERY_MS);
+  const look = (): void => {
+    for (const supervised of processes) {
+      if (stopped || restarts.has(supervised) || supervised.alive()) continue;
+      const run = restart(supervised).finally(() => restarts.delete(supervised));
+      restarts.set(supervised, run);
+    }
   };
-  schedule();
+  const timer = setInterval(look, LOOK_EVERY_MS);
   return {
+    /** Starts nothing more, and waits for what is being started. */
     stop: async () => {
       stopped = true;
-      clearTimeout(timer);
-      await turn;
+      clearInterval(timer);
+      await Promise.all(restarts.values());
     },
   };
 };
