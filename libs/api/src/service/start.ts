@@ -17,7 +17,7 @@ import { DataSource } from 'typeorm';
 import { openApiDocument } from '../http/openapi.ts';
 import { type BaseConfig, parseConfig } from './base-config.ts';
 import { ChassisModule } from './chassis.module.ts';
-import type { ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
+import type { GrpcApi, ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
 import { nestLogger } from './nest-logger.ts';
 import { Outbox } from './outbox.ts';
 import { Readiness, type ReadyReport } from './readiness.ts';
@@ -26,7 +26,7 @@ export type RunningService = {
   readonly name: ServiceName;
   readonly app: NestFastifyApplication;
   readonly publicPaths: readonly string[];
-  readonly grpcPackages: readonly string[];
+  readonly grpcApis: readonly GrpcApi[];
   /** `host:port`, undefined without a gRPC listener. */
   readonly grpcTarget: string | undefined;
   openApi(): OpenAPIObject;
@@ -134,7 +134,7 @@ export const startService = async <C extends BaseConfig>(
     name: definition.name,
     app,
     publicPaths: definition.publicPaths,
-    grpcPackages: definition.grpc?.map((api) => api.package) ?? [],
+    grpcApis: definition.grpc ?? [],
     grpcTarget,
     openApi: () => openApiDocument(app, `Gridbourse ${definition.name}`),
     handle: (request, response) => fastify.routing(request, response),

@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { GatewayService } from './gateway-service.ts';
+import { DIRECTORY_PACKAGES, GrpcDirectory } from './grpc-directory.ts';
 
 const GRPC_UNIMPLEMENTED = '12';
 const GRPC_UNAVAILABLE = '14';
@@ -23,13 +24,14 @@ const forwardable = (headers: IncomingHttpHeaders): Record<string, string | stri
 
 /**
  * One gRPC port for all services: a call `/package.Service/Method` goes to the service that owns the package.
- * Frames pass through untouched, streams in both directions included.
+ * Frames pass through untouched, streams in both directions included. Reflection and health are answered for all of them.
  */
 export class GrpcGateway {
   private readonly server: Http2Server;
   private readonly upstreams = new Map<string, ClientHttp2Session>();
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly targets: { package: string; target: string }[];
+  private readonly directory: GrpcDirectory;
 
   constructor(
     services: readonly GatewayService[],
@@ -38,8 +40,9 @@ export class GrpcGateway {
     this.targets = services.flatMap((service) =>
       service.grpcTarget === undefined
         ? []
-        : service.grpcPackages.map((name) => ({ package: name, target: service.grpcTarget! })),
+        : service.grpcApis.map((api) => ({ package: api.package, target: service.grpcTarget! })),
     );
+    this.directory = new GrpcDirectory(services);
     this.server = createServer();
     this.server.on('session', (session) => {
       this.sessions.add(session);
@@ -49,8 +52,10 @@ export class GrpcGateway {
     this.server.on('stream', (stream, headers) => this.forward(stream, headers));
   }
 
-  listen(port: number, host = '127.0.0.1'): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async listen(port: number, host = '127.0.0.1'): Promise<void> {
+    const target = await this.directory.listen();
+    for (const name of DIRECTORY_PACKAGES) this.targets.push({ package: name, target });
+    await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(port, host, () => resolve());
     });
@@ -60,12 +65,11 @@ export class GrpcGateway {
     for (const session of this.upstreams.values()) session.destroy();
     for (const session of this.sessions) session.destroy();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.directory.close();
   }
 
   private targetOf(path: string): string | undefined {
-    const exact = this.targets.find((entry) => path.startsWith(`/${entry.package}.`));
-    // Reflection and health are asked of the first service; each answers for itself.
-    return exact?.target ?? (path.startsWith('/grpc.') ? this.targets[0]?.target : undefined);
+    return this.targets.find((entry) => path.startsWith(`/${entry.package}.`))?.target;
   }
 
   private upstream(target: string): ClientHttp2Session {
