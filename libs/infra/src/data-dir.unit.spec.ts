@@ -6,7 +6,9 @@ import { holderOf, openDataDir } from './data-dir.ts';
 
 describe('a data folder', () => {
   let path: string;
-  beforeEach(() => (path = mkdtempSync(join(tmpdir(), 'gridbourse-data-'))));
+  beforeEach(() => {
+    path = mkdtempSync(join(tmpdir(), 'gridbourse-data-'));
+  });
   afterEach(() => rmSync(path, { recursive: true, force: true }));
 
   it('is made, keeps what is written, and is let go of', () => {

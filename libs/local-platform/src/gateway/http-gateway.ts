@@ -1,3 +1,4 @@
+import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { DOCS_PAGE, docsAsset } from './docs-page.ts';
 import type { GatewayService } from './gateway-service.ts';
@@ -81,6 +82,8 @@ export class HttpGateway {
       });
       return send(ready ? 200 : 503, 'application/json', body);
     }
+    const requestId = newId('request', systemClock.now(), systemRandom);
+    response.setHeader('x-request-id', requestId);
     send(
       404,
       'application/problem+json',
@@ -91,7 +94,7 @@ export class HttpGateway {
         detail: `nothing is served at ${path}; see /docs`,
         instance: path,
         code: 'no_such_route',
-        requestId: 'unknown',
+        requestId,
         errors: [],
       }),
     );
