@@ -10,9 +10,14 @@ import { missingFor } from './tier-needs.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIERS = ['unit', 'int', 'kafka', 'redis', 'rules', 'contracts', 'e2e', 'cluster'];
 const named = process.argv.slice(2).filter((argument) => TIERS.includes(argument));
-const others = process.argv.slice(2).filter((argument) => !TIERS.includes(argument));
-const jestArguments = others.filter((argument) => argument.startsWith('-'));
-const paths = others.filter((argument) => !argument.startsWith('-'));
+const rest = process.argv.slice(2).filter((argument) => !TIERS.includes(argument));
+/** A path (or part of one) narrows the tier down: Jest alone would take it as one more pattern, and run both. */
+const paths = rest.filter(
+  (argument, index) => !argument.startsWith('-') && !/^-[a-z]$|^--[^=]+$/.test(rest[index - 1] ?? ''),
+);
+const jestArguments = rest.filter((argument) => !paths.includes(argument));
+const patternsOf = (tier) =>
+  (paths.length > 0 ? paths : ['']).map((path) => `${path.replace(/\/$/, '')}.*\\.${tier}\\.spec\\.ts$`);
 const tiers = named.length > 0 ? named : TIERS;
 const total = { passed: 0, failed: 0 };
 const notRun = [];
@@ -33,7 +38,7 @@ const runJest = (tier, extra) => {
       '--config',
       join(root, 'jest.config.mjs'),
       '--testPathPatterns',
-      `${paths.length > 0 ? `(${paths.join('|')}).*` : ''}\\.${tier}\\.spec\\.ts$`,
+      ...patternsOf(tier),
       '--passWithNoTests',
       '--json',
       `--outputFile=${report}`,

@@ -15,13 +15,19 @@ export type Context = {
   result: (value: unknown) => void;
 };
 
+/** Somebody waits at the keyboard: shorter than what a program would bear. */
+const DEADLINE_MS = 10_000;
+
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 export const globalOptions = (command: Command): GlobalOptions => command.optsWithGlobals<GlobalOptions>();
 
-export const contextOf = (command: Command, deadlineMs?: number): Context => {
+export const contextOf = (
+  command: Command,
+  how: { deadlineMs?: number; anonymous?: boolean } = {},
+): Context => {
   const options = globalOptions(command);
-  const credentials = findCredentials(options);
+  const credentials = findCredentials({ ...options, anonymous: how.anonymous ?? false });
   const json = options.json ?? false;
   const client = new GridbourseClient({
     origin: credentials.origin,
@@ -34,7 +40,7 @@ export const contextOf = (command: Command, deadlineMs?: number): Context => {
               onTokens: (tokens) => void saveCredentials({ origin: credentials.origin, tokens }),
             }
           : { none: true },
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    deadlineMs: how.deadlineMs ?? DEADLINE_MS,
   });
   return {
     client,

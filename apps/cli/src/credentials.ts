@@ -26,8 +26,18 @@ export const localDataDir = (): string =>
 const configFile = (): string =>
   join(process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'gridbourse', 'credentials.json');
 
-const readJson = <T>(file: string): T | undefined =>
-  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+const readJson = <T>(file: string): T | undefined => {
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
+  } catch (error) {
+    throw new DomainError(
+      'invalid',
+      'unreadable_file',
+      `${file} cannot be read: ${(error as Error).message}; remove it and sign in again`,
+    );
+  }
+};
 
 export const demoTenant = (): DemoTenant | undefined => readJson(join(localDataDir(), 'demo-tenant.json'));
 
@@ -41,9 +51,13 @@ export const saveCredentials = (credentials: Credentials): string => {
 /**
  * In this order: --api-key, GRIDBOURSE_API_KEY, what `gridbourse login` saved for the same origin, the demo tenant of
  * a platform that runs here.
- * @throws DomainError `not_signed_in`
+ * @throws DomainError `not_signed_in`, unless `anonymous` will do: what anyone may see needs no credentials
  */
-export const findCredentials = (options: { origin?: string; apiKey?: string }): Credentials => {
+export const findCredentials = (options: {
+  origin?: string;
+  apiKey?: string;
+  anonymous?: boolean;
+}): Credentials => {
   const origin = options.origin ?? process.env['GRIDBOURSE_ORIGIN'];
   const apiKey = options.apiKey ?? process.env['GRIDBOURSE_API_KEY'];
   const local = demoTenant();
@@ -57,8 +71,9 @@ export const findCredentials = (options: { origin?: string; apiKey?: string }): 
   if (local && (origin === undefined || local.origin === origin)) {
     return { origin: local.origin, apiKey: local.apiKey, privateKey: local.privateKey };
   }
+  if (options.anonymous) return { origin: origin ?? DEFAULT_ORIGIN };
   throw new DomainError(
-    'invalid',
+    'unauthenticated',
     'not_signed_in',
     `there are no credentials for ${origin ?? DEFAULT_ORIGIN}: run "gridbourse login", or set GRIDBOURSE_API_KEY`,
   );

@@ -214,6 +214,41 @@ describe('bad input', () => {
       expect(details.errors.map((e) => e.line)).toContain(34);
     });
 
+    it.each([
+      [
+        'an unknown field',
+        manifest((t) => t.replace('image: nginx:1.29', 'image: nginx:1.29\n    privileged: true')),
+      ],
+      ['text that is no YAML', 'a: [unclosed'],
+      ['a tower of brackets', '['.repeat(5_000)],
+      ['nothing', ''],
+    ])('%s is refused as the tenant’s fault, and nothing changes', async (_, text) => {
+      const before = await orderCount();
+      const { error } = await call('SubmitOrder', { order: { manifest: text } }, platform.tenant.apiKey);
+      expect(error?.code).toBe(status.INVALID_ARGUMENT);
+      expect(await orderCount()).toBe(before);
+    });
+
+    it('a message over the limit, forged credentials, and another tenant’s order', async () => {
+      const key = platform.tenant.apiKey;
+      const large = await call('SubmitOrder', { order: { manifest: 'x'.repeat(1_500_000) } }, key);
+      expect(large.error?.code).toBe(status.RESOURCE_EXHAUSTED);
+      const [head, body] = stranger.split('.');
+      for (const token of ['nonsense', `gbk_${'a'.repeat(43)}`, `${head}.${body}.AAAA`]) {
+        const forged = await call('SubmitOrder', { order: { manifest: manifest() } }, token);
+        expect(forged.error?.code).toBe(status.UNAUTHENTICATED);
+      }
+      const order = { manifest: manifest((t) => t.replace('amount: 5', 'amount: 0.01')) };
+      const mine = await call('SubmitOrder', { order }, key);
+      const { orderId } = (mine.answer as { order: { orderId: string } }).order;
+      for (const method of ['GetOrder', 'CancelOrder']) {
+        expect((await call(method, { orderId }, stranger)).error?.code).toBe(status.NOT_FOUND);
+      }
+      const seen = await call('GetOrder', { orderId }, key);
+      expect(seen).toMatchObject({ error: null, answer: { order: { state: 'unmatched' } } });
+      await call('CancelOrder', { orderId }, key);
+    });
+
     it('a good order is quoted, taken, seen and cancelled', async () => {
       const key = platform.tenant.apiKey;
       const quote = await call('Quote', { order: { manifest: manifest() } }, key);

@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { GatewayService } from './gateway-service.ts';
+import { DIRECTORY_PACKAGES, GrpcDirectory } from './grpc-directory.ts';
 
 const GRPC_UNIMPLEMENTED = '12';
 const GRPC_UNAVAILABLE = '14';
@@ -23,17 +24,20 @@ const forwardable = (headers: IncomingHttpHeaders): Record<string, string | stri
 
 /**
  * One gRPC port for all services: a call `/package.Service/Method` goes to the service that owns the package.
- * Frames pass through untouched, streams in both directions included.
+ * Frames pass through untouched, streams in both directions included. Reflection and health are answered for all of them.
  */
 export class GrpcGateway {
   private readonly server: Http2Server;
   private readonly upstreams = new Map<string, ClientHttp2Session>();
   private readonly sessions = new Set<ServerHttp2Session>();
+  private readonly directory: GrpcDirectory;
+  private directoryTarget: string | undefined;
 
   constructor(
     private readonly services: readonly GatewayService[],
     private readonly logger: Logger,
   ) {
+    this.directory = new GrpcDirectory(services);
     this.server = createServer();
     this.server.on('session', (session) => {
       this.sessions.add(session);
@@ -43,8 +47,9 @@ export class GrpcGateway {
     this.server.on('stream', (stream, headers) => this.forward(stream, headers));
   }
 
-  listen(port: number, host = '127.0.0.1'): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async listen(port: number, host = '127.0.0.1'): Promise<void> {
+    this.directoryTarget = await this.directory.listen();
+    await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(port, host, () => resolve());
     });
@@ -54,15 +59,13 @@ export class GrpcGateway {
     for (const session of this.upstreams.values()) session.destroy();
     for (const session of this.sessions) session.destroy();
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.directory.close();
   }
 
   private targetOf(path: string): string | undefined {
-    const listening = this.services.filter(({ grpcTarget }) => grpcTarget !== undefined);
-    const owner = listening.find(({ grpcPackages }) =>
-      grpcPackages.some((name) => path.startsWith(`/${name}.`)),
-    );
-    // Reflection and health are asked of the first service; each answers for itself.
-    return owner?.grpcTarget ?? (path.startsWith('/grpc.') ? listening[0]?.grpcTarget : undefined);
+    if (DIRECTORY_PACKAGES.some((name) => path.startsWith(`/${name}.`))) return this.directoryTarget;
+    return this.services.find(({ grpcPackages }) => grpcPackages.some((name) => path.startsWith(`/${name}.`)))
+      ?.grpcTarget;
   }
 
   private upstream(target: string): ClientHttp2Session {

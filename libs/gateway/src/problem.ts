@@ -1,3 +1,4 @@
+import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
 import type { ServerResponse } from 'node:http';
 
 /** An RFC 9457 answer of the gateway itself, in the form that the services give theirs. */
@@ -11,9 +12,11 @@ export const answerProblem = (
     return;
   }
   const { status, title, code, detail, path } = problem;
+  const requestId = newId('request', systemClock.now(), systemRandom);
   response.writeHead(status, {
     'content-type': 'application/problem+json',
     'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
     ...headers,
   });
   response.end(
@@ -24,7 +27,7 @@ export const answerProblem = (
       detail,
       instance: path,
       code,
-      requestId: 'unknown',
+      requestId,
       errors: [],
     }),
   );

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAliveAs } from './processes.ts';
 import { StartError } from './start-error.ts';
 
 /** Raised when an older data folder can no longer be brought up to date by migrations alone. */
 const LAYOUT_VERSION = 1;
+const LAYOUT = 'layout.json';
 /** Folders of before had no program in them, and there was only this one. */
 const FIRST_PROGRAM = 'standalone';
 
@@ -32,13 +33,46 @@ export const holderOf = (path: string): number | undefined => {
   return Number(pid) !== process.pid && isAliveAs(Number(pid), program) ? Number(pid) : undefined;
 };
 
+/** What a start that was killed at once may have left before the folder was marked as ours. */
+const FIRST_FILES = /^(holder\.pid|layout\.json\..*\.tmp)$/;
+
+/** A folder with something else in it is not taken: `npm run reset` would erase that too. */
+const demandOurs = (path: string): void => {
+  if (existsSync(join(path, LAYOUT))) return;
+  const stranger = readdirSync(path).find((name) => !FIRST_FILES.test(name));
+  if (stranger === undefined) return;
+  throw new StartError(
+    `The folder ${path} is no data folder of Gridbourse, and it is not empty (it holds ${stranger}).`,
+    'Name an empty or a new folder with GRIDBOURSE_DATA_DIR.',
+  );
+};
+
+const otherVersion = (path: string, version: number): StartError =>
+  version > LAYOUT_VERSION
+    ? new StartError(
+        `The data folder ${path} was written by a newer Gridbourse (layout ${version}; this one knows ${LAYOUT_VERSION}).`,
+        'Update this checkout, or start with a new folder named by GRIDBOURSE_DATA_DIR.',
+      )
+    : new StartError(
+        `The data folder ${path} was written by an older Gridbourse (layout ${version}; this one needs ${LAYOUT_VERSION}).`,
+        'Check out the release that wrote it, name a new folder with GRIDBOURSE_DATA_DIR, or erase it with npm run reset.',
+      );
+
+const otherProgram = (path: string, owner: string, program: string): StartError =>
+  new StartError(
+    `The data folder ${path} belongs to the ${owner}, and its events are where the ${program} would not look.`,
+    `Start the ${owner} on it, or name another folder with GRIDBOURSE_DATA_DIR.`,
+  );
+
 /**
  * Takes a data folder for this process; made if need be.
  * @param program a word of this process's command line, by which a later start knows it from a stranger with its pid
- * @throws StartError when another platform runs on the folder, or a newer one or another program has written it
+ * @throws StartError when another platform runs on the folder, when it is not ours, or when another version or another
+ *   program has written it
  */
 export const openDataDir = (path: string, program: string): DataDir => {
   mkdirSync(path, { recursive: true, mode: 0o755 });
+  demandOurs(path);
   const holder = holderOf(path);
   if (holder !== undefined) {
     throw new StartError(
@@ -64,24 +98,14 @@ export const openDataDir = (path: string, program: string): DataDir => {
     release: () => rmSync(lockFile(path), { force: true }),
   };
 
-  const layout = dir.read<Layout>('layout.json');
-  const refuse = (problem: string, advice: string): never => {
+  const layout = dir.read<Layout>(LAYOUT);
+  const refuse = (error: StartError): never => {
     dir.release();
-    throw new StartError(problem, advice);
+    throw error;
   };
-  if (layout && layout.version > LAYOUT_VERSION) {
-    refuse(
-      `The data folder ${path} was written by a newer Gridbourse (layout ${layout.version}; this one knows ${LAYOUT_VERSION}).`,
-      'Update this checkout, or start with a new folder named by GRIDBOURSE_DATA_DIR.',
-    );
-  }
+  if (layout && layout.version !== LAYOUT_VERSION) refuse(otherVersion(path, layout.version));
   const owner = layout ? (layout.program ?? FIRST_PROGRAM) : program;
-  if (owner !== program) {
-    refuse(
-      `The data folder ${path} belongs to the ${owner}, and its events are where the ${program} would not look.`,
-      `Start the ${owner} on it, or name another folder with GRIDBOURSE_DATA_DIR.`,
-    );
-  }
-  if (layout?.program === undefined) dir.write('layout.json', { version: LAYOUT_VERSION, program });
+  if (owner !== program) refuse(otherProgram(path, owner, program));
+  if (layout?.program === undefined) dir.write(LAYOUT, { version: LAYOUT_VERSION, program });
   return dir;
 };

@@ -11,10 +11,7 @@ type Known = { deployment: Deployment; deployBlockHash: string };
 export const operatorKeys = (): string[] => OPERATORS.map((index) => devKey(index).privateKey);
 
 /** Deploys the contracts on first start; later makes sure that this is still the chain they were deployed on. */
-export const ensureContracts = async (
-  dir: DataDir,
-  chain: { readonly url: string },
-): Promise<Deployment> => {
+export const ensureContracts = async (dir: DataDir, chain: { readonly url: string }): Promise<Deployment> => {
   const known = dir.read<Known>(FILE);
   if (known) {
     const block = await rpcCall<{ hash: string } | null>(chain.url, 'eth_getBlockByNumber', [

@@ -1,8 +1,21 @@
+import { explainRevert } from '@gridbourse/chain';
 import { DomainError } from '@gridbourse/kernel';
 import { type JsonRpcProvider, keccak256, type TransactionReceipt, type Wallet } from 'ethers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 50;
+
+/** What the contract says to a transaction before it is sent. */
+const refusalOf = (error: unknown): unknown => {
+  const revert = explainRevert(error);
+  if (revert.code === 'NotARevert') return error;
+  return new DomainError(
+    'conflict',
+    'transaction_refused',
+    `the contract refuses the transaction: ${revert.message}`,
+    { cause: error },
+  );
+};
 
 /** Tries again while the chain does not answer, until the deadline. */
 const untilAnswered = async <T>(work: () => Promise<T>, end: number): Promise<T> => {
@@ -13,7 +26,12 @@ const untilAnswered = async <T>(work: () => Promise<T>, end: number): Promise<T>
       const { code } = error as { code?: string };
       const away =
         code === 'SERVER_ERROR' || code === 'NETWORK_ERROR' || code === 'TIMEOUT' || code === 'ECONNREFUSED';
-      if (!away || Date.now() > end) throw error;
+      if (!away) throw refusalOf(error);
+      if (Date.now() > end) {
+        throw new DomainError('unavailable', 'chain_unreachable', 'the chain does not answer', {
+          cause: error,
+        });
+      }
       await pause(LOOK_EVERY_MS * 4);
     }
   }
@@ -22,7 +40,8 @@ const untilAnswered = async <T>(work: () => Promise<T>, end: number): Promise<T>
 /**
  * Sends one transaction exactly once, whatever happens to the connection: it is signed once, and the same bytes are
  * sent until their receipt is there.
- * @throws DomainError `transaction_reverted`, `transaction_not_included` after the deadline
+ * @throws DomainError `transaction_refused`, `transaction_reverted`, and after the deadline `chain_unreachable` or
+ * `transaction_not_included`
  */
 export const sendDurably = async (
   wallet: Wallet,

@@ -1,5 +1,6 @@
-import { maxMicros, parseUsdc } from '@gridbourse/kernel';
+import { maxMicros } from '@gridbourse/kernel';
 import type { Command } from 'commander';
+import { parsePositiveUsdc } from '../arguments.ts';
 import { demandPrivateKey, deposit, setSpendingLimit } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
 import { perHour, table, usdc } from '../output/tables.ts';
@@ -46,8 +47,8 @@ export const addEscrow = (program: Command): void => {
     .option('--max-rate <usdc>', 'the most all open leases together may cost per hour', '1000')
     .action(async (amount: string, options: { maxRate: string }, command: Command) => {
       const { client, credentials, say, result } = contextOf(command);
-      const micros = parseUsdc(amount);
-      const maxRate = parseUsdc(options.maxRate);
+      const micros = parsePositiveUsdc(amount);
+      const maxRate = parsePositiveUsdc(options.maxRate);
       const privateKey = demandPrivateKey(credentials.privateKey);
       const before = await client.escrow();
       const hashes = await deposit(before, privateKey, micros);

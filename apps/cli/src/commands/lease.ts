@@ -8,7 +8,7 @@ export const addLease = (program: Command): void => {
   lease
     .command('ls')
     .description('leases, newest first')
-    .option('--state <state>')
+    .option('--state <state>', 'only leases in this state')
     .action(async (options: { state?: string }, command: Command) => {
       const { client, say, result } = contextOf(command);
       const page = await client.leases(options);
@@ -42,6 +42,7 @@ export const addLease = (program: Command): void => {
         ['order', found.orderId],
         ['provider', found.providerId],
         ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
+        ...(found.closeDetail ? [['', found.closeDetail] as [string, string]] : []),
         [
           'rate',
           `${perHour(found.rate)}, cloud list ${perHour(found.listRate)}, saving ${percent(found.saving)}`,

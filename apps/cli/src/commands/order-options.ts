@@ -1,16 +1,19 @@
 import { DomainError, parseUsdc } from '@gridbourse/kernel';
 import type { ManifestRequest } from '@gridbourse/sdk';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
+import { wholeNumber } from '../arguments.ts';
+
+const PROFILES = ['cheapest', 'balanced', 'fastest', 'nearest'] as const;
 
 export type OrderOptions = {
   file: string;
   job?: boolean;
   duration?: string;
   maxRate?: string;
-  profile?: 'cheapest' | 'balanced' | 'fastest' | 'nearest';
+  profile?: (typeof PROFILES)[number];
   region?: string[];
-  tier?: string;
+  tier?: number;
 };
 
 /** The options that say what is wanted; the same for a quote and for an order. */
@@ -23,9 +26,9 @@ export const withOrderOptions = (command: Command): Command =>
       '--max-rate <usdc>',
       "the most to pay per hour for everything together (default: the manifest's prices)",
     )
-    .option('--profile <name>', 'cheapest, balanced, fastest or nearest')
+    .addOption(new Option('--profile <name>', 'what matters most').choices(PROFILES))
     .option('--region <id...>', 'only these regions')
-    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7');
+    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7', wholeNumber(1, 7));
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
@@ -63,6 +66,6 @@ export const manifestRequest = (options: OrderOptions): ManifestRequest => {
   }
   if (options.profile !== undefined) request.profile = options.profile;
   if (options.region !== undefined) request.regions = options.region;
-  if (options.tier !== undefined) request.tierFloor = Number(options.tier);
+  if (options.tier !== undefined) request.tierFloor = options.tier;
   return request;
 };

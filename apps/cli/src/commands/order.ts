@@ -7,7 +7,11 @@ import { timelineLine } from '../output/timeline.ts';
 import { manifestRequest, type OrderOptions, parseDuration, withOrderOptions } from './order-options.ts';
 
 const showOrder = (context: Context, order: Order): void => {
-  context.say(`${order.orderId}  ${state(order.state)}  ${order.name}  up to ${perHour(order.maxRate)}`);
+  const why = order.endedReason === null ? '' : ` (${order.endedReason})`;
+  context.say(
+    `${order.orderId}  ${state(order.state)}${why}  ${order.name}  up to ${perHour(order.maxRate)}`,
+  );
+  if (order.endedDetail) context.say(order.endedDetail);
   if (order.leases.length > 0) {
     context.say(
       table(
@@ -23,8 +27,11 @@ const showOrder = (context: Context, order: Order): void => {
       ),
     );
   }
-  if (order.explanation) context.say(explanationText(order.explanation));
+  if (order.explanation && order.state === 'unmatched') context.say(explanationText(order.explanation));
 };
+
+/** As an order is left that was given up before all of it had run. */
+const NEVER_RAN: ReadonlySet<string> = new Set(['unmatched', 'cancelled', 'expired']);
 
 const watch = async (context: Context, order: Order): Promise<void> => {
   const stop = new AbortController();
@@ -63,14 +70,16 @@ export const addOrder = (program: Command): void => {
           return;
         }
         await watch(context, created);
-        showOrder(context, await context.client.order(created.orderId));
+        const watched = await context.client.order(created.orderId);
+        showOrder(context, watched);
+        if (NEVER_RAN.has(watched.state)) process.exitCode = EXIT.refused;
       },
     );
 
   order
     .command('ls')
     .description('orders, newest first')
-    .option('--state <state>')
+    .option('--state <state>', 'only orders in this state')
     .action(async (options: { state?: string }, command: Command) => {
       const context = contextOf(command);
       const page = await context.client.orders(options);

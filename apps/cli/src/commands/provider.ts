@@ -9,7 +9,7 @@ export const addProvider = (program: Command): void => {
     .command('ls')
     .description('providers with their offers')
     .action(async (_: unknown, command: Command) => {
-      const { client, say, result } = contextOf(command);
+      const { client, say, result } = contextOf(command, { anonymous: true });
       const providers = await client.providers({ limit: 200 });
       const offers = await client.offers({ limit: 200 });
       result({ providers: providers.items, offers: offers.items });

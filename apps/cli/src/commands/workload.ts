@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { wholeNumber } from '../arguments.ts';
 import { contextOf, print } from '../context.ts';
 import { clock, table, usdc } from '../output/tables.ts';
 
@@ -6,20 +7,20 @@ export const addWorkload = (program: Command): void => {
   program
     .command('logs <lease>')
     .description('what the containers wrote')
-    .option('--service <name>')
-    .option('--replica <n>')
-    .option('--tail <lines>', 'only the last lines', '200')
+    .option('--service <name>', 'which service of the manifest (default: its first)')
+    .option('--replica <n>', 'which of its replicas, from 0', wholeNumber(0, 9_999))
+    .option('--tail <lines>', 'only the last lines', wholeNumber(1, 100_000), 200)
     .action(
       async (
         leaseId: string,
-        options: { service?: string; replica?: string; tail: string },
+        options: { service?: string; replica?: number; tail: number },
         command: Command,
       ) => {
         const { client, json, result } = contextOf(command);
         const text = await client.logs(leaseId, {
-          tail: Number(options.tail),
+          tail: options.tail,
           ...(options.service === undefined ? {} : { service: options.service }),
-          ...(options.replica === undefined ? {} : { replica: Number(options.replica) }),
+          ...(options.replica === undefined ? {} : { replica: options.replica }),
         });
         if (json) result({ leaseId, lines: text.split('\n').filter((line) => line !== '') });
         else print(text.trimEnd());

@@ -1,6 +1,7 @@
 import { parseUsdc } from '@gridbourse/kernel';
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { wholeNumber } from '../arguments.ts';
 import { deposit, demandPrivateKey, setSpendingLimit } from '../chain/escrow-actions.ts';
 import { type Context, contextOf, globalOptions, print } from '../context.ts';
 import { DEFAULT_ORIGIN, demoTenant } from '../credentials.ts';
@@ -15,7 +16,7 @@ import { Stage } from './stage.ts';
 const ESCROW = parseUsdc('200');
 const MAX_RATE = parseUsdc('500');
 
-type DemoOptions = { run?: string; waitSeconds: string; start: boolean };
+type DemoOptions = { run?: string; waitSeconds: number; start: boolean };
 
 const fillEscrow = async (context: Context): Promise<void> => {
   const escrow = await context.client.escrow();
@@ -29,7 +30,7 @@ const fillEscrow = async (context: Context): Promise<void> => {
 };
 
 const play = async (context: Context, options: DemoOptions): Promise<void> => {
-  const waitMs = Number(options.waitSeconds) * 1_000;
+  const waitMs = options.waitSeconds * 1_000;
   const run = options.run ?? crypto.randomUUID();
   const stage = new Stage(context.client, run, waitMs, (line) => {
     for (const part of line.split('\n')) context.say(`    ${part}`);
@@ -67,7 +68,7 @@ export const addDemo = (program: Command): void => {
     .description('play the whole life of orders and leases, then show that the books agree')
     .option('--run <id>', 'name of this run: the same name repeats no order (default: a new one)')
     .option('--no-start', 'never start a platform: wait for the one that is meant to run')
-    .option('--wait-seconds <n>', 'how long each step may take', '60')
+    .option('--wait-seconds <n>', 'how long each step may take', wholeNumber(1, 86_400), 60)
     .action(async (options: DemoOptions, command: Command) => {
       const { json, ...global } = globalOptions(command);
       const say = (line: string): void => {
@@ -81,7 +82,7 @@ export const addDemo = (program: Command): void => {
         stop = await startPlatform(say);
       }
       try {
-        await play(contextOf(command, Number(options.waitSeconds) * 1_000), options);
+        await play(contextOf(command, { deadlineMs: options.waitSeconds * 1_000 }), options);
       } catch (error) {
         if (error instanceof Error && error.name === 'DemoTimeout') process.exitCode = EXIT.broken;
         throw error;

@@ -2,12 +2,12 @@ import type { Explanation, Money } from '@gridbourse/sdk';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** A plain table without rules: reads well, copies well. */
+/** A plain table without rules: reads well, copies well. Without titles there is no head. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
   const blank = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' };
   const rules = { 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '' };
   const made = new Table({
-    head: head.map((title) => pc.dim(title)),
+    head: head.some((title) => title !== '') ? head.map((title) => pc.dim(title)) : [],
     chars: { ...blank, ...rules, right: '', 'right-mid': '', middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });

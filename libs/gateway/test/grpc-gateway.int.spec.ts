@@ -1,0 +1,134 @@
+// Real: the gateway, two gRPC servers behind it, the sockets. The servers answer for services that are not started here.
+import { freePort } from '@gridbourse/infra';
+import { silentLogger } from '@gridbourse/observability';
+import { GRPC_LOADER, PROTO_ROOT } from '@gridbourse/proto';
+import {
+  credentials,
+  type GrpcObject,
+  loadPackageDefinition,
+  Server,
+  ServerCredentials,
+  type ServiceClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { eventually } from '@gridbourse/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { protoPath as healthProto } from 'grpc-health-check';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { GatewayService } from '../src/gateway-service.ts';
+import { GrpcGateway } from '../src/grpc-gateway.ts';
+
+const reflectionProto = join(
+  dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json')),
+  'build/proto/grpc/reflection/v1/reflection.proto',
+);
+const clientOf = (proto: string, name: string, port: number) => {
+  const tree = loadPackageDefinition(
+    loadSync(proto, { ...GRPC_LOADER, includeDirs: [PROTO_ROOT, dirname(proto)] }),
+  );
+  const found = name.split('.').reduce<GrpcObject>((node, part) => node[part] as GrpcObject, tree);
+  return new (found as unknown as ServiceClientConstructor)(
+    `127.0.0.1:${port}`,
+    credentials.createInsecure(),
+  );
+};
+
+const PACKAGES = ['gridbourse.registry.v1', 'gridbourse.matchmaker.v1'];
+
+describe('the public gRPC port', () => {
+  const servers: Server[] = [];
+  const ready = { registry: true, matchmaker: true };
+  let port: number;
+  let gateway: GrpcGateway;
+
+  beforeAll(async () => {
+    const services: GatewayService[] = [];
+    for (const [index, name] of (['registry', 'matchmaker'] as const).entries()) {
+      const server = new Server();
+      const bound = await new Promise<number>((resolve, reject) =>
+        server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, at) =>
+          error ? reject(error) : resolve(at),
+        ),
+      );
+      servers.push(server);
+      services.push({
+        name,
+        publicPaths: [],
+        grpcPackages: [PACKAGES[index]!],
+        grpcTarget: `127.0.0.1:${bound}`,
+        openApi: () => {
+          throw new Error('not asked for here');
+        },
+        handle: () => undefined,
+        ready: () => Promise.resolve({ ready: ready[name], checks: {} }),
+      });
+    }
+    port = await freePort();
+    gateway = new GrpcGateway(services, silentLogger);
+    await gateway.listen(port);
+  });
+  afterAll(async () => {
+    await gateway.close();
+    for (const server of servers) server.forceShutdown();
+  });
+
+  const ask = (request: object): Promise<Record<string, unknown>> => {
+    const client = clientOf(reflectionProto, 'grpc.reflection.v1.ServerReflection', port);
+    return new Promise<Record<string, unknown>>((resolve, reject) => {
+      const stream = client['ServerReflectionInfo']!() as ReturnType<typeof client.makeBidiStreamRequest>;
+      stream.on('data', (answer: Record<string, unknown>) => {
+        stream.end();
+        resolve(answer);
+      });
+      stream.on('error', reject);
+      stream.write(request);
+    }).finally(() => client.close());
+  };
+  const check = (service: string): Promise<unknown> => {
+    const client = clientOf(healthProto, 'grpc.health.v1.Health', port);
+    return new Promise((resolve) =>
+      client['Check']!({ service }, (error: ServiceError | null, answer?: { status: string }) =>
+        resolve(error?.code ?? answer!.status),
+      ),
+    ).finally(() => client.close());
+  };
+
+  it('tells by reflection of the packages of all services', async () => {
+    const { listServicesResponse } = await ask({ listServices: '' });
+    const names = (listServicesResponse as { service: { name: string }[] }).service.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'gridbourse.registry.v1.AgentService',
+        'gridbourse.matchmaker.v1.OrderService',
+        'grpc.health.v1.Health',
+      ]),
+    );
+  });
+
+  it.each(['gridbourse.registry.v1.AgentService', 'gridbourse.matchmaker.v1.OrderService'])(
+    'gives the definition of %s',
+    async (fileContainingSymbol) => {
+      expect(await ask({ fileContainingSymbol })).toMatchObject({
+        fileDescriptorResponse: { fileDescriptorProto: expect.arrayContaining([expect.anything()]) },
+      });
+    },
+  );
+
+  it('tells the health of each service, and of all together', async () => {
+    expect(await check('')).toBe('SERVING');
+    ready.matchmaker = false;
+    await eventually(async () =>
+      expect([
+        await check(''),
+        await check('gridbourse.matchmaker.v1.OrderService'),
+        await check('gridbourse.registry.v1.AgentService'),
+      ]).toEqual(['NOT_SERVING', 'NOT_SERVING', 'SERVING']),
+    );
+    ready.matchmaker = true;
+    await eventually(async () => expect(await check('')).toBe('SERVING'));
+    expect(await check('nobody.v1.Nothing')).toBe(status.NOT_FOUND);
+  });
+});
