@@ -81,7 +81,7 @@ export default defineConfig(
             },
             {
               sourceTag: 'type:testing',
-              onlyDependOnLibsWithTags: ['type:kernel', 'type:infra', 'type:testing'],
+              onlyDependOnLibsWithTags: ['type:kernel', 'type:infra', 'type:client', 'type:testing'],
             },
             {
               sourceTag: 'type:service',

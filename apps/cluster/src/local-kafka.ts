@@ -1,7 +1,7 @@
 import { type DataDir, isAliveAs, KafkaServer, stopProcess } from '@gridbourse/infra';
+import { PROCESS_FOLDER } from '@gridbourse/local-platform';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROCESS_FOLDER } from './service-processes.ts';
 
 /** In the broker's command line. */
 const WORD = 'kafka.Kafka';

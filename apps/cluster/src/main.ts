@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { readSettings } from '@gridbourse/local-platform';
+import { membersOf, readSettings } from '@gridbourse/local-platform';
 import { Command, CommanderError } from 'commander';
-import { type Fault, FAULTS, inflict, membersOf } from './faults.ts';
+import { type Fault, FAULTS, inflict } from './faults.ts';
 import { runCluster } from './run-cluster.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

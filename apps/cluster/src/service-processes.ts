@@ -6,6 +6,7 @@ import {
   type Ground,
   linksOf,
   originOf,
+  PROCESS_FOLDER,
   PROJECT_ROOT,
   type Run,
   SERVICE_NAMES,
@@ -21,9 +22,6 @@ const HOST = '127.0.0.1';
 
 /** Where the parts are that only a cluster has. */
 export type Backbone = { readonly kafkaBrokers: readonly string[]; readonly redisUrl: string };
-
-/** Folder of pid files, below the data folder. */
-export const PROCESS_FOLDER = 'processes';
 
 const answers = async (url: string): Promise<boolean> => {
   try {

@@ -1,15 +1,10 @@
-import { holderOf, isAliveAs, stopProcess } from '@gridbourse/infra';
-import { readSettings } from '@gridbourse/local-platform';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { holderOf, stopProcess } from '@gridbourse/infra';
+import { type Member, membersOf, readSettings } from '@gridbourse/local-platform';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 
-/** Processes that an earlier run may have left, by the file that names their pid. */
-const LEFT = [
-  ['market.json', 'market'],
-  ['chain.json', 'anvil'],
-  ['postgres.json', 'postgres'],
-] as const;
+const GROUND: ReadonlySet<string> = new Set(['postgres', 'chain', 'kafka', 'redis']);
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -41,11 +36,11 @@ if (!existsSync(dataDir)) {
   say(`${dataDir} does not look like a data folder of Gridbourse; nothing was erased.`);
   process.exitCode = 1;
 } else if (await confirmed(dataDir)) {
-  for (const [name, program] of LEFT) {
-    const file = join(dataDir, name);
-    if (!existsSync(file)) continue;
-    const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid?: number };
-    if (pid !== undefined && isAliveAs(pid, program)) await stopProcess(pid, 'SIGTERM', 5_000);
+  // The market and the services first, what they stand on after them.
+  const left = membersOf(dataDir).filter(({ alive }) => alive);
+  const isGround = ({ name }: Member): boolean => GROUND.has(name);
+  for (const members of [left.filter((one) => !isGround(one)), left.filter(isGround)]) {
+    await Promise.all(members.map(({ pid }) => stopProcess(pid, 'SIGTERM', 5_000)));
   }
   rmSync(dataDir, { recursive: true, force: true });
   say(`Erased ${dataDir}. npm start begins anew.`);

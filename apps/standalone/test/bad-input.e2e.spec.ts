@@ -2,11 +2,10 @@ import { PROTO_ROOT } from '@gridbourse/proto';
 import { GridbourseClient } from '@gridbourse/sdk';
 import { credentials, loadPackageDefinition, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { MANIFEST, PlatformProcess } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Wallet } from 'ethers';
 import { SiweMessage } from 'siwe';
-import { MANIFEST } from './support/manifest.ts';
-import { StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything, as `npm start` starts it.
 
@@ -19,11 +18,11 @@ type Problem = {
 };
 
 describe('bad input', () => {
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   let stranger: string;
 
   beforeAll(async () => {
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
     const wallet = Wallet.createRandom();
     const client = new GridbourseClient({ origin: platform.origin, auth: { none: true } });

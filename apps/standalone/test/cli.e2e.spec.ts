@@ -1,14 +1,13 @@
 import { eventually } from '@gridbourse/testing';
+import { type Finished, MANIFEST, PlatformProcess } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MANIFEST } from './support/manifest.ts';
-import { type Finished, StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything. Each command is a process of its own, as a user types it.
 
 describe('the command line', () => {
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   const file = (): string => join(platform.dataDir, 'deploy.yaml');
   const run = (...args: string[]): Promise<Finished> => platform.cli(args);
   /** With --json: one JSON value a line, and nothing else. */
@@ -19,7 +18,7 @@ describe('the command line', () => {
   };
 
   beforeAll(async () => {
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
     writeFileSync(file(), MANIFEST);
   }, 180_000);

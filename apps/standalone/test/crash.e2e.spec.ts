@@ -1,9 +1,8 @@
 import { nextInt, seededRandom } from '@gridbourse/kernel';
 import { GridbourseClient } from '@gridbourse/sdk';
+import { expectBooksInOrder, type Finished, PlatformProcess, readWorld } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
-import { expectBooksInOrder, readWorld } from './support/invariants.ts';
-import { type Finished, StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything. The platform's process is killed with SIGKILL; database, chain and providers live on.
 
@@ -15,12 +14,12 @@ const LONGEST_LIFE_MS = 9_000;
 
 describe(`the platform's process, killed ${KILLS} times at random moments of the demo (seed ${SEED})`, () => {
   const random = seededRandom(SEED);
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   let runs = 0;
 
   beforeAll(async () => {
     process.stderr.write(`crash test: GRIDBOURSE_CRASH_SEED=${SEED}\n`);
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
   }, 180_000);
   afterAll(() => platform.discard(), 60_000);

@@ -1,20 +1,18 @@
 import { computeMarket } from '@gridbourse/chain';
 import { GridbourseClient } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
+import { expectBooksInOrder, MANIFEST, PlatformProcess, readWorld } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JsonRpcProvider } from 'ethers';
-import { MANIFEST } from './support/manifest.ts';
-import { expectBooksInOrder, readWorld } from './support/invariants.ts';
-import { StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything, as `npm start` starts it.
 
 describe('the main job', () => {
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   let client: GridbourseClient;
 
   beforeAll(async () => {
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
     client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
   }, 180_000);

@@ -1,11 +1,11 @@
 import { GridbourseClient } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
+import { PlatformProcess } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything, as `npm start` starts it.
 
@@ -19,7 +19,7 @@ const alive = (pid: number): boolean => {
 };
 
 describe('starting and stopping', () => {
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   const pids = () => ({
     postgres: platform.read<{ pid: number }>('postgres.json').pid,
     chain: platform.read<{ pid: number }>('chain.json').pid,
@@ -34,7 +34,7 @@ describe('starting and stopping', () => {
   };
 
   beforeAll(async () => {
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
     expect((await platform.cli(['escrow', 'deposit', '7'])).code).toBe(0);
     // What the chain has confirmed to the tenant is seen by the platform a moment later: only then is there a "before".
@@ -125,7 +125,7 @@ describe('starting and stopping', () => {
       said: expect.stringContaining('already runs on the data folder'),
     });
 
-    const other = await StandaloneProcess.prepare();
+    const other = await PlatformProcess.prepare();
     const squatter = createServer().listen(other.port, '127.0.0.1');
     await expect(other.start()).rejects.toThrow(`Port ${other.port} is taken by another program.`);
     await new Promise((resolve) => squatter.close(resolve));

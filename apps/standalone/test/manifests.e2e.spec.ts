@@ -2,12 +2,11 @@ import { DomainError } from '@gridbourse/kernel';
 import { parseManifest } from '@gridbourse/manifest';
 import { GridbourseClient, type Order } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
+import { expectBooksInOrder, PlatformProcess } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expectBooksInOrder } from './support/invariants.ts';
-import { StandaloneProcess } from './support/standalone-process.ts';
 
 // Real here: everything, and the manifests, which people wrote for two other networks.
 
@@ -39,12 +38,12 @@ const gpuManifests = (): Found[] => {
 };
 
 describe('every real GPU manifest, sent as an order', () => {
-  let platform: StandaloneProcess;
+  let platform: PlatformProcess;
   let client: GridbourseClient;
   const manifests = gpuManifests();
 
   beforeAll(async () => {
-    platform = await StandaloneProcess.prepare();
+    platform = await PlatformProcess.prepare();
     await platform.start();
     client = new GridbourseClient({ origin: platform.origin, auth: { apiKey: platform.tenant.apiKey } });
     const deposited = await platform.cli(['escrow', 'deposit', '5000', '--max-rate', '5000', '--json']);

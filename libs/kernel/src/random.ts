@@ -22,3 +22,13 @@ export const seededRandom = (seed: number): Random => {
 
 /** An integer in [0, bound). */
 export const nextInt = (random: Random, bound: number): number => Math.floor(random.next() * bound);
+
+/** The same items in a random order (Fisher-Yates). */
+export const shuffled = <T>(random: Random, items: readonly T[]): T[] => {
+  const all = [...items];
+  for (let last = all.length - 1; last > 0; last -= 1) {
+    const other = nextInt(random, last + 1);
+    [all[last], all[other]] = [all[other]!, all[last]!];
+  }
+  return all;
+};

@@ -3,6 +3,7 @@ export * from './demo-tenant.ts';
 export * from './ground.ts';
 export * from './market/market-settings.ts';
 export * from './market/supervise.ts';
+export * from './members.ts';
 export * from './opening.ts';
 export * from './progress.ts';
 export * from './run.ts';

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const CLI = fileURLToPath(new URL('../../../cli/dist/main.js', import.meta.url));
+/** `src/` and `dist/` lie equally deep. */
+const built = (app: string, file: string): string =>
+  fileURLToPath(new URL(`../../../../apps/${app}/dist/${file}`, import.meta.url));
 const START_DEADLINE_MS = 120_000;
 
 export type DemoTenant = {
@@ -18,12 +19,16 @@ export type DemoTenant = {
 };
 export type Finished = { code: number | null; stdout: string; stderr: string };
 
-/** A platform as a user starts it: the built standalone in a process of its own, on a data folder of its own. */
-export class StandaloneProcess {
+/** What runs the platform: all services in one process, or each in its own on Kafka and Redis. */
+export type PlatformProgram = 'standalone' | 'cluster';
+
+/** A platform as a user starts it: the built program in a process of its own, on a data folder of its own. */
+export class PlatformProcess {
   private child: ChildProcess | undefined;
   output = '';
 
   private constructor(
+    private readonly program: PlatformProgram,
     readonly dataDir: string,
     readonly port: number,
     readonly grpcPort: number,
@@ -31,11 +36,15 @@ export class StandaloneProcess {
     private readonly extraEnv: Record<string, string>,
   ) {}
 
-  static async prepare(extraEnv: Record<string, string> = {}): Promise<StandaloneProcess> {
+  static async prepare(
+    program: PlatformProgram = 'standalone',
+    extraEnv: Record<string, string> = {},
+  ): Promise<PlatformProcess> {
     const dataDir = mkdtempSync(join(tmpdir(), 'gridbourse-e2e-'));
     // Postgres runs as another user when the tests run as root.
     chmodSync(dataDir, 0o755);
-    return new StandaloneProcess(dataDir, await freePort(), await freePort(), await freePort(), extraEnv);
+    const [port, grpcPort, chainPort] = [await freePort(), await freePort(), await freePort()];
+    return new PlatformProcess(program, dataDir, port, grpcPort, chainPort, extraEnv);
   }
 
   get origin(): string {
@@ -77,7 +86,10 @@ export class StandaloneProcess {
   /** Resolves with the milliseconds until READY. @throws Error with the output when it ends before that */
   start(): Promise<number> {
     const begun = performance.now();
-    const child = spawn(process.execPath, [MAIN], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [built(this.program, 'main.js')], {
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.child = child;
     this.output = '';
     return new Promise((resolve, reject) => {
@@ -119,12 +131,17 @@ export class StandaloneProcess {
   /** Stops what is left of it, and erases its data. */
   async discard(): Promise<void> {
     await this.stop();
-    await this.run(fileURLToPath(new URL('../../dist/reset.js', import.meta.url)), ['--yes']);
+    await this.run(built('standalone', 'reset.js'), ['--yes']);
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   cli(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
-    return this.run(CLI, args, env);
+    return this.run(built('cli', 'main.js'), args, env);
+  }
+
+  /** Another command of the same program, on the same data folder. */
+  command(args: readonly string[]): Promise<Finished> {
+    return this.run(built(this.program, 'main.js'), args);
   }
 
   private run(script: string, args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
