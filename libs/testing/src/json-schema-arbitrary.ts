@@ -13,7 +13,7 @@ const SPARE_ITEMS = 3;
  * Values that a JSON Schema accepts, for the part of draft 2020-12 that zod writes. Values are JSON: there is no -0, and
  * objects have no fields beside those that the schema names.
  *
- * @throws Error at a keyword that it does not know, so that none is ignored in silence
+ * @throws Error at a keyword that it does not know, so that none is ignored in silence, and where nothing can fit
  */
 export const arbitraryOf = (schema: Schema): fc.Arbitrary<unknown> => {
   const alternatives = (schema['anyOf'] ?? schema['oneOf']) as Schema[] | undefined;
@@ -69,12 +69,16 @@ const number = (schema: Schema): fc.Arbitrary<number> => {
   const below = schema['exclusiveMaximum'] as number | undefined;
   const min = numberOr(schema['minimum'], -Number.MAX_VALUE);
   const max = numberOr(schema['maximum'], Number.MAX_VALUE);
+  const [lowest, highest] = [Math.max(min, above ?? min), Math.min(max, below ?? max)];
+  if (lowest > highest || (lowest === highest && (lowest === above || highest === below))) {
+    throw nothingFits(schema);
+  }
   return fc
     .double({
       noNaN: true,
       noDefaultInfinity: true,
-      min: above === undefined ? min : Math.max(min, above),
-      max: below === undefined ? max : Math.min(max, below),
+      min: lowest,
+      max: highest,
     })
     .map((n) => n + 0)
     .filter((n) => n !== above && n !== below);
@@ -84,15 +88,15 @@ const text = (schema: Schema): fc.Arbitrary<string> => {
   expectOnly(schema, 'type', 'minLength', 'maxLength', 'pattern', 'format', 'allOf');
   const min = numberOr(schema['minLength'], 0);
   const max = numberOr(schema['maxLength'], Number.POSITIVE_INFINITY);
-  const patterns = patternsOf(schema);
-  const [first, ...others] = patterns;
+  if (min > max) throw nothingFits(schema);
+  const [first, ...others] = patternsOf(schema);
   return (
     first !== undefined
       ? fc.stringMatching(first)
       : (formatted(schema['format']) ??
         fc.string({
           unit: 'binary',
-          minLength: Math.min(min, max),
+          minLength: min,
           maxLength: Math.min(max, min + SPARE_LENGTH),
         }))
   ).filter(
@@ -155,6 +159,9 @@ const object = (schema: Schema): fc.Arbitrary<object> => {
       ...own,
     }));
 };
+
+/** Without this, a search for a value would never end. */
+const nothingFits = (schema: Schema): Error => new Error(`nothing fits ${JSON.stringify(schema)}`);
 
 const numberOr = (value: unknown, otherwise: number): number =>
   typeof value === 'number' ? value : otherwise;

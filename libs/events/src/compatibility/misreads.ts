@@ -39,9 +39,9 @@ const refused = (written: JsonSchema, read: readonly JsonSchema[], path: string)
   if (read.some((shape) => Object.keys(shape).length === 0)) return [];
   if ('enum' in written) {
     const values = written['enum'] as unknown[];
-    const unread = values.filter((value) => !read.some((shape) => acceptsValue(shape, value)));
-    if (unread.length === 0) return [];
-    return [{ path, keyword: 'enum', written: unread.map(literal).join(' | '), read: describeAll(read) }];
+    const isRead = (value: unknown): boolean => read.some((shape) => acceptsValue(shape, value));
+    if (values.every(isRead)) return [];
+    return [{ path, keyword: 'enum', written: describe(written), read: describeAll(read) }];
   }
   const type = written['type'];
   const ofType = read.filter(
