@@ -7,15 +7,19 @@ import { incompatibilities } from '../src/compatibility/index.ts';
 import { type JsonSchema, publishedEvents, wireSchemaOf } from '../src/index.ts';
 import { editedSchemas, schemas } from './schema-edits.ts';
 
+/** How many values of a schema are tried. */
+const VALUES = 10;
+
+const ajv = new Ajv2020({ strict: false, formats: { uri: URL.canParse } });
 const validates = (schema: JsonSchema): ((value: unknown) => boolean) => {
-  const validate = new Ajv2020({ strict: false }).compile(schema);
+  const validate = ajv.compile(schema);
   return (value) => validate(value);
 };
 
 /** Values of a schema; none for one that says the impossible, as an edit can. */
 const someValues = (schema: JsonSchema, seed: number): unknown[] => {
   try {
-    return fc.sample(arbitraryOf(schema), { numRuns: 20, seed });
+    return fc.sample(arbitraryOf(schema), { numRuns: VALUES, seed });
   } catch {
     return [];
   }
@@ -46,26 +50,24 @@ describe('the compatibility check', () => {
             expect({ value, accepted: accepts(value) }).toEqual({ value, accepted: true });
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 150 },
     );
-    expect(judgedReadable).toBeGreaterThan(200);
+    expect(judgedReadable).toBeGreaterThan(30);
   });
 
-  it('sees every edit of a published event that a value of it can show', () => {
+  it('sees every required field that a published event loses', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...publishedEvents), fc.integer(), (event, seed) => {
-        const before = wireSchemaOf(event);
+      fc.property(fc.constantFrom(...publishedEvents), fc.nat(), fc.integer(), (event, place, seed) => {
+        const { $id: _, ...before } = wireSchemaOf(event);
         const required = before['required'] as string[];
-        for (const name of required) {
-          const properties = { ...(before['properties'] as Record<string, JsonSchema>) };
-          delete properties[name];
-          const after = { ...before, properties, required: required.filter((other) => other !== name) };
-          const accepts = validates({ ...before, $id: undefined } as never);
-          expect(someValues(after, seed).some(accepts)).toBe(false);
-          expect(misreads(after, before)).toMatchObject([{ path: `/${name}`, keyword: 'required' }]);
-        }
+        const lost = required[place % required.length]!;
+        const properties = { ...(before['properties'] as Record<string, JsonSchema>) };
+        delete properties[lost];
+        const after = { ...before, properties, required: required.filter((name) => name !== lost) };
+        expect(misreads(after, before)).toMatchObject([{ path: `/${lost}`, keyword: 'required' }]);
+        expect(someValues(after, seed).some(validates(before))).toBe(false);
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 });
