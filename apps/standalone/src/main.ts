@@ -86,6 +86,7 @@ const start = async (settings: Settings, dir: DataDir, stops: Stop[], progress: 
     api: `${origin}/v1`,
     docs: `${origin}/docs`,
     openapi: `${origin}/openapi.json`,
+    asyncapi: `${origin}/asyncapi.json`,
     health: `${origin}/health/ready`,
     grpc: `127.0.0.1:${settings.grpcPort}`,
     chain: chain.url,
