@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /**
  * A shape that an event had before. Records and stored rows in it exist for good, so it is never changed and never

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstDifference } from './first-difference.ts';
 import { generatedFiles, leftOverFiles } from '../tools/generated-files.ts';
-import { ROOT } from '../tools/repository.ts';
+import { EVENTS_PAGE, ROOT } from '../tools/repository.ts';
 
 describe('what is generated from the events', () => {
   const files = generatedFiles();
@@ -21,5 +21,20 @@ describe('what is generated from the events', () => {
 
   it('leaves no file of an event that is gone', () => {
     expect(leftOverFiles(files)).toEqual([]);
+  });
+});
+
+describe('the page about events', () => {
+  const page = readFileSync(join(ROOT, EVENTS_PAGE), 'utf8');
+  const examples = [...page.matchAll(/^( *)```ts\n *\/\/ from (\S+)\n([\s\S]*?)^ *```$/gm)];
+  const lines = (text: string): string => text.replaceAll(/^ +/gm, '').trim();
+
+  it.each(examples.map(([, , file, code]) => [file!, code!] as const))('quotes %s as it is', (file, code) => {
+    expect(lines(readFileSync(join(ROOT, file), 'utf8'))).toContain(lines(code));
+  });
+
+  it('quotes every example from somewhere', () => {
+    expect(examples.length).toBeGreaterThanOrEqual(3);
+    expect(page.match(/```ts/g)).toHaveLength(examples.length);
   });
 });

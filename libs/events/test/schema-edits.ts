@@ -166,7 +166,7 @@ const edit = (part: Part, choice: number, fresh: JsonSchema): void => {
 export const editedSchemas: fc.Arbitrary<[before: JsonSchema, after: JsonSchema]> = fc
   .tuple(schemas, fc.array(fc.tuple(fc.nat(1_000), fc.nat(1_000), scalars), { minLength: 1, maxLength: 3 }))
   .map(([before, edits]) => {
-    const after = structuredClone(before) as Part;
+    const after: Part = structuredClone(before);
     for (const [place, choice, fresh] of edits) {
       const parts = partsOf(after);
       edit(parts[place % parts.length]!, choice, fresh);
