@@ -87,7 +87,7 @@ describe('the outbox relay', () => {
         ce_source: '/gridbourse/shop',
         ce_time: new Date(shop.clock.now()).toISOString(),
         ce_subject: 'b1',
-        ce_dataschema: '/gridbourse/schemas/shop.ItemAdded.v1.json',
+        ce_dataschema: 'https://gridbourse.dev/schemas/shop.ItemAdded.v1.json',
         sequence: '1',
         traceparent,
       },

@@ -1,5 +1,11 @@
 import { type BusRecord, type EventBus, isConnectionError } from '@gridbourse/event-bus';
-import { type EventCatalogue, type EventHeaders, topicOf } from '@gridbourse/events';
+import {
+  cloudEventTypeOf,
+  dataSchemaOf,
+  type EventCatalogue,
+  type EventHeaders,
+  topicOf,
+} from '@gridbourse/events';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { type Cursor, START } from './cursor.ts';
@@ -175,15 +181,16 @@ export class OutboxRelay {
     const definition = this.o.catalogue.definition(row.type);
     const key = keyOfStream(row.stream_id);
     const { traceparent } = row.metadata;
-    const name = `${definition.context}.${row.type}.v${row.schema_version}`;
+    // As it was stored, which may be an earlier version than the one that is written now.
+    const written = { ...definition, version: row.schema_version };
     const headers: EventHeaders = {
       ce_specversion: '1.0',
       ce_id: `${row.stream_id}@${row.version}`,
-      ce_type: `gridbourse.${name}`,
+      ce_type: cloudEventTypeOf(written),
       ce_source: `/gridbourse/${definition.context}`,
       ce_time: new Date(Number(row.occurred_at_ms)).toISOString(),
       ce_subject: key,
-      ce_dataschema: `/gridbourse/schemas/${name}.json`,
+      ce_dataschema: dataSchemaOf(written),
       ...(typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
       sequence: row.sequence,
     };

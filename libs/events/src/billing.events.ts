@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { eventFamily, type EventOf } from './define.ts';
 import { hash, id, instant, micros, seconds } from './fields.ts';
 
-const escrow = eventFamily('billing', 'escrow');
-const settlement = eventFamily('billing', 'settlement');
-const reconciliation = eventFamily('billing', 'reconciliation');
+const escrow = eventFamily('billing', 'escrow', 'public', 'the id of the account');
+const settlement = eventFamily('billing', 'settlement', 'public', 'the id of the lease');
+const reconciliation = eventFamily('billing', 'reconciliation', 'public', 'the id of the break');
 
 export const escrowChanged = escrow(
   'EscrowChanged',
@@ -20,7 +20,6 @@ export const escrowChanged = escrow(
   }),
 );
 
-/** Keyed by lease id. */
 export const leaseFundingFailed = settlement(
   'LeaseFundingFailed',
   'The chain refused, or would refuse, to open the lease.',
@@ -66,8 +65,7 @@ export const settlementConfirmed = settlement(
     cumulativeMicros: micros,
     paidMicros: micros,
     txHash: hash,
-    /** From broadcast to our sight of the event. */
-    confirmationMs: z.int().min(0),
+    confirmationMs: z.int().min(0).describe('From broadcast to our sight of the event.'),
     atMs: instant,
   }),
 );

@@ -6,11 +6,17 @@ import { address, hash, instant, micros, seconds } from './fields.ts';
  * Keyed by contract name, so that consumers see the logs of a contract in the order of the chain, retractions
  * included: a deposit is always heard of before the lease that locks it.
  */
-const contract = eventFamily('chain-indexer', 'contract');
+const contract = eventFamily('chain-indexer', 'contract', 'public', 'the name of the contract');
 
-/** `0x` and 24 hexadecimal digits: provider (uint32), then the serial of the lease (uint64). */
-export const chainLeaseKey = z.string().regex(/^0x[0-9a-f]{24}$/);
-const chainProviderId = z.int().min(1).max(4_294_967_295);
+export const chainLeaseKey = z
+  .string()
+  .regex(/^0x[0-9a-f]{24}$/)
+  .describe('`0x` and 24 hexadecimal digits: provider (uint32), then the serial of the lease (uint64).');
+const chainProviderId = z
+  .int()
+  .min(1)
+  .max(4_294_967_295)
+  .describe("The contract's own number of the provider.");
 
 export const chainLog = z.discriminatedUnion('name', [
   z.object({ name: z.literal('Deposited'), tenant: address, amountMicros: micros }),
@@ -18,29 +24,30 @@ export const chainLog = z.discriminatedUnion('name', [
   z.object({
     name: z.literal('SpendingLimitSet'),
     tenant: address,
-    maxRateMicrosPerHour: micros,
+    maxRateMicrosPerHour: micros.describe('Micro-USDC per hour.'),
     maxLockedMicros: micros,
-    validUntilSeconds: seconds,
+    validUntilSeconds: seconds.describe('Seconds since 1970-01-01T00:00:00Z.'),
   }),
   z.object({
     name: z.literal('LeaseOpened'),
     leaseKey: chainLeaseKey,
-    /** keccak256 of the lease id's UTF-8 text. */
-    leaseRef: hash,
+    leaseRef: hash.describe("keccak256 of the lease id's UTF-8 text."),
     tenant: address,
     chainProviderId,
-    rateMicrosPerHour: micros,
+    rateMicrosPerHour: micros.describe('Micro-USDC per hour.'),
     lockMicros: micros,
-    openedAtSeconds: seconds,
+    openedAtSeconds: seconds.describe('Seconds since 1970-01-01T00:00:00Z.'),
   }),
   z.object({
     name: z.literal('LeasesSettled'),
-    /** Rows that moved money: `paid` is the difference, `settled` the new cumulative amount. */
-    rows: z.array(z.object({ leaseKey: chainLeaseKey, paidMicros: micros, settledMicros: micros })),
-    /** Rows that the contract skipped (more than earned or than the lock, unknown or closed lease). */
-    skipped: z.array(
-      z.object({ leaseKey: chainLeaseKey, cumulativeMicros: micros, reason: z.string().max(60) }),
-    ),
+    rows: z
+      .array(z.object({ leaseKey: chainLeaseKey, paidMicros: micros, settledMicros: micros }))
+      .describe('Rows that moved money: `paid` is the difference, `settled` the new cumulative amount.'),
+    skipped: z
+      .array(z.object({ leaseKey: chainLeaseKey, cumulativeMicros: micros, reason: z.string().max(60) }))
+      .describe(
+        'Rows that the contract skipped (more than earned or than the lock, unknown or closed lease).',
+      ),
   }),
   z.object({
     name: z.literal('LeaseClosed'),
@@ -63,10 +70,8 @@ const chainEvent = z.object({
   blockHash: hash,
   logIndex: z.int().min(0),
   txHash: hash,
-  /** The block's own time. */
-  blockTimeMs: instant,
-  /** When the indexer saw it. */
-  seenAtMs: instant,
+  blockTimeMs: instant.describe("The block's own time."),
+  seenAtMs: instant.describe('When the indexer saw it.'),
   log: chainLog,
 });
 

@@ -1,5 +1,15 @@
-import { DomainError } from '@gridbourse/kernel';
-import { z } from 'zod';
+import type { z } from 'zod';
+
+/**
+ * A shape that an event had before. Records and stored rows in it exist for good, so it is never changed and never
+ * removed.
+ */
+export type EarlierVersion = {
+  readonly version: number;
+  readonly schema: z.ZodObject;
+  /** Turns decoded fields of this version into fields of the next one. Pure and total: see `nextVersion`. */
+  readonly upcast: (fields: Record<string, unknown>) => Record<string, unknown>;
+};
 
 /**
  * One kind of event in the published language, or one that a service keeps to itself.
@@ -10,13 +20,18 @@ export type EventDefinition<Type extends string = string, Shape extends z.ZodObj
   readonly type: Type;
   /** The bounded context that owns it, and the only one that may publish it. */
   readonly context: string;
-  /** The aggregate whose id is the record's key. */
+  /** What it happened to. Events of one aggregate share a topic. */
   readonly aggregate: string;
+  /** What the key of the record is, in words: events with one key are read in the order they happened. */
+  readonly key: string;
+  /** The version that is written now. */
   readonly version: number;
   /** Private events are stored but never leave their service. */
   readonly visibility: 'public' | 'private';
   readonly schema: Shape;
   readonly description: string;
+  /** Versions 1 to `version - 1`, in order: they are read, and never written again. */
+  readonly earlier: readonly EarlierVersion[];
 };
 
 /** The flat event that a definition describes. */
@@ -27,75 +42,73 @@ export type EventOf<D> =
 
 export type DomainEvent = { readonly type: string };
 
+/** Defines events, all in their first version, of one aggregate. The key is the aggregate's id unless said otherwise. */
 export const eventFamily =
-  (context: string, aggregate: string, visibility: 'public' | 'private' = 'public') =>
+  (
+    context: string,
+    aggregate: string,
+    visibility: 'public' | 'private' = 'public',
+    key = `the id of the ${aggregate}`,
+  ) =>
   <Type extends string, Shape extends z.ZodObject>(
     type: Type,
     description: string,
     schema: Shape,
-    version = 1,
-  ): EventDefinition<Type, Shape> => ({ type, context, aggregate, version, visibility, schema, description });
+  ): EventDefinition<Type, Shape> => ({
+    type,
+    context,
+    aggregate,
+    key,
+    version: 1,
+    visibility,
+    schema,
+    description,
+    earlier: [],
+  });
+
+/**
+ * The same event in a new shape, for a change that an old consumer could not read. What was stored or published in the
+ * shape before is read as the new one.
+ *
+ * `upcast` gets the decoded fields of the version before and gives fields of this one. It must be pure (an event is read
+ * many times, and always the same) and total (there is no event of the old shape that it cannot turn); what it gives is
+ * checked against the new schema.
+ */
+export const nextVersion = <Type extends string, Before extends z.ZodObject, Shape extends z.ZodObject>(
+  before: EventDefinition<Type, Before>,
+  next: {
+    readonly schema: Shape;
+    readonly upcast: (fields: z.output<Before>) => z.output<Shape>;
+    /** What the event means; by default what it meant before. */
+    readonly description?: string;
+  },
+): EventDefinition<Type, Shape> => {
+  const replaced: EarlierVersion = {
+    version: before.version,
+    schema: before.schema,
+    upcast: next.upcast as unknown as EarlierVersion['upcast'],
+  };
+  return {
+    ...before,
+    version: before.version + 1,
+    schema: next.schema,
+    description: next.description ?? before.description,
+    earlier: [...before.earlier, replaced],
+  };
+};
 
 /** `gridbourse.matchmaker.lease`: the topic that carries every public event of an aggregate. */
 export const topicOf = (definition: Pick<EventDefinition, 'context' | 'aggregate'>): string =>
   `gridbourse.${definition.context}.${definition.aggregate}`;
 
-/** `gridbourse.matchmaker.LeaseAccepted.v1`: the CloudEvents type. */
-export const cloudEventTypeOf = (definition: EventDefinition): string =>
-  `gridbourse.${definition.context}.${definition.type}.v${definition.version}`;
+/** `gridbourse.matchmaker.LeaseAccepted.v1`: the CloudEvents type of what is written now. */
+export const cloudEventTypeOf = (definition: Pick<EventDefinition, 'context' | 'type' | 'version'>): string =>
+  `gridbourse.${schemaNameOf(definition)}`;
 
-export type EncodedEvent = { readonly type: string; readonly schemaVersion: number; readonly data: unknown };
+/** `matchmaker.LeaseAccepted.v1`: what the schema of a version is called. */
+export const schemaNameOf = (definition: Pick<EventDefinition, 'context' | 'type' | 'version'>): string =>
+  `${definition.context}.${definition.type}.v${definition.version}`;
 
-/** Turns flat events into JSON and back, by the definitions it was given, and by no others. */
-export class EventCatalogue<E extends DomainEvent = DomainEvent> {
-  private readonly definitions = new Map<string, EventDefinition>();
-
-  constructor(definitions: readonly EventDefinition[]) {
-    for (const definition of definitions) {
-      if (this.definitions.has(definition.type)) throw new Error(`event ${definition.type} is defined twice`);
-      this.definitions.set(definition.type, definition);
-    }
-  }
-
-  /** @throws DomainError `unknown_event` */
-  definition(type: string): EventDefinition {
-    const definition = this.definitions.get(type);
-    if (!definition) {
-      throw new DomainError('internal', 'unknown_event', `no definition of event ${type}`);
-    }
-    return definition;
-  }
-
-  all(): readonly EventDefinition[] {
-    return [...this.definitions.values()];
-  }
-
-  /** @throws DomainError `event_not_encodable` when the event does not fit its own schema: a fault of ours. */
-  encode(event: E): EncodedEvent {
-    const { type, ...fields } = event;
-    const definition = this.definition(type);
-    const encoded = z.safeEncode(definition.schema, fields);
-    if (!encoded.success) throw misfit('event_not_encodable', type, encoded.error);
-    return { type, schemaVersion: definition.version, data: encoded.data };
-  }
-
-  /** @throws DomainError `event_not_decodable`, `unknown_event`, or `newer_event` for a version we cannot read yet. */
-  decode(stored: EncodedEvent): E {
-    const definition = this.definition(stored.type);
-    if (stored.schemaVersion > definition.version) {
-      throw new DomainError(
-        'internal',
-        'newer_event',
-        `${stored.type} has schema version ${stored.schemaVersion}, this service reads up to ${definition.version}`,
-      );
-    }
-    const decoded = z.safeDecode(definition.schema, stored.data as never);
-    if (!decoded.success) throw misfit('event_not_decodable', stored.type, decoded.error);
-    return { type: stored.type, ...(decoded.data as object) } as unknown as E;
-  }
-}
-
-const misfit = (code: string, type: string, error: z.ZodError): DomainError =>
-  new DomainError('internal', code, `${type} does not fit its schema`, {
-    faults: error.issues.map((issue) => ({ pointer: `/${issue.path.join('/')}`, message: issue.message })),
-  });
+/** The URI that names the schema of a version, in `ce_dataschema` and as the schema's `$id`. */
+export const dataSchemaOf = (definition: Pick<EventDefinition, 'context' | 'type' | 'version'>): string =>
+  `https://gridbourse.dev/schemas/${schemaNameOf(definition)}.json`;

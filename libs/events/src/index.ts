@@ -1,4 +1,6 @@
+export * from './asyncapi.ts';
 export * from './billing.events.ts';
+export * from './catalogue.ts';
 export * from './chain-indexer.events.ts';
 export * from './cloud-event.ts';
 export * from './define.ts';
@@ -8,4 +10,5 @@ export * from './matchmaker.events.ts';
 export * from './orchestrator.events.ts';
 export * from './published-language.ts';
 export * from './registry.events.ts';
+export * from './wire-schema.ts';
 export * from './workload-spec.ts';

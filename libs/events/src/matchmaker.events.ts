@@ -8,32 +8,35 @@ const lease = eventFamily('matchmaker', 'lease');
 
 export const matchingProfile = z.enum(['cheapest', 'balanced', 'fastest', 'nearest']);
 
-/** Why an order found no place, for a person to read and for a program to act on. */
-export const explanation = z.object({
-  summary: z.string().max(1_000),
-  offersConsidered: count,
-  /** How many offers failed each constraint (an offer may fail several), most first. */
-  constraints: z.array(
-    z.object({ constraint: z.string().max(60), failed: count, expected: z.string().max(300) }),
-  ),
-  /** The offers that failed least, best first. */
-  nearest: z.array(
-    z.object({
-      offerId: id('offer'),
-      providerId: id('provider'),
-      failed: z.array(z.object({ constraint: z.string().max(60), detail: z.string().max(300) })),
-    }),
-  ),
-  /** The smallest single change of the order that would have matched; null when no single change does. */
-  smallestChange: z
-    .object({
-      field: z.string().max(120),
-      from: z.string().max(200),
-      to: z.string().max(200),
-      text: z.string().max(300),
-    })
-    .nullable(),
-});
+export const explanation = z
+  .object({
+    summary: z.string().max(1_000),
+    offersConsidered: count,
+    constraints: z
+      .array(z.object({ constraint: z.string().max(60), failed: count, expected: z.string().max(300) }))
+      .describe('How many offers failed each constraint (an offer may fail several), most first.'),
+    nearest: z
+      .array(
+        z.object({
+          offerId: id('offer'),
+          providerId: id('provider'),
+          failed: z.array(z.object({ constraint: z.string().max(60), detail: z.string().max(300) })),
+        }),
+      )
+      .describe('The offers that failed least, best first.'),
+    smallestChange: z
+      .object({
+        field: z.string().max(120),
+        from: z.string().max(200),
+        to: z.string().max(200),
+        text: z.string().max(300),
+      })
+      .nullable()
+      .describe(
+        'The smallest single change of the order that would have matched; null when no single one does.',
+      ),
+  })
+  .describe('Why an order found no place, for a person to read and for a program to act on.');
 
 export const orderSubmitted = order(
   'OrderSubmitted',
@@ -41,16 +44,14 @@ export const orderSubmitted = order(
   z.object({
     orderId: id('order'),
     accountId: id('account'),
-    /** The tenant's address in the escrow contract. */
-    tenantWallet: address,
+    tenantWallet: address.describe("The tenant's address in the escrow contract."),
     spec: workloadSpec,
-    /** Env values and registry credentials, sealed to the orchestrator; null when there are none. */
-    secrets: sealedBox.nullable(),
-    /** Over all groups, micro-USDC per hour. */
-    maxRateMicrosPerHour: micros,
+    secrets: sealedBox
+      .nullable()
+      .describe('Env values and registry credentials, sealed to the orchestrator; null when there are none.'),
+    maxRateMicrosPerHour: micros.describe('Over all groups, micro-USDC per hour.'),
     profile: matchingProfile,
-    /** Where the tenant's users are; null when not said. */
-    near: geoPoint.nullable(),
+    near: geoPoint.nullable().describe("Where the tenant's users are; null when not said."),
     includeProviders: z.array(id('provider')),
     excludeProviders: z.array(id('provider')),
     expiresAtMs: instant,
@@ -72,7 +73,7 @@ export const orderMatched = order(
     leases: z.array(
       z.object({ leaseId: id('lease'), providerId: id('provider'), offerId: id('offer'), group: z.string() }),
     ),
-    rateMicrosPerHour: micros,
+    rateMicrosPerHour: micros.describe('Micro-USDC per hour.'),
     atMs: instant,
   }),
 );
@@ -127,14 +128,17 @@ export const leaseProposed = lease(
     group: placementGroup,
     run: z.enum(['service', 'job']),
     secrets: sealedBox.nullable(),
-    /** What each replica takes on which machine of the offer. */
-    placements: z.array(z.object({ service: z.string(), replica: count, node: z.string() })),
-    rateMicrosPerHour: micros,
+    placements: z
+      .array(z.object({ service: z.string(), replica: count, node: z.string() }))
+      .describe('What each replica takes on which machine of the offer.'),
+    rateMicrosPerHour: micros.describe('Micro-USDC per hour.'),
     durationSeconds: seconds,
-    /** lockMicros(rate, duration): what the contract locks. */
-    lockMicros: micros,
-    /** The cloud list price of the same GPUs, micro-USDC per hour, for showing the saving; null when there is none. */
-    listRateMicrosPerHour: micros.nullable(),
+    lockMicros: micros.describe('lockMicros(rate, duration): what the contract locks.'),
+    listRateMicrosPerHour: micros
+      .nullable()
+      .describe(
+        'The cloud list price of the same GPUs, micro-USDC per hour, for showing the saving; null when there is none.',
+      ),
     acceptByMs: instant,
     proposedAtMs: instant,
   }),
@@ -146,8 +150,7 @@ export const leaseAccepted = lease(
   z.object({
     leaseId: id('lease'),
     by: z.enum(['standing_policy', 'provider']),
-    /** Without funding by then the lease lapses. */
-    fundByMs: instant,
+    fundByMs: instant.describe('Without funding by then the lease lapses.'),
     atMs: instant,
   }),
 );

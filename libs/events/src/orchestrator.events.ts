@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { eventFamily, type EventOf } from './define.ts';
 import { count, id, instant, seconds } from './fields.ts';
 
-/** The workload of a lease has the lease's id as its key: one workload a lease. */
-const workload = eventFamily('orchestrator', 'workload');
+/** One workload a lease. */
+const workload = eventFamily('orchestrator', 'workload', 'public', 'the id of the lease');
 
 export const startFailure = z.enum([
   'image_pull',
@@ -40,8 +40,7 @@ export const workloadRunning = workload(
   'Every replica runs. The first of these starts the meter.',
   z.object({
     leaseId: id('lease'),
-    /** As the cluster saw it, never later than `atMs`. */
-    runningSinceMs: instant,
+    runningSinceMs: instant.describe('As the cluster saw it, never later than `atMs`.'),
     endpoints: z.array(z.object({ service: z.string(), port: z.int(), url: z.string().max(500) })),
     atMs: instant,
   }),
@@ -94,14 +93,16 @@ export const usageRecorded = workload(
   'Running seconds of one window. Windows of a lease do not overlap; the same id is the same window.',
   z.object({
     leaseId: id('lease'),
-    /** `<leaseId>/<windowStartMs>`: a redelivered window is recognised by it. */
-    usageId: z.string().max(80),
+    usageId: z
+      .string()
+      .max(80)
+      .describe('`<leaseId>/<windowStartMs>`: a redelivered window is recognised by it.'),
     windowStartMs: instant,
     windowEndMs: instant,
-    /** Whole seconds billed in this window. */
-    seconds: seconds,
-    /** Whole seconds since the lease was activated, this window included; never above the lease's duration. */
-    cumulativeSeconds: seconds,
+    seconds: seconds.describe('Whole seconds billed in this window.'),
+    cumulativeSeconds: seconds.describe(
+      "Whole seconds since the lease was activated, this window included; never above the lease's duration.",
+    ),
   }),
 );
 

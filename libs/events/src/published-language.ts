@@ -1,6 +1,6 @@
 import { billingEvents } from './billing.events.ts';
+import { EventCatalogue } from './catalogue.ts';
 import { chainIndexerEvents } from './chain-indexer.events.ts';
-import { EventCatalogue } from './define.ts';
 import { leaseEvents, orderEvents } from './matchmaker.events.ts';
 import { workloadEvents } from './orchestrator.events.ts';
 import { accountEvents, providerEvents } from './registry.events.ts';

@@ -17,8 +17,12 @@ export const apiKeyIssued = account(
   z.object({
     accountId: id('account'),
     apiKeyId: id('apiKey'),
-    /** SHA-256 of the whole key, hexadecimal. The key has 256 random bits, so the hash gives nothing away. */
-    keyHash: z.string().regex(/^[0-9a-f]{64}$/),
+    keyHash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe(
+        'SHA-256 of the whole key, hexadecimal. The key has 256 random bits, so the hash gives nothing away.',
+      ),
     scopes: z.array(z.string().max(60)),
     expiresAtMs: instant.nullable(),
     issuedAtMs: instant,
@@ -61,7 +65,7 @@ export const providerActivated = provider(
   'The stake on chain is at least the minimum.',
   z.object({
     providerId: id('provider'),
-    chainProviderId: z.int().min(1).max(4_294_967_295),
+    chainProviderId: z.int().min(1).max(4_294_967_295).describe("The contract's own number of the provider."),
     stakeMicros: micros,
     activatedAtMs: instant,
   }),
@@ -127,36 +131,32 @@ export const eraClosed = provider(
     era: z.int().min(0),
     challengesSent: count,
     challengesAnswered: count,
-    /** Null when nothing was answered. */
-    responseP95Ms: z.number().min(0).nullable(),
+    responseP95Ms: z.number().min(0).nullable().describe('Null when nothing was answered.'),
     closedAtMs: instant,
   }),
 );
 
-/** One machine of an offer: what its pods may take. */
-export const offerNode = z.object({
-  name: z.string().min(1).max(253),
-  gpus: count,
-  cpuMillis: count,
-  memoryMiB: count,
-  storageMiB: count,
-});
+export const offerNode = z
+  .object({
+    name: z.string().min(1).max(253),
+    gpus: count,
+    cpuMillis: count.describe('Thousandths of a core.'),
+    memoryMiB: count,
+    storageMiB: count,
+  })
+  .describe('One machine of an offer: what its pods may take.');
 
 export const offerGpu = z.object({
-  /** A catalogue id such as `h100`. */
-  model: z.string().min(1).max(60),
+  model: z.string().min(1).max(60).describe('A catalogue id such as `h100`.'),
   vendor: z.enum(['nvidia', 'amd']),
   vramMiB: z.int().min(1),
   interface: z.enum(['pcie', 'sxm']),
 });
 
-/** Unit prices, micro-USDC per hour. A lease's rate is the sum over what it takes. */
-export const offerPrice = z.object({
-  perGpu: micros,
-  perCpuCore: micros,
-  perMemoryGiB: micros,
-  perStorageGiB: micros,
-});
+const unitPrice = micros.describe('Micro-USDC per hour.');
+export const offerPrice = z
+  .object({ perGpu: unitPrice, perCpuCore: unitPrice, perMemoryGiB: unitPrice, perStorageGiB: unitPrice })
+  .describe("Unit prices. A lease's rate is the sum over what it takes.");
 
 export const offerPublished = provider(
   'OfferPublished',
@@ -165,16 +165,16 @@ export const offerPublished = provider(
     providerId: id('provider'),
     offerId: id('offer'),
     revision: z.int().min(1),
-    /** Null: an offer of plain CPU machines. */
-    gpu: offerGpu.nullable(),
+    gpu: offerGpu.nullable().describe('Null: an offer of plain CPU machines.'),
     nodes: z.array(offerNode).min(1).max(10_000),
     price: offerPrice,
-    /** The standing policy: proposals within it are accepted at once. */
-    policy: z.object({
-      autoAccept: z.boolean(),
-      minDurationSeconds: count,
-      maxDurationSeconds: z.int().min(1),
-    }),
+    policy: z
+      .object({
+        autoAccept: z.boolean(),
+        minDurationSeconds: count,
+        maxDurationSeconds: z.int().min(1),
+      })
+      .describe('The standing policy: proposals within it are accepted at once.'),
     storageClasses: z.array(z.string().max(63)),
     publishedAtMs: instant,
   }),

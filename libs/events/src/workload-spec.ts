@@ -3,41 +3,45 @@ import { micros, name, seconds } from './fields.ts';
 
 /** What every manifest dialect becomes: the one description of a workload inside Gridbourse. Secrets are not in it. */
 export const gpuRequest = z.object({
-  /** Per replica. */
-  count: z.int().min(1).max(64),
+  count: z.int().min(1).max(64).describe('Per replica.'),
   vendor: z.enum(['nvidia', 'amd']),
-  /** Any of these will do; empty means any model of the vendor. `model` is a catalogue id such as `rtx4090`. */
-  models: z.array(
-    z.object({
-      model: z.string().min(1).max(60),
-      vramMiB: z.int().min(1).nullable(),
-      interface: z.enum(['pcie', 'sxm']).nullable(),
-    }),
-  ),
+  models: z
+    .array(
+      z.object({
+        model: z.string().min(1).max(60).describe('A catalogue id such as `rtx4090`.'),
+        vramMiB: z.int().min(1).nullable(),
+        interface: z.enum(['pcie', 'sxm']).nullable(),
+      }),
+    )
+    .describe('Any of these will do; empty means any model of the vendor.'),
 });
 
 export const volume = z.object({
   name: z.string().min(1).max(63),
   sizeMiB: z.int().min(1),
-  /** Where the container sees it; null for the root (ephemeral) disk. */
-  mountPath: z.string().max(1024).nullable(),
+  mountPath: z
+    .string()
+    .max(1024)
+    .nullable()
+    .describe('Where the container sees it; null for the root (ephemeral) disk.'),
   readOnly: z.boolean(),
-  /** `ephemeral` dies with the pod, `ram` is memory, `persistent` outlives a restart of the pod. */
-  kind: z.enum(['ephemeral', 'ram', 'persistent']),
-  /** The provider's storage class, for persistent volumes: `beta1`, `beta2`, `beta3`, `default`. */
-  storageClass: z.string().max(63).nullable(),
+  kind: z
+    .enum(['ephemeral', 'ram', 'persistent'])
+    .describe('`ephemeral` dies with the pod, `ram` is memory, `persistent` outlives a restart of the pod.'),
+  storageClass: z
+    .string()
+    .max(63)
+    .nullable()
+    .describe("The provider's storage class, for persistent volumes: `beta1`, `beta2`, `beta3`, `default`."),
 });
 
 export const exposedPort = z.object({
   containerPort: z.int().min(1).max(65_535),
   servicePort: z.int().min(1).max(65_535),
   protocol: z.enum(['tcp', 'udp', 'http']),
-  /** Reachable from the internet. */
-  global: z.boolean(),
-  /** Services of the same workload that may connect; names. */
-  services: z.array(z.string()),
-  /** Host names the tenant wants for it. */
-  hosts: z.array(z.string().max(253)),
+  global: z.boolean().describe('Reachable from the internet.'),
+  services: z.array(z.string()).describe('Services of the same workload that may connect; names.'),
+  hosts: z.array(z.string().max(253)).describe('Host names the tenant wants for it.'),
 });
 
 export const serviceSpec = z.object({
@@ -47,34 +51,27 @@ export const serviceSpec = z.object({
     .max(63),
   image: z.string().min(1).max(512),
   imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).nullable(),
-  /** The image needs credentials, which travel sealed. */
-  privateImage: z.boolean(),
-  /** Replaces the image's entry point; empty keeps it. */
-  command: z.array(z.string().max(32_768)),
+  privateImage: z.boolean().describe('The image needs credentials, which travel sealed.'),
+  command: z.array(z.string().max(32_768)).describe("Replaces the image's entry point; empty keeps it."),
   args: z.array(z.string().max(32_768)),
-  /** Names only: the values travel sealed. */
-  envNames: z.array(z.string().min(1).max(256)),
+  envNames: z.array(z.string().min(1).max(256)).describe('Names only: the values travel sealed.'),
   ports: z.array(exposedPort),
   replicas: z.int().min(1).max(256),
   resources: z.object({
-    cpuMillis: z.int().min(1),
+    cpuMillis: z.int().min(1).describe('Thousandths of a core.'),
     memoryMiB: z.int().min(1),
     gpu: gpuRequest.nullable(),
     volumes: z.array(volume),
   }),
-  /** The most the tenant pays for one replica, micro-USDC per hour. */
-  maxRateMicrosPerHour: micros,
+  maxRateMicrosPerHour: micros.describe('The most the tenant pays for one replica, micro-USDC per hour.'),
 });
 
 /** Services that are placed together, at one provider, under one lease. */
 export const placementGroup = z.object({
   name: name,
-  /** Region ids that will do; empty means anywhere. */
-  regions: z.array(z.string().min(1).max(40)),
-  /** Provider attributes that must be equal. */
-  attributes: z.record(z.string(), z.string()),
-  /** Worst tier that will do, 1 (best) to 7. */
-  tierFloor: z.int().min(1).max(7),
+  regions: z.array(z.string().min(1).max(40)).describe('Region ids that will do; empty means anywhere.'),
+  attributes: z.record(z.string(), z.string()).describe('Provider attributes that must be equal.'),
+  tierFloor: z.int().min(1).max(7).describe('Worst tier that will do, 1 (best) to 7.'),
   services: z.array(serviceSpec).min(1).max(64),
 });
 
@@ -82,8 +79,9 @@ export const workloadSpec = z.object({
   dialect: z.enum(['akash-sdl', 'spheron-icl']),
   dialectVersion: z.string().max(10),
   name: name,
-  /** `service` runs until it is ended; `job` runs to completion and then ends its lease. */
-  run: z.enum(['service', 'job']),
+  run: z
+    .enum(['service', 'job'])
+    .describe('`service` runs until it is ended; `job` runs to completion and then ends its lease.'),
   durationSeconds: seconds.min(1),
   groups: z.array(placementGroup).min(1).max(16),
 });

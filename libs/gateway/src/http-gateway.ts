@@ -1,6 +1,7 @@
 import type { ServiceOpenApi } from '@gridbourse/api';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { DOCS_PAGE, docsAsset } from './docs-page.ts';
+import { eventDocument } from './event-documents.ts';
 import type { GatewayService } from './gateway-service.ts';
 import { mergeOpenApi } from './openapi-merge.ts';
 import { answerProblem } from './problem.ts';
@@ -63,6 +64,8 @@ export class HttpGateway {
     if (path === '/docs' || path === '/docs/') return send(200, 'text/html; charset=utf-8', DOCS_PAGE);
     const asset = path.startsWith('/docs/') ? docsAsset(path.slice('/docs/'.length)) : undefined;
     if (asset) return send(200, asset.type, asset.body);
+    const events = eventDocument(path);
+    if (events) return send(200, events.type, events.body);
     if (path === '/')
       return send(200, 'application/json', JSON.stringify({ name: 'Gridbourse', ...this.links }, null, 2));
     if (path === '/health/live') return send(200, 'application/json', JSON.stringify({ status: 'live' }));

@@ -18,6 +18,7 @@ export const linksOf = (settings: Settings, chainUrl: string): Record<string, st
     api: `${origin}/v1`,
     docs: `${origin}/docs`,
     openapi: `${origin}/openapi.json`,
+    asyncapi: `${origin}/asyncapi.json`,
     health: `${origin}/health/ready`,
     grpc: grpcAddressOf(settings),
     chain: chainUrl,

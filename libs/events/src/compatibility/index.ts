@@ -1,0 +1,3 @@
+export { sameSchema } from './alternatives.ts';
+export * from './incompatibilities.ts';
+export * from './release-record.ts';
