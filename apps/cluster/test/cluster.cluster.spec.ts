@@ -74,7 +74,7 @@ describe('the platform as a cluster', () => {
     expect(wrong.stderr).toContain('there is no process "nobody" (known: billing, chain,');
     const list = await platform.command(['--ps']);
     for (const name of MEMBERS) expect(list.stdout).toMatch(new RegExp(`^${name} +process \\d+$`, 'm'));
-  });
+  }, 60_000);
 
   it(`loses nothing and doubles nothing while each process is killed in its turn (seed ${SEED})`, async () => {
     process.stderr.write(`cluster: GRIDBOURSE_CRASH_SEED=${SEED}\n`);

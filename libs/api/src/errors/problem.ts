@@ -1,3 +1,4 @@
+import { isConnectionError } from '@gridbourse/event-bus';
 import { DomainError, type ErrorKind, type Fault } from '@gridbourse/kernel';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { HttpException } from '@nestjs/common';
@@ -99,6 +100,16 @@ export const describeError = (error: unknown): Described => {
       faults: hide ? [] : error.faults.slice(0, MAX_FAULTS),
       httpStatus: HTTP_STATUS[error.kind],
       grpcStatus: GRPC_STATUS[error.kind],
+    };
+  }
+  if (isConnectionError(error)) {
+    return {
+      kind: 'unavailable',
+      code: 'database_unavailable',
+      detail: 'The database of this service is away; nothing was changed, or it is not known yet. Try again.',
+      faults: [],
+      httpStatus: HTTP_STATUS.unavailable,
+      grpcStatus: GRPC_STATUS.unavailable,
     };
   }
   // Nest's own exceptions, and Fastify's (an unreadable body, a body over the limit), carry a status.
