@@ -91,7 +91,7 @@ describe('each service, started alone', () => {
       expect((await fetch(`${originOf(service)}/health/live`)).status).toBe(200);
       expect(await (await fetch(`${originOf(service)}/metrics`)).text()).toContain('# TYPE');
     },
-    90_000,
+    150_000,
   );
 
   it('they know each other by events: who signs in at one is known at the others', async () => {
