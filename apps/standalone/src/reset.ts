@@ -11,9 +11,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const confirmed = async (path: string): Promise<boolean> => {
   if (process.argv.includes('--yes')) return true;
   if (!process.stdin.isTTY) {
-    say(
-      'Nothing was erased: there is no one to ask. Say npm run reset -- --yes to erase without a question.',
-    );
+    say('There is no one to ask. Say npm run reset -- --yes to erase without a question.');
     return false;
   }
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
@@ -46,4 +44,5 @@ if (!existsSync(dataDir)) {
   say(`Erased ${dataDir}. npm start begins anew.`);
 } else {
   say('Nothing was erased.');
+  process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 import { GridbourseClient } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
-import { PlatformProcess } from '@gridbourse/testing/platform';
+import { PlatformProcess, STARTING_TEST_MS } from '@gridbourse/testing/platform';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -45,7 +45,7 @@ describe('starting and stopping', () => {
       },
       { deadlineMs: 10_000 },
     );
-  }, 180_000);
+  }, STARTING_TEST_MS);
   afterAll(() => platform.discard(), 60_000);
 
   it('says where everything is, and what to type next', () => {
@@ -61,35 +61,47 @@ describe('starting and stopping', () => {
     }
   });
 
-  it('Ctrl-C ends every process, and the next start has all data of before', async () => {
-    const before = await account();
-    const left = pids();
-    expect(await platform.stop('SIGINT')).toBeLessThan(10_000);
-    for (const [name, pid] of Object.entries(left))
-      expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
-    await platform.start();
-    expect(await account()).toEqual(before);
-  }, 60_000);
+  it(
+    'Ctrl-C ends every process, and the next start has all data of before',
+    async () => {
+      const before = await account();
+      const left = pids();
+      expect(await platform.stop('SIGINT')).toBeLessThan(10_000);
+      for (const [name, pid] of Object.entries(left))
+        expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
+      await platform.start();
+      expect(await account()).toEqual(before);
+    },
+    STARTING_TEST_MS,
+  );
 
-  it('after kill -9 the next start adopts what was left running', async () => {
-    const before = await account();
-    const left = pids();
-    await platform.kill();
-    for (const [name, pid] of Object.entries(left))
-      expect({ name, alive: alive(pid) }).toEqual({ name, alive: true });
-    await platform.start();
-    expect(pids()).toEqual(left);
-    expect(await account()).toEqual(before);
-  }, 60_000);
+  it(
+    'after kill -9 the next start adopts what was left running',
+    async () => {
+      const before = await account();
+      const left = pids();
+      await platform.kill();
+      for (const [name, pid] of Object.entries(left))
+        expect({ name, alive: alive(pid) }).toEqual({ name, alive: true });
+      await platform.start();
+      expect(pids()).toEqual(left);
+      expect(await account()).toEqual(before);
+    },
+    STARTING_TEST_MS,
+  );
 
-  it('after kill -9 of everything the next start replaces it and has lost nothing', async () => {
-    const before = await account();
-    const left = pids();
-    await platform.kill();
-    for (const pid of Object.values(left)) process.kill(pid, 'SIGKILL');
-    await platform.start();
-    expect(await account()).toEqual(before);
-  }, 60_000);
+  it(
+    'after kill -9 of everything the next start replaces it and has lost nothing',
+    async () => {
+      const before = await account();
+      const left = pids();
+      await platform.kill();
+      for (const pid of Object.values(left)) process.kill(pid, 'SIGKILL');
+      await platform.start();
+      expect(await account()).toEqual(before);
+    },
+    STARTING_TEST_MS,
+  );
 
   it.each(['chain', 'postgres'] as const)(
     'goes on when the %s dies under it',
@@ -110,44 +122,77 @@ describe('starting and stopping', () => {
         { deadlineMs: 30_000 },
       );
     },
-    60_000,
+    STARTING_TEST_MS,
   );
 
-  it('a second platform on the same folder, and a taken port, are one clear sentence', async () => {
-    const again = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname], {
-      env: platform.env,
-    });
-    let said = '';
-    again.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
-    const code = await new Promise((resolve) => again.once('exit', resolve));
-    expect({ code, said }).toEqual({
-      code: 1,
-      said: expect.stringContaining('already runs on the data folder'),
-    });
+  it(
+    'a second platform on the same folder is one clear sentence',
+    async () => {
+      const again = spawn(process.execPath, [new URL('../dist/main.js', import.meta.url).pathname], {
+        env: platform.env,
+      });
+      let said = '';
+      again.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
+      const code = await new Promise((resolve) => again.once('exit', resolve));
+      expect({ code, said }).toEqual({
+        code: 1,
+        said: expect.stringContaining('already runs on the data folder'),
+      });
+    },
+    STARTING_TEST_MS,
+  );
 
-    const other = await PlatformProcess.prepare();
-    const squatter = createServer().listen(other.port, '127.0.0.1');
-    await expect(other.start()).rejects.toThrow(`Port ${other.port} is taken by another program.`);
-    await new Promise((resolve) => squatter.close(resolve));
-    await other.discard();
-  }, 60_000);
+  it(
+    'a taken port is one clear sentence',
+    async () => {
+      const other = await PlatformProcess.prepare();
+      const squatter = createServer().listen(other.port, '127.0.0.1');
+      await expect(other.start()).rejects.toThrow(`Port ${other.port} is taken by another program.`);
+      await new Promise((resolve) => squatter.close(resolve));
+      await other.discard();
+    },
+    STARTING_TEST_MS,
+  );
 
-  it('a newer data folder, and a chain that is not the one the database knows, are one clear sentence', async () => {
-    await platform.stop();
-    const layout = join(platform.dataDir, 'layout.json');
-    const kept = readFileSync(layout, 'utf8');
-    writeFileSync(layout, JSON.stringify({ version: 99 }));
-    await expect(platform.start()).rejects.toThrow('was written by a newer Gridbourse');
-    writeFileSync(layout, kept);
+  describe('of another time or place', () => {
+    beforeAll(() => platform.stop());
+    afterAll(() => platform.start(), STARTING_TEST_MS);
 
-    const deployment = join(platform.dataDir, 'deployment.json');
-    const known = readFileSync(deployment, 'utf8');
-    writeFileSync(
-      deployment,
-      JSON.stringify({ ...(JSON.parse(known) as object), deployBlockHash: `0x${'00'.repeat(32)}` }),
+    const withChanged = async (
+      file: string,
+      change: (kept: string) => string,
+      words: string,
+    ): Promise<void> => {
+      const path = join(platform.dataDir, file);
+      const kept = readFileSync(path, 'utf8');
+      writeFileSync(path, change(kept));
+      try {
+        await expect(platform.start()).rejects.toThrow(words);
+      } finally {
+        writeFileSync(path, kept);
+      }
+    };
+
+    it.each([
+      ['a newer data folder', 'layout.json', () => '{"version":99}', 'was written by a newer Gridbourse'],
+      ['an older data folder', 'layout.json', () => '{"version":0}', 'was written by an older Gridbourse'],
+      [
+        'a database of another Postgres',
+        join('postgres', 'PG_VERSION'),
+        () => '15\n',
+        'was written by another version of Postgres',
+      ],
+      [
+        'a chain that is not the one the database knows',
+        'deployment.json',
+        (kept: string) =>
+          JSON.stringify({ ...(JSON.parse(kept) as object), deployBlockHash: `0x${'00'.repeat(32)}` }),
+        'is not the one that the database',
+      ],
+    ])(
+      '%s is one clear sentence',
+      (_, file, change, words) => withChanged(file, change, words),
+      STARTING_TEST_MS,
     );
-    await expect(platform.start()).rejects.toThrow('is not the one that the database');
-    writeFileSync(deployment, known);
-    await platform.start();
-  }, 90_000);
+  });
 });

@@ -23,25 +23,32 @@ const settingsSchema = z.object({
 
 export type Settings = z.output<typeof settingsSchema> & { readonly dataDir: string };
 
+const VARIABLES: Readonly<Record<keyof Settings, string>> = {
+  dataDir: 'GRIDBOURSE_DATA_DIR',
+  port: 'GRIDBOURSE_PORT',
+  grpcPort: 'GRIDBOURSE_GRPC_PORT',
+  chainPort: 'GRIDBOURSE_CHAIN_PORT',
+  market: 'GRIDBOURSE_MARKET',
+  logLevel: 'LOG_LEVEL',
+};
+
 /**
- * GRIDBOURSE_DATA_DIR, GRIDBOURSE_PORT, GRIDBOURSE_GRPC_PORT, GRIDBOURSE_CHAIN_PORT, GRIDBOURSE_MARKET, LOG_LEVEL.
+ * From the environment variables above; what is not said has a default.
  * @param dataFolder where the data lies, from the project's root, when the environment does not say
  * @throws StartError that names every setting that cannot be used
  */
 export const readSettings = (environment: NodeJS.ProcessEnv, dataFolder = '.gridbourse'): Settings => {
-  const parsed = settingsSchema.safeParse({
-    dataDir: environment['GRIDBOURSE_DATA_DIR'],
-    port: environment['GRIDBOURSE_PORT'],
-    grpcPort: environment['GRIDBOURSE_GRPC_PORT'],
-    chainPort: environment['GRIDBOURSE_CHAIN_PORT'],
-    market: environment['GRIDBOURSE_MARKET'],
-    logLevel: environment['LOG_LEVEL'],
-  });
+  const parsed = settingsSchema.safeParse(
+    Object.fromEntries(Object.entries(VARIABLES).map(([field, variable]) => [field, environment[variable]])),
+  );
   if (parsed.success) {
     return { ...parsed.data, dataDir: resolve(parsed.data.dataDir ?? resolve(PROJECT_ROOT, dataFolder)) };
   }
+  const faults = parsed.error.issues.map(
+    ({ path, message }) => `${VARIABLES[path[0] as keyof Settings]}: ${message}`,
+  );
   throw new StartError(
-    `Some settings cannot be used: ${parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ')}.`,
-    'Correct the GRIDBOURSE_… environment variables and start again.',
+    `Some settings cannot be used: ${faults.join('; ')}.`,
+    'Correct these environment variables and start again.',
   );
 };
