@@ -2,6 +2,7 @@ import { type Causation, currentCausation } from '@gridbourse/event-bus';
 import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
 import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
+import { integerArray, jsonTextArray, textArray } from './array-literal.ts';
 import { type Cursor, START } from './cursor.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
@@ -68,8 +69,8 @@ const READ_VISIBLE = `
   SELECT ${COLUMNS} FROM events e WHERE ${BEHIND} ORDER BY e.tx, e.position LIMIT $4`;
 
 const APPEND = `
-  SELECT append_events($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
-    $9::int[], $10::text[], $11::text[], $12::boolean[], $13::timestamptz)::text AS tx`;
+  SELECT append_to_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
+    $9::int[], $10::text[], $11::text[], $12::int[], $13::int[], $14::timestamptz)::text AS tx`;
 
 /** A public event must fit into a record of any bus. */
 const MAX_EVENT_BYTES = 900 * 1_024;
@@ -201,7 +202,7 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
       const metadata = JSON.stringify(append.metadata ?? causation);
       for (const event of append.events) {
         const { type, schemaVersion, data } = this.catalogue.encode(event);
-        const isPublic = this.note(stream, type);
+        const nthPublic = this.note(stream, type);
         const text = JSON.stringify(data);
         if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
           throw new DomainError(
@@ -210,43 +211,45 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
             `${type} has more than ${MAX_EVENT_BYTES} bytes`,
           );
         }
-        events.push({ stream: stream.place, type, schemaVersion, text, metadata, isPublic });
+        const nth = stream.events;
+        events.push({ stream: stream.place, type, schemaVersion, text, metadata, nth, nthPublic });
       }
     }
     if (events.length === 0) return null;
     const all = [...streams.values()];
     return [
-      all.map((stream) => stream.streamId),
-      all.map((stream) => keyOfStream(stream.streamId)),
-      all.map((stream) => stream.topic),
-      all.map((stream) => stream.expected),
-      all.map((stream) => stream.events),
-      all.map((stream) => stream.publics),
-      events.map((event) => event.stream),
-      events.map((event) => event.type),
-      events.map((event) => event.schemaVersion),
-      events.map((event) => event.text),
-      events.map((event) => event.metadata),
-      events.map((event) => event.isPublic),
+      textArray(all.map((stream) => stream.streamId)),
+      textArray(all.map((stream) => keyOfStream(stream.streamId))),
+      textArray(all.map((stream) => stream.topic)),
+      integerArray(all.map((stream) => stream.expected)),
+      integerArray(all.map((stream) => stream.events)),
+      integerArray(all.map((stream) => stream.publics)),
+      integerArray(events.map((event) => event.stream)),
+      textArray(events.map((event) => event.type)),
+      integerArray(events.map((event) => event.schemaVersion)),
+      jsonTextArray(events.map((event) => event.text)),
+      jsonTextArray(events.map((event) => event.metadata)),
+      integerArray(events.map((event) => event.nth)),
+      integerArray(events.map((event) => event.nthPublic)),
       new Date(this.clock.now()).toISOString(),
     ];
   }
 
-  /** Counts the event into its stream. @returns whether it is public */
-  private note(stream: StreamAppend, type: string): boolean {
+  /** Counts the event into its stream. @returns its place among the public ones of this append, null for a private one */
+  private note(stream: StreamAppend, type: string): number | null {
     const definition = this.catalogue.definition(type);
     if (definition.context !== this.context) {
       throw new DomainError('internal', 'foreign_event', `${type} belongs to ${definition.context}`);
     }
     stream.events += 1;
-    if (definition.visibility === 'private') return false;
+    if (definition.visibility === 'private') return null;
     const topic = topicOf(definition);
     if (stream.topic !== null && stream.topic !== topic) {
       throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
     }
     stream.topic = topic;
     stream.publics += 1;
-    return true;
+    return stream.publics;
   }
 }
 
@@ -266,7 +269,8 @@ type EventRow = {
   readonly schemaVersion: number;
   readonly text: string;
   readonly metadata: string;
-  readonly isPublic: boolean;
+  readonly nth: number;
+  readonly nthPublic: number | null;
 };
 
 /** The stream of this append, checked against what the appends before it make of the stream. */

@@ -20,7 +20,7 @@ export type Decision<E, R> = {
 export type GroupCommitOptions<E extends DomainEvent> = {
   readonly dataSource: DataSource;
   readonly store: EventStore<E>;
-  /** Commands in one transaction (200). */
+  /** Commands in one transaction (1000). */
   readonly maxBatch?: number;
   /** Commands that may wait (10 000). */
   readonly maxQueue?: number;
@@ -88,7 +88,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   constructor(options: GroupCommitOptions<E>) {
     this.o = options;
-    this.maxBatch = options.maxBatch ?? 200;
+    this.maxBatch = options.maxBatch ?? 1_000;
     this.maxQueue = options.maxQueue ?? 10_000;
     const meter = options.meter ?? serviceMeter(options.store.context);
     this.batches = meter.createCounter('group_commit_batches_total', {

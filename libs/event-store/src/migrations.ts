@@ -29,8 +29,16 @@ export const eventStoreMigration: MigrationClass = migrationClass(
     inboxMigrationSql(),
 );
 
-/** All migrations that a service's own come behind. */
-export const eventStoreMigrations: readonly MigrationClass[] = [eventStoreMigration];
+const fromFile = (number: number, title: string, file: string): MigrationClass =>
+  migrationClass(`EventStore${title}${SHARED_ORDER + number}`, () =>
+    readFileSync(new URL(`../migrations/${file}`, import.meta.url), 'utf8'),
+  );
+
+/** Everything that the event store needs, in order. Runs before the migrations of `sqlMigrations`. */
+export const eventStoreMigrations: readonly MigrationClass[] = [
+  eventStoreMigration,
+  fromFile(11, 'AppendInSets', '0002-append-in-sets.sql'),
+];
 
 const pascal = (text: string): string =>
   text

@@ -1,7 +1,7 @@
 // Real: Postgres, anvil, the contracts. Broken on purpose: the node's answers, the chain.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Anvil, type RpcCall, RpcError, startAnvil } from '@gridbourse/chain';
-import { EventStore, eventStoreMigration, migrate, sqlMigrations } from '@gridbourse/event-store';
+import { EventStore, eventStoreMigrations, migrate, sqlMigrations } from '@gridbourse/event-store';
 import { type ChainIndexerEvent, chainIndexerEvents, EventCatalogue } from '@gridbourse/events';
 import { type Clock, systemClock } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
@@ -14,7 +14,7 @@ import { IndexStore } from '../../adapters/index-store.ts';
 import { Follower, type FollowerOptions } from './follower.ts';
 
 const migrations = [
-  eventStoreMigration,
+  ...eventStoreMigrations,
   ...sqlMigrations(new URL('../../../migrations/', import.meta.url), 'chain-indexer'),
 ];
 const connect = (url: string): Promise<DataSource> =>
