@@ -37,6 +37,20 @@ export type ReadOptions = {
   readonly types?: readonly string[];
 };
 
+/** A page of the commit-safe order. */
+export type Scan<E> = {
+  /** Those of the types asked for. */
+  readonly events: readonly StoredEvent<E>[];
+  /** How many events were looked at, those of other types included. */
+  readonly looked: number;
+  /** The last place that was looked at, whatever its type; null when there was none. */
+  readonly end: Cursor | null;
+  /** There may be more at once: the page was full. */
+  readonly more: boolean;
+  /** There are events that have to wait for transactions that began before them. */
+  readonly waiting: boolean;
+};
+
 type Row = {
   stream_id: string;
   version: string;
@@ -56,6 +70,8 @@ const COLUMNS = `
 
 const LOAD = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 ORDER BY e.version`;
 
+const LOAD_FROM = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 AND e.version > $2 ORDER BY e.version`;
+
 /** Behind a place in the order, of some types or of all. */
 const BEHIND = `
   (e.tx, e.position) > ($1::xid8, $2::bigint) AND ($3::text[] IS NULL OR e.type = ANY($3::text[]))`;
@@ -64,6 +80,20 @@ const READ_SETTLED = `
   SELECT ${COLUMNS} FROM events e
   WHERE ${BEHIND} AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
   ORDER BY e.tx, e.position LIMIT $4`;
+
+/** The page behind a place; what is not settled or of other types comes without its content. */
+const SCAN = `
+  SELECT stream_id, version, type, schema_version, tx::text AS tx, position, sequence, settled, wanted,
+         floor(extract(epoch FROM occurred_at) * 1000) AS occurred_at_ms,
+         CASE WHEN settled AND wanted THEN data END AS data,
+         CASE WHEN settled AND wanted THEN metadata END AS metadata
+  FROM (
+    SELECT e.*, e.tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled,
+           $3::text[] IS NULL OR e.type = ANY($3::text[]) AS wanted
+    FROM events e WHERE (e.tx, e.position) > ($1::xid8, $2::bigint)
+    ORDER BY e.tx, e.position LIMIT $4
+  ) AS page
+  ORDER BY page.tx, page.position`;
 
 const READ_VISIBLE = `
   SELECT ${COLUMNS} FROM events e WHERE ${BEHIND} ORDER BY e.tx, e.position LIMIT $4`;
@@ -75,6 +105,8 @@ const APPEND = `
 /** A public event must fit into a record of any bus. */
 const MAX_EVENT_BYTES = 900 * 1_024;
 const MAX_STREAM_ID = 180;
+
+const pageOf = (limit: number): number => Math.max(1, Math.min(10_000, limit));
 
 /** The key under which a stream publishes: what follows the first slash of its id, or the whole id. */
 export const keyOfStream = (streamId: string): string => streamId.slice(streamId.indexOf('/') + 1);
@@ -131,6 +163,19 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     return { version: rows.length, events: rows.map((row) => this.decode(row)) };
   }
 
+  /**
+   * The events of a stream behind a version, in order: what a snapshot of that version lacks.
+   * @returns the version of the stream as these events leave it
+   */
+  async loadFrom(
+    manager: EntityManager,
+    streamId: string,
+    version: number,
+  ): Promise<{ version: number; events: E[] }> {
+    const rows = await manager.query<Row[]>(LOAD_FROM, [streamId, version]);
+    return { version: version + rows.length, events: rows.map((row) => this.decode(row)) };
+  }
+
   /** All events of a stream with when and why. */
   async history(manager: EntityManager, streamId: string): Promise<StoredEvent<E>[]> {
     return (await manager.query<Row[]>(LOAD, [streamId])).map((row) => this.stored(row));
@@ -143,6 +188,31 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
    */
   async read(manager: EntityManager, options: ReadOptions): Promise<StoredEvent<E>[]> {
     return this.page(manager, READ_SETTLED, options);
+  }
+
+  /**
+   * As `read`, for a reader of few types among many: tells how far it looked, so that the reader goes on from there, and
+   * whether something waits behind.
+   */
+  async scan(manager: EntityManager, options: ReadOptions): Promise<Scan<E>> {
+    const rows = await this.rows<Row & { settled: boolean; wanted: boolean }>(manager, SCAN, options);
+    const settled = rows.filter((row) => row.settled);
+    const last = settled.at(-1);
+    return {
+      events: settled.filter((row) => row.wanted).map((row) => this.stored(row)),
+      looked: settled.length,
+      end: last ? { tx: last.tx, position: last.position } : null,
+      more: settled.length === pageOf(options.limit),
+      waiting: settled.length < rows.length,
+    };
+  }
+
+  /**
+   * Everything that the transaction of the manager sees behind a place, also what is not settled. Complete only for a
+   * caller that keeps writers away, and no place to go on from.
+   */
+  async readVisible(manager: EntityManager, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    return this.page(manager, READ_VISIBLE, options);
   }
 
   /**
@@ -169,10 +239,12 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   }
 
   private async page(manager: EntityManager, sql: string, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    return (await this.rows<Row>(manager, sql, options)).map((row) => this.stored(row));
+  }
+
+  private rows<R>(manager: EntityManager, sql: string, options: ReadOptions): Promise<R[]> {
     const { tx, position } = options.after ?? START;
-    const limit = Math.max(1, Math.min(10_000, options.limit));
-    const rows = await manager.query<Row[]>(sql, [tx, position, options.types ?? null, limit]);
-    return rows.map((row) => this.stored(row));
+    return manager.query<R[]>(sql, [tx, position, options.types ?? null, pageOf(options.limit)]);
   }
 
   private decode(row: Row): E {
