@@ -43,6 +43,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   fromFile(11, 'AppendInSets', '0002-append-in-sets.sql'),
   fromFile(12, 'Snapshots', '0003-snapshots.sql'),
   subscriptionMigration,
+  fromFile(14, 'Rebuilds', '0005-rebuilds.sql'),
 ];
 
 const pascal = (text: string): string =>
