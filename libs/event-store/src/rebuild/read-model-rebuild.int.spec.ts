@@ -10,6 +10,7 @@ import { EventSubscription, type ReadModel, ReadModelRebuild, type RebuildOption
 let shop: Shop;
 
 beforeEach(async () => {
+  versions.clear();
   shop = await openShop();
   await shop.dataSource.query(BASKET_TABLES);
 });
@@ -78,11 +79,14 @@ const history = fc.array(
   { minLength: 1, maxLength: 30 },
 );
 
-/** Writers, one a basket, until told to stop. */
-const writersOf = (prefix: string, options: { feeds?: boolean } = {}): { stop: () => Promise<void> } => {
+/** Writers, one a basket, until told to stop or until they have written enough. */
+const writersOf = (
+  prefix: string,
+  { most = 60, ...options }: { feeds?: boolean; most?: number } = {},
+): { stop: () => Promise<void> } => {
   let writing = true;
   const all = range(3).map(async (n) => {
-    for (let i = 0; writing; i += 1) {
+    for (let i = 0; writing && i < most; i += 1) {
       await command(`basket/${prefix}${n}`, [added(`${i}`, 5n), note(`${i}`)], {
         projectsFirst: (i + n) % 2 === 0,
         ...options,
@@ -121,7 +125,7 @@ describe('a rebuild', () => {
           }
         })();
         const writers = writersOf(`w${run}-`);
-        await rebuildOf().run();
+        await rebuildOf(baskets(), { pageSize: 40 }).run();
         await writers.stop();
         reading = false;
         await reader;
@@ -161,6 +165,7 @@ describe('a rebuild', () => {
     for (const n of range(30)) await command(`basket/a${n % 3}`, [added(`${n}`)]);
     const interruption = new AbortController();
     const first = rebuildOf(baskets(), {
+      maxTail: 4,
       onPage: ({ events }) => {
         if (events >= 14) interruption.abort(new Error('interrupted'));
       },
@@ -168,7 +173,7 @@ describe('a rebuild', () => {
     await expect(first.run(interruption.signal)).rejects.toThrow('interrupted');
     expect(await served()).toEqual(await control());
     const writers = writersOf('more');
-    const report = await rebuildOf().run();
+    const report = await rebuildOf(baskets(), { pageSize: 40 }).run();
     await writers.stop();
     expect(report.resumed).toBe(true);
     expect(report.events).toBeGreaterThanOrEqual(30);
@@ -304,7 +309,7 @@ describe('a rebuild of tables that a subscription feeds', () => {
       handler: (manager, events) => projectBaskets(manager, events),
     });
     feed.start();
-    const writers = writersOf('s', { feeds: false });
+    const writers = writersOf('s', { feeds: false, most: 100 });
     await eventually(async () => {
       const [row] = await shop.dataSource.query<{ n: number }[]>(
         'SELECT count(*)::int AS n FROM basket_items',

@@ -175,7 +175,6 @@ export class ReadModelRebuild<E extends DomainEvent> {
     signal: AbortSignal | undefined,
   ): Promise<Progress> {
     for (let progress = from; ;) {
-      signal?.throwIfAborted();
       const page = await this.o.store.scan(runner.manager, this.behind(progress.place, this.pageSize));
       if (page.end === null) return progress;
       const end = page.end;
@@ -186,7 +185,22 @@ export class ReadModelRebuild<E extends DomainEvent> {
         return after;
       });
       await this.o.onPage?.(progress);
+      signal?.throwIfAborted();
+      if (!page.more || (await this.isShort(runner.manager, progress.place))) return progress;
     }
+  }
+
+  /**
+   * What is left is for the exchange itself, which writers wait for. To go on until nothing is left would be to go on for
+   * ever beside writers that are as fast as the projection.
+   */
+  private async isShort(manager: EntityManager, place: Cursor): Promise<boolean> {
+    const [row] = await manager.query<{ left: number }[]>(COUNT_BEHIND, [
+      place.tx,
+      place.position,
+      this.maxTail,
+    ]);
+    return row!.left <= this.maxTail / 2;
   }
 
   /** @returns how many events the new tables hold; null when it has to be tried again */
@@ -277,6 +291,9 @@ class TailTooLong extends Error {
 const TAKE_LOCK = `
   SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken, current_schema()::text AS home`;
 const FREE_LOCK = `SELECT pg_advisory_unlock(hashtextextended($1, 0))`;
+const COUNT_BEHIND = `
+  SELECT count(*)::int AS left
+  FROM (SELECT FROM events e WHERE (e.tx, e.position) > ($1::xid8, $2::bigint) LIMIT $3) AS behind`;
 const LOCK_CHECKPOINT = `SELECT FROM subscription_checkpoints WHERE name = $1 FOR UPDATE`;
 
 const inTransaction = async <T>(
