@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { fold } from '@gridbourse/kernel';
 import { renderMetrics, serviceMeter } from '@gridbourse/observability';
 import fc from 'fast-check';
@@ -26,6 +26,9 @@ const evolve = (basket: Basket, event: ShopEvent): Basket => {
       return { ...basket, notes: basket.notes + 1 };
   }
 };
+
+/** Generous: other suites run beside this one. */
+jest.setTimeout(60_000);
 
 let shop: Shop;
 let streams = 0;

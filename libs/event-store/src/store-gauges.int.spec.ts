@@ -1,9 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { renderMetrics, serviceMeter, silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import { RecordingBus } from '../test/recording-bus.ts';
 import { added, openShop, range, type Shop, shopCatalogue } from '../test/shop.ts';
 import { OutboxRelay, StoreGauges } from './index.ts';
+
+/** Generous: other suites run beside this one. */
+jest.setTimeout(60_000);
 
 let shop: Shop;
 let meters = 0;

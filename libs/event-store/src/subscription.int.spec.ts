@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { renderMetrics, serviceMeter, silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
@@ -12,6 +12,9 @@ import {
   subscriptionMigration,
   type SubscriptionOptions,
 } from './index.ts';
+
+/** Generous: other suites run beside this one. */
+jest.setTimeout(60_000);
 
 /** Real: Postgres, the store and the consumer's database, apart from each other. */
 let shop: Shop;

@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import fc from 'fast-check';
 import { BASKET_TABLES, baskets, projectBaskets } from '../../test/basket-tables.ts';
 import { added, connect, note, openShop, paid, range, type Shop, type ShopEvent } from '../../test/shop.ts';
 import { EventSubscription, type ReadModel, ReadModelRebuild, type RebuildOptions } from '../index.ts';
+
+/** Generous: other suites run beside this one. */
+jest.setTimeout(60_000);
 
 /** Real: Postgres, writers that go on writing, readers that go on reading. */
 let shop: Shop;
@@ -134,7 +137,7 @@ describe('a rebuild', () => {
       }),
       { numRuns: 6 },
     );
-  }, 60_000);
+  });
 
   it('leaves the tables with all that they had: keys, checks, indexes, defaults, rights', async () => {
     const catalogue = (): Promise<string> =>
@@ -324,5 +327,5 @@ describe('a rebuild of tables that a subscription feeds', () => {
     const quiet = await served();
     await rebuildOf(model).run();
     expect(await served()).toEqual(quiet);
-  }, 60_000);
+  });
 });
