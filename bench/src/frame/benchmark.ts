@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type z } from 'zod';
 
 /** What a benchmark found. Names end in their unit: `appendsPerSecond`, `commitMsP99`. */
 export type Findings = {

@@ -54,6 +54,36 @@ describe('append and load', () => {
     });
   });
 
+  it('gives back any text as it was, in data, metadata and names', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { minLength: 1, maxLength: 6 }),
+        fc.string({ unit: 'binary', maxLength: 12 }),
+        async (texts, name) => {
+          fc.pre([...texts, name].every((text) => !text.includes('\0') && text.isWellFormed()));
+          const streamId = `${newStream()}-${name}`;
+          const metadata = { operator: texts[0]! };
+          await append({ ...one(streamId, 0, ...texts.map((text) => added(text))), metadata });
+          const stored = await history(streamId);
+          expect(stored.map(({ event }) => event)).toEqual(texts.map((text) => added(text)));
+          expect(stored[0]!.metadata).toEqual(metadata);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('loads what is behind a version', async () => {
+    const streamId = newStream();
+    await append(one(streamId, 0, added('1'), added('2'), added('3')));
+    const manager = shop.dataSource.manager;
+    expect(await shop.store.loadFrom(manager, streamId, 1)).toEqual({
+      version: 3,
+      events: [added('2'), added('3')],
+    });
+    expect(await shop.store.loadFrom(manager, streamId, 3)).toEqual({ version: 3, events: [] });
+  });
+
   it('has no events and version 0 for a stream that is not there', async () => {
     expect(await shop.store.load(shop.dataSource.manager, 'basket/none')).toEqual({ version: 0, events: [] });
   });

@@ -2,6 +2,7 @@ import { type Causation, currentCausation } from '@gridbourse/event-bus';
 import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
 import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
+import { integerArray, jsonTextArray, textArray } from './array-literal.ts';
 import { type Cursor, START } from './cursor.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
@@ -36,6 +37,20 @@ export type ReadOptions = {
   readonly types?: readonly string[];
 };
 
+/** A page of the commit-safe order. */
+export type Scan<E> = {
+  /** Those of the types asked for. */
+  readonly events: readonly StoredEvent<E>[];
+  /** How many events were looked at, those of other types included. */
+  readonly looked: number;
+  /** The last place that was looked at, whatever its type; null when there was none. */
+  readonly end: Cursor | null;
+  /** There may be more at once: the page was full. */
+  readonly more: boolean;
+  /** There are events that have to wait for transactions that began before them. */
+  readonly waiting: boolean;
+};
+
 type Row = {
   stream_id: string;
   version: string;
@@ -55,6 +70,8 @@ const COLUMNS = `
 
 const LOAD = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 ORDER BY e.version`;
 
+const LOAD_FROM = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 AND e.version > $2 ORDER BY e.version`;
+
 /** Behind a place in the order, of some types or of all. */
 const BEHIND = `
   (e.tx, e.position) > ($1::xid8, $2::bigint) AND ($3::text[] IS NULL OR e.type = ANY($3::text[]))`;
@@ -64,16 +81,32 @@ const READ_SETTLED = `
   WHERE ${BEHIND} AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
   ORDER BY e.tx, e.position LIMIT $4`;
 
+/** The page behind a place; what is not settled or of other types comes without its content. */
+const SCAN = `
+  SELECT stream_id, version, type, schema_version, tx::text AS tx, position, sequence, settled, wanted,
+         floor(extract(epoch FROM occurred_at) * 1000) AS occurred_at_ms,
+         CASE WHEN settled AND wanted THEN data END AS data,
+         CASE WHEN settled AND wanted THEN metadata END AS metadata
+  FROM (
+    SELECT e.*, e.tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled,
+           $3::text[] IS NULL OR e.type = ANY($3::text[]) AS wanted
+    FROM events e WHERE (e.tx, e.position) > ($1::xid8, $2::bigint)
+    ORDER BY e.tx, e.position LIMIT $4
+  ) AS page
+  ORDER BY page.tx, page.position`;
+
 const READ_VISIBLE = `
   SELECT ${COLUMNS} FROM events e WHERE ${BEHIND} ORDER BY e.tx, e.position LIMIT $4`;
 
 const APPEND = `
-  SELECT append_events($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
-    $9::int[], $10::text[], $11::text[], $12::boolean[], $13::timestamptz)::text AS tx`;
+  SELECT append_to_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
+    $9::int[], $10::text[], $11::text[], $12::int[], $13::int[], $14::timestamptz)::text AS tx`;
 
 /** A public event must fit into a record of any bus. */
 const MAX_EVENT_BYTES = 900 * 1_024;
 const MAX_STREAM_ID = 180;
+
+const pageOf = (limit: number): number => Math.max(1, Math.min(10_000, limit));
 
 /** The key under which a stream publishes: what follows the first slash of its id, or the whole id. */
 export const keyOfStream = (streamId: string): string => streamId.slice(streamId.indexOf('/') + 1);
@@ -130,6 +163,19 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     return { version: rows.length, events: rows.map((row) => this.decode(row)) };
   }
 
+  /**
+   * The events of a stream behind a version, in order: what a snapshot of that version lacks.
+   * @returns the version of the stream as these events leave it
+   */
+  async loadFrom(
+    manager: EntityManager,
+    streamId: string,
+    version: number,
+  ): Promise<{ version: number; events: E[] }> {
+    const rows = await manager.query<Row[]>(LOAD_FROM, [streamId, version]);
+    return { version: version + rows.length, events: rows.map((row) => this.decode(row)) };
+  }
+
   /** All events of a stream with when and why. */
   async history(manager: EntityManager, streamId: string): Promise<StoredEvent<E>[]> {
     return (await manager.query<Row[]>(LOAD, [streamId])).map((row) => this.stored(row));
@@ -142,6 +188,31 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
    */
   async read(manager: EntityManager, options: ReadOptions): Promise<StoredEvent<E>[]> {
     return this.page(manager, READ_SETTLED, options);
+  }
+
+  /**
+   * As `read`, for a reader of few types among many: tells how far it looked, so that the reader goes on from there, and
+   * whether something waits behind.
+   */
+  async scan(manager: EntityManager, options: ReadOptions): Promise<Scan<E>> {
+    const rows = await this.rows<Row & { settled: boolean; wanted: boolean }>(manager, SCAN, options);
+    const settled = rows.filter((row) => row.settled);
+    const last = settled.at(-1);
+    return {
+      events: settled.filter((row) => row.wanted).map((row) => this.stored(row)),
+      looked: settled.length,
+      end: last ? { tx: last.tx, position: last.position } : null,
+      more: settled.length === pageOf(options.limit),
+      waiting: settled.length < rows.length,
+    };
+  }
+
+  /**
+   * Everything that the transaction of the manager sees behind a place, also what is not settled. Complete only for a
+   * caller that keeps writers away, and no place to go on from.
+   */
+  async readVisible(manager: EntityManager, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    return this.page(manager, READ_VISIBLE, options);
   }
 
   /**
@@ -168,10 +239,12 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   }
 
   private async page(manager: EntityManager, sql: string, options: ReadOptions): Promise<StoredEvent<E>[]> {
+    return (await this.rows<Row>(manager, sql, options)).map((row) => this.stored(row));
+  }
+
+  private rows<R>(manager: EntityManager, sql: string, options: ReadOptions): Promise<R[]> {
     const { tx, position } = options.after ?? START;
-    const limit = Math.max(1, Math.min(10_000, options.limit));
-    const rows = await manager.query<Row[]>(sql, [tx, position, options.types ?? null, limit]);
-    return rows.map((row) => this.stored(row));
+    return manager.query<R[]>(sql, [tx, position, options.types ?? null, pageOf(options.limit)]);
   }
 
   private decode(row: Row): E {
@@ -201,7 +274,7 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
       const metadata = JSON.stringify(append.metadata ?? causation);
       for (const event of append.events) {
         const { type, schemaVersion, data } = this.catalogue.encode(event);
-        const isPublic = this.note(stream, type);
+        const nthPublic = this.note(stream, type);
         const text = JSON.stringify(data);
         if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
           throw new DomainError(
@@ -210,43 +283,45 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
             `${type} has more than ${MAX_EVENT_BYTES} bytes`,
           );
         }
-        events.push({ stream: stream.place, type, schemaVersion, text, metadata, isPublic });
+        const nth = stream.events;
+        events.push({ stream: stream.place, type, schemaVersion, text, metadata, nth, nthPublic });
       }
     }
     if (events.length === 0) return null;
     const all = [...streams.values()];
     return [
-      all.map((stream) => stream.streamId),
-      all.map((stream) => keyOfStream(stream.streamId)),
-      all.map((stream) => stream.topic),
-      all.map((stream) => stream.expected),
-      all.map((stream) => stream.events),
-      all.map((stream) => stream.publics),
-      events.map((event) => event.stream),
-      events.map((event) => event.type),
-      events.map((event) => event.schemaVersion),
-      events.map((event) => event.text),
-      events.map((event) => event.metadata),
-      events.map((event) => event.isPublic),
+      textArray(all.map((stream) => stream.streamId)),
+      textArray(all.map((stream) => keyOfStream(stream.streamId))),
+      textArray(all.map((stream) => stream.topic)),
+      integerArray(all.map((stream) => stream.expected)),
+      integerArray(all.map((stream) => stream.events)),
+      integerArray(all.map((stream) => stream.publics)),
+      integerArray(events.map((event) => event.stream)),
+      textArray(events.map((event) => event.type)),
+      integerArray(events.map((event) => event.schemaVersion)),
+      jsonTextArray(events.map((event) => event.text)),
+      jsonTextArray(events.map((event) => event.metadata)),
+      integerArray(events.map((event) => event.nth)),
+      integerArray(events.map((event) => event.nthPublic)),
       new Date(this.clock.now()).toISOString(),
     ];
   }
 
-  /** Counts the event into its stream. @returns whether it is public */
-  private note(stream: StreamAppend, type: string): boolean {
+  /** Counts the event into its stream. @returns its place among the public ones of this append, null for a private one */
+  private note(stream: StreamAppend, type: string): number | null {
     const definition = this.catalogue.definition(type);
     if (definition.context !== this.context) {
       throw new DomainError('internal', 'foreign_event', `${type} belongs to ${definition.context}`);
     }
     stream.events += 1;
-    if (definition.visibility === 'private') return false;
+    if (definition.visibility === 'private') return null;
     const topic = topicOf(definition);
     if (stream.topic !== null && stream.topic !== topic) {
       throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
     }
     stream.topic = topic;
     stream.publics += 1;
-    return true;
+    return stream.publics;
   }
 }
 
@@ -266,7 +341,8 @@ type EventRow = {
   readonly schemaVersion: number;
   readonly text: string;
   readonly metadata: string;
-  readonly isPublic: boolean;
+  readonly nth: number;
+  readonly nthPublic: number | null;
 };
 
 /** The stream of this append, checked against what the appends before it make of the stream. */

@@ -108,6 +108,38 @@ describe('the group commit writer', () => {
     expect(await writer.execute(add('a'))).toBe(3);
   });
 
+  it('takes a refusal back when what it rested on could not be stored', async () => {
+    const poison = (): Promise<void> => Promise.reject(new Error('poison'));
+    const settled = await Promise.allSettled([
+      writer.execute(add('last', { limit: 1, inTransaction: poison })),
+      writer.execute(add('last', { limit: 1 })),
+      writer.execute(add('last', { limit: 1 })),
+    ]);
+    expect(
+      settled.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message)),
+    ).toEqual(['poison', 1, 'no room']);
+    expect(await stored('last')).toBe(1);
+  });
+
+  it('finds one poisoned command among many batches of commands, and loses no other', async () => {
+    writer = writerWith({ maxBatch: 50 });
+    const poisoned = new Set([7, 60, 61, 149]);
+    const settled = await Promise.allSettled(
+      range(150).map((n) =>
+        writer.execute(
+          add(`p${n % 5}`, {
+            ...(poisoned.has(n) && { inTransaction: () => Promise.reject(new Error(`poison ${n}`)) }),
+          }),
+        ),
+      ),
+    );
+    const failed = settled.flatMap((one, i) => (one.status === 'rejected' ? [i + 1] : []));
+    expect(failed).toEqual([...poisoned]);
+    const counts = await Promise.all(range(5).map((n) => stored(`p${n - 1}`)));
+    expect(counts.reduce((sum, n) => sum + n, 0)).toBe(146);
+    expect(counts).toEqual(range(5).map((n) => baskets.get(`basket/p${n - 1}`)));
+  });
+
   it('rebuilds memory when another writer was faster', async () => {
     await writer.execute(add('a'));
     await shop.dataSource.transaction((manager) =>
@@ -211,6 +243,37 @@ describe('the group commit writer, when the connection breaks', () => {
     expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
     expect(await stored('a')).toBe(2);
     expect(reloads).toBe(0);
+  });
+
+  it('does nothing twice, though its events bear the number of an event before them', async () => {
+    let broken = false;
+    let decisions = 0;
+    writer = writerWith({
+      dataSource: faulty(async (_, commit) => {
+        await commit();
+        if (broken) return;
+        broken = true;
+        throw connectionLost();
+      }),
+    });
+    await writer.execute(() => {
+      decisions += 1;
+      return {
+        appends: [{ streamId: 'basket/late', expectedVersion: decisions, events: [added('gpu')] }],
+        result: null,
+        // Another transaction, with a higher number, appends to the stream and is committed first.
+        inTransaction: async (manager) => {
+          await manager.query('SELECT pg_current_xact_id()');
+          if (decisions > 1) return;
+          await shop.dataSource.transaction((other) =>
+            shop.store.append(other, [
+              { streamId: 'basket/late', expectedVersion: 0, events: [added('by another')] },
+            ]),
+          );
+        },
+      };
+    });
+    expect([decisions, await stored('late')]).toEqual([1, 2]);
   });
 
   it('carries out again what did not get through', async () => {

@@ -20,7 +20,7 @@ export type Decision<E, R> = {
 export type GroupCommitOptions<E extends DomainEvent> = {
   readonly dataSource: DataSource;
   readonly store: EventStore<E>;
-  /** Commands in one transaction (200). */
+  /** Commands in one transaction (1000). */
   readonly maxBatch?: number;
   /** Commands that may wait (10 000). */
   readonly maxQueue?: number;
@@ -45,6 +45,13 @@ type Unit<E> = {
 
 type Decided<E> = { readonly unit: Unit<E>; readonly decision: Decision<E, unknown> };
 
+/** Refused by its decision. The answer waits for the batch: it may rest on what a command before it decided. */
+type Refused<E> = { readonly unit: Unit<E>; readonly refusal: unknown };
+
+type Verdict<E> = Decided<E> | Refused<E>;
+
+const isDecided = <E>(verdict: Verdict<E>): verdict is Decided<E> => 'decision' in verdict;
+
 /** The batch cannot stand as decided: a command in it turned out to be done already. */
 class Skipped<E> extends Error {
   constructor(readonly by: Decided<E>) {
@@ -52,11 +59,14 @@ class Skipped<E> extends Error {
   }
 }
 
+type Witness = { readonly streamId: string; readonly version: number };
+
 /** The connection broke while committing; nobody knows yet whether the transaction counts. */
 class InDoubt extends Error {
   constructor(
     readonly tx: string | null,
-    readonly wroteEvents: boolean,
+    /** An event that is there if the transaction counts; null when it has none. */
+    readonly witness: Witness | null,
     cause: unknown,
   ) {
     super('the connection broke during the commit', { cause });
@@ -88,7 +98,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   constructor(options: GroupCommitOptions<E>) {
     this.o = options;
-    this.maxBatch = options.maxBatch ?? 200;
+    this.maxBatch = options.maxBatch ?? 1_000;
     this.maxQueue = options.maxQueue ?? 10_000;
     const meter = options.meter ?? serviceMeter(options.store.context);
     this.batches = meter.createCounter('group_commit_batches_total', {
@@ -152,53 +162,58 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   private async carryOut(units: readonly Unit<E>[]): Promise<void> {
     if (this.dirty && !(await this.reload())) return this.refuse(units);
-    const decided = this.decideAll(units);
-    if (decided.length === 0) return;
-    try {
-      await this.commit(decided);
-    } catch (error) {
-      this.dirty = true;
-      if (error instanceof InDoubt) {
-        const verdict = await this.verdictOn(error);
-        if (verdict === 'unknown') return this.refuse(decided.map(({ unit }) => unit));
-        if (verdict === 'committed') {
-          this.dirty = false;
-          return this.reply(decided);
+    const verdicts = units.map((unit) => this.decide(unit));
+    const decided = verdicts.filter(isDecided);
+    if (decided.length > 0) {
+      try {
+        await this.commit(decided);
+      } catch (error) {
+        this.dirty = true;
+        if (error instanceof InDoubt) {
+          const outcome = await this.verdictOn(error);
+          if (outcome === 'unknown') return this.refuse(units);
+          if (outcome === 'committed') {
+            this.dirty = false;
+            return this.reply(verdicts);
+          }
         }
+        this.batches.add(1, { ...this.labels, outcome: 'failed' });
+        this.o.logger?.warn(
+          { err: error, ...this.labels, commands: units.length },
+          'a batch could not be committed; its commands are tried one by one',
+        );
+        return this.oneByOne(verdicts, error);
       }
-      this.batches.add(1, { ...this.labels, outcome: 'failed' });
-      return this.oneByOne(decided, error);
     }
-    this.reply(decided);
+    this.reply(verdicts);
   }
 
   /** Each command again, alone, against rebuilt memory. */
-  private async oneByOne(decided: readonly Decided<E>[], failure: unknown): Promise<void> {
-    for (const [i, previous] of decided.entries()) {
+  private async oneByOne(verdicts: readonly Verdict<E>[], failure: unknown): Promise<void> {
+    for (const [i, previous] of verdicts.entries()) {
       if (failure instanceof Skipped && failure.by === previous) {
-        previous.unit.resolve(previous.decision.result);
+        previous.unit.resolve(failure.by.decision.result);
         continue;
       }
       if (this.dirty && !(await this.reload())) {
-        return this.refuse(decided.slice(i).map(({ unit }) => unit));
+        return this.refuse(verdicts.slice(i).map(({ unit }) => unit));
       }
-      const [again] = this.decideAll([previous.unit]);
-      if (!again) continue;
+      const again = this.decide(previous.unit);
       try {
-        await this.commit([again]);
+        if (isDecided(again)) await this.commit([again]);
         this.reply([again]);
       } catch (error) {
         this.dirty = true;
-        if (error instanceof Skipped) again.unit.resolve(again.decision.result);
+        if (error instanceof Skipped) previous.unit.resolve((error.by as Decided<E>).decision.result);
         else if (error instanceof InDoubt) await this.settleDoubt(again, error);
-        else again.unit.reject(isConnectionError(error) ? storeUnavailable(error) : error);
+        else previous.unit.reject(isConnectionError(error) ? storeUnavailable(error) : error);
       }
     }
     // Leave clean memory behind, for readers as well; if it fails now, the next batch tries again.
     if (this.dirty) await this.reload();
   }
 
-  private async settleDoubt(decided: Decided<E>, doubt: InDoubt): Promise<void> {
+  private async settleDoubt(decided: Verdict<E>, doubt: InDoubt): Promise<void> {
     if ((await this.verdictOn(doubt)) === 'committed') {
       this.dirty = false;
       this.reply([decided]);
@@ -207,22 +222,18 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     }
   }
 
-  private decideAll(units: readonly Unit<E>[]): Decided<E>[] {
-    const decided: Decided<E>[] = [];
-    for (const unit of units) {
-      try {
-        decided.push({ unit, decision: unit.decide() });
-      } catch (error) {
-        unit.reject(error);
-      }
+  private decide(unit: Unit<E>): Verdict<E> {
+    try {
+      return { unit, decision: unit.decide() };
+    } catch (refusal) {
+      return { unit, refusal };
     }
-    return decided;
   }
 
   private async commit(decided: readonly Decided<E>[]): Promise<void> {
     const runner = this.o.dataSource.createQueryRunner();
     let tx: string | null = null;
-    let wroteEvents = false;
+    let witness: Witness | null = null;
     let committing = false;
     try {
       await runner.startTransaction();
@@ -230,18 +241,17 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
         const skip = (await one.decision.inTransaction?.(runner.manager)) === 'skip';
         if (skip && one.decision.appends.some((append) => append.events.length > 0)) throw new Skipped(one);
       }
-      tx = await this.o.store.appendInTransaction(
-        runner.manager,
-        decided.flatMap(({ unit, decision }) =>
-          decision.appends.map((append) => ({ metadata: unit.causation, ...append })),
-        ),
+      const appends = decided.flatMap(({ unit, decision }) =>
+        decision.appends.map((append) => ({ metadata: unit.causation, ...append })),
       );
-      wroteEvents = tx !== null;
+      tx = await this.o.store.appendInTransaction(runner.manager, appends);
+      const first = appends.find((append) => append.events.length > 0);
+      if (first) witness = { streamId: first.streamId, version: first.expectedVersion + 1 };
       tx ??= await this.currentTransaction(runner.manager);
       committing = true;
       await runner.commitTransaction();
     } catch (error) {
-      if (committing && isConnectionError(error)) throw new InDoubt(tx, wroteEvents, error);
+      if (committing && isConnectionError(error)) throw new InDoubt(tx, witness, error);
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
       throw error;
     } finally {
@@ -258,16 +268,16 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   }
 
   /** What became of a transaction whose commit was not answered. */
-  private async verdictOn({ tx, wroteEvents }: InDoubt): Promise<'committed' | 'aborted' | 'unknown'> {
+  private async verdictOn({ tx, witness }: InDoubt): Promise<'committed' | 'aborted' | 'unknown'> {
     if (tx === null) return 'committed'; // nothing was written, so nothing can be missing
     const verdict = await this.persistently('ask what became of a commit', async () => {
       const [row] = await this.o.dataSource.query<{ status: string | null; written: boolean }[]>(
-        `SELECT pg_xact_status($1::xid8) AS status, EXISTS (SELECT FROM events WHERE tx = $1::xid8) AS written`,
-        [tx],
+        WHAT_BECAME,
+        [tx, witness?.streamId ?? null, witness?.version ?? null],
       );
       if (row!.status === 'in progress') throw new Error(`transaction ${tx} is still in progress`);
       // After a crash Postgres may give the number of a lost transaction to another one.
-      return row!.status === 'committed' && (row!.written || !wroteEvents) ? 'committed' : 'aborted';
+      return row!.status === 'committed' && (row!.written || witness === null) ? 'committed' : 'aborted';
     });
     return verdict ?? 'unknown';
   }
@@ -296,9 +306,13 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     }
   }
 
-  private reply(decided: readonly Decided<E>[]): void {
+  private reply(verdicts: readonly Verdict<E>[]): void {
+    for (const verdict of verdicts) {
+      if (isDecided(verdict)) verdict.unit.resolve(verdict.decision.result);
+      else verdict.unit.reject(verdict.refusal);
+    }
+    if (!verdicts.some(isDecided)) return;
     this.batches.add(1, { ...this.labels, outcome: 'committed' });
-    for (const { unit, decision } of decided) unit.resolve(decision.result);
     this.o.afterCommit?.();
   }
 
@@ -310,6 +324,11 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     return { writer: this.o.name ?? this.o.store.context };
   }
 }
+
+/** By xmin, which is the writer's own id: the column tx may hold that of the stream's event before it. */
+const WHAT_BECAME = `
+  SELECT pg_xact_status($1::xid8) AS status,
+         EXISTS (SELECT FROM events WHERE stream_id = $2 AND version = $3 AND xmin = $1::xid8::xid) AS written`;
 
 const storeUnavailable = (cause: unknown): DomainError =>
   new DomainError('unavailable', 'store_unavailable', 'the database is away', { cause });

@@ -29,8 +29,22 @@ export const eventStoreMigration: MigrationClass = migrationClass(
     inboxMigrationSql(),
 );
 
-/** All migrations that a service's own come behind. */
-export const eventStoreMigrations: readonly MigrationClass[] = [eventStoreMigration];
+const fromFile = (number: number, title: string, file: string): MigrationClass =>
+  migrationClass(`EventStore${title}${SHARED_ORDER + number}`, () =>
+    readFileSync(new URL(`../migrations/${file}`, import.meta.url), 'utf8'),
+  );
+
+/** The checkpoints of subscriptions, for a consumer's database that has no event store of its own. */
+export const subscriptionMigration: MigrationClass = fromFile(13, 'Subscriptions', '0004-subscriptions.sql');
+
+/** Everything that the event store needs, in order. Runs before the migrations of `sqlMigrations`. */
+export const eventStoreMigrations: readonly MigrationClass[] = [
+  eventStoreMigration,
+  fromFile(11, 'AppendInSets', '0002-append-in-sets.sql'),
+  fromFile(12, 'Snapshots', '0003-snapshots.sql'),
+  subscriptionMigration,
+  fromFile(14, 'Rebuilds', '0005-rebuilds.sql'),
+];
 
 const pascal = (text: string): string =>
   text

@@ -3,7 +3,7 @@ import { ManualClock } from '@gridbourse/kernel';
 import { testDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { EventStore, eventStoreMigration, migrate } from '../src/index.ts';
+import { EventStore, eventStoreMigrations, migrate } from '../src/index.ts';
 
 const basket = eventFamily('shop', 'basket');
 const till = eventFamily('shop', 'till');
@@ -40,7 +40,7 @@ export const paid = (totalMicros: bigint): ShopEvent => ({ type: 'BasketPaid', t
 export const note = (text: string): ShopEvent => ({ type: 'NoteTaken', text });
 
 export const connect = (url: string, poolSize = 10): Promise<DataSource> =>
-  new DataSource({ type: 'postgres', url, migrations: [eventStoreMigration], poolSize }).initialize();
+  new DataSource({ type: 'postgres', url, migrations: [...eventStoreMigrations], poolSize }).initialize();
 
 export type Shop = {
   readonly url: string;

@@ -1,5 +1,5 @@
 import { signerMigration } from '@gridbourse/chain';
-import { eventStoreMigration, migrate, sqlMigrations } from '@gridbourse/event-store';
+import { eventStoreMigrations, migrate, sqlMigrations } from '@gridbourse/event-store';
 import { testDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
 
@@ -9,7 +9,7 @@ const dataSourceOf = (url: string): Promise<DataSource> =>
     url,
     poolSize: 12,
     migrations: [
-      eventStoreMigration,
+      ...eventStoreMigrations,
       signerMigration,
       ...sqlMigrations(new URL('../migrations/', import.meta.url), 'billing'),
     ],

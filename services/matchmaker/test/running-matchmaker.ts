@@ -1,5 +1,6 @@
 import { type RunningService, startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
+import { EventStore } from '@gridbourse/event-store';
 import {
   cloudEventTypeOf,
   type DomainEvent,
@@ -98,6 +99,10 @@ export class RunningMatchmaker {
 
   openApi(): ReturnType<RunningService['openApi']> {
     return this.service.openApi();
+  }
+
+  get eventStore(): EventStore {
+    return this.service.app.get(EventStore);
   }
 
   get dataSource(): DataSource {

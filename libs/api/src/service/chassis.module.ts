@@ -1,4 +1,4 @@
-import { EventStore, eventStoreMigration, migrate } from '@gridbourse/event-store';
+import { EventStore, eventStoreMigrations, migrate } from '@gridbourse/event-store';
 import { DomainError, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createLogger, serviceMeter } from '@gridbourse/observability';
 import {
@@ -51,7 +51,7 @@ const dataSourceOptions = <C extends BaseConfig>(
   url: config.databaseUrl,
   applicationName: `gridbourse-${definition.name}`,
   entities: [AccountEntity, ApiKeyEntity, ...definition.entities],
-  migrations: [eventStoreMigration, chassisMigration, ...definition.migrations],
+  migrations: [...eventStoreMigrations, chassisMigration, ...definition.migrations],
   migrationsTableName: 'migrations',
   migrationsTransactionMode: 'each',
   synchronize: false,

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type RpcCall, RpcError } from '@gridbourse/chain';
 import { type Anvil, startAnvil } from '@gridbourse/infra';
-import { EventStore, eventStoreMigration, migrate, sqlMigrations } from '@gridbourse/event-store';
+import { EventStore, eventStoreMigrations, migrate, sqlMigrations } from '@gridbourse/event-store';
 import { type ChainIndexerEvent, chainIndexerEvents, EventCatalogue } from '@gridbourse/events';
 import { type Clock, systemClock } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
@@ -15,7 +15,7 @@ import { IndexStore } from '../../adapters/index-store.ts';
 import { Follower, type FollowerOptions } from './follower.ts';
 
 const migrations = [
-  eventStoreMigration,
+  ...eventStoreMigrations,
   ...sqlMigrations(new URL('../../../migrations/', import.meta.url), 'chain-indexer'),
 ];
 const connect = (url: string): Promise<DataSource> =>

@@ -1,0 +1,312 @@
+import type { DomainEvent } from '@gridbourse/events';
+import { conflict } from '@gridbourse/kernel';
+import type { Logger } from '@gridbourse/observability';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { setCheckpoint } from '../checkpoint.ts';
+import type { Cursor } from '../cursor.ts';
+import type { EventStore, StoredEvent } from '../event-store.ts';
+import { Pacer } from '../pacer.ts';
+import {
+  advanceProgress,
+  beginProgress,
+  endProgress,
+  findProgress,
+  type Progress,
+} from './rebuild-progress.ts';
+import {
+  analyseShadow,
+  createShadow,
+  dropShadow,
+  exchangeTables,
+  lockWriters,
+  preferSchema,
+  refuseUnfitTables,
+  shapeOf,
+  type TableSet,
+  tableSet,
+} from './shadow-tables.ts';
+
+/** Tables that are nothing but what a projection makes of the store's own events. */
+export type ReadModel<E extends DomainEvent> = {
+  /** Lower case, digits and underscores. */
+  readonly name: string;
+  /** Raise it with every change of `project`: a rebuild that another version has begun is begun anew. */
+  readonly version: number;
+  readonly tables: readonly string[];
+  /** The events it needs; all when left out. */
+  readonly types?: readonly string[];
+  /**
+   * Writes what some events make of the tables, which it names without a schema. Everything up to these events and nothing
+   * behind them has been projected before.
+   */
+  readonly project: (manager: EntityManager, events: readonly StoredEvent<E>[]) => Promise<void>;
+  /**
+   * The subscription that feeds the tables, if one does. Left out, the writers feed them: whoever appends an event writes
+   * the tables in the same transaction.
+   */
+  readonly subscription?: string;
+};
+
+export type RebuildOptions<E extends DomainEvent> = {
+  /** The database of the store, which is also that of the read model. */
+  readonly dataSource: DataSource;
+  readonly store: EventStore<E>;
+  readonly readModel: ReadModel<E>;
+  readonly logger: Logger;
+  /** Events projected in one transaction (500). */
+  readonly pageSize?: number;
+  /** Events that may be left for the exchange itself, while writers wait (2000, at most 10 000). */
+  readonly maxTail?: number;
+  /**
+   * How long the exchange waits for a lock before it lets the others go first, milliseconds (500). Less than Postgres'
+   * deadlock_timeout, so that it is this that gives way.
+   */
+  readonly lockTimeoutMs?: number;
+  /** How often the exchange is tried (100). */
+  readonly maxTries?: number;
+  /** Called after each page. */
+  readonly onPage?: (progress: Progress) => void | Promise<void>;
+};
+
+export type RebuildReport = {
+  /** Events projected, those before an interruption included. */
+  readonly events: number;
+  /** A rebuild that was interrupted has been carried on. */
+  readonly resumed: boolean;
+};
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const RETRY_MS = 100;
+
+/**
+ * Rebuilds a read model from nothing beside the one that is being served, catches up with the writers, and exchanges the
+ * two in one transaction. Reads go on all the time but for the few milliseconds of the exchange; writes wait while the
+ * last events are projected. An interrupted rebuild is carried on by the next `run`. May run in a process of its own.
+ */
+export class ReadModelRebuild<E extends DomainEvent> {
+  private readonly o: RebuildOptions<E>;
+  private readonly pageSize: number;
+  private readonly maxTail: number;
+
+  constructor(options: RebuildOptions<E>) {
+    this.o = options;
+    this.pageSize = options.pageSize ?? 500;
+    // One page of the store: a longer tail would be cut.
+    this.maxTail = Math.min(10_000, options.maxTail ?? 2_000);
+  }
+
+  /**
+   * @param signal interrupts it between two pages: what is done is kept
+   * @throws DomainError internal `unfit_read_model` before anything is done; conflict `rebuild_running` when another
+   *   process rebuilds it, `writers_too_busy` when the exchange found no moment; whatever the projection throws; the
+   *   signal's reason; conflict `tables_changed` when a migration came in between: run it again
+   */
+  async run(signal?: AbortSignal): Promise<RebuildReport> {
+    return this.alone(async (runner, set) => {
+      const begun = await this.begin(runner, set);
+      let progress = begun.progress;
+      for (let tries = 1; ; tries += 1) {
+        progress = await this.catchUp(runner, set, progress, signal);
+        await analyseShadow(runner.manager, set);
+        const events = await this.tryExchange(runner, set, progress);
+        if (events !== null) {
+          this.o.logger.info({ readModel: this.o.readModel.name, events }, 'the read model has been rebuilt');
+          return { events, resumed: begun.resumed };
+        }
+        if (tries >= (this.o.maxTries ?? 100)) {
+          throw conflict('writers_too_busy', `no moment was found to exchange ${this.o.readModel.name}`);
+        }
+        await new Pacer().wait(RETRY_MS);
+      }
+    });
+  }
+
+  /** Throws away what an interrupted rebuild has left. @returns whether there was any */
+  async abort(): Promise<boolean> {
+    return this.alone(async (runner, set) =>
+      inTransaction(runner, async (manager) => {
+        const progress = await findProgress(manager, this.o.readModel.name);
+        await dropShadow(manager, set);
+        await endProgress(manager, this.o.readModel.name);
+        return progress !== null;
+      }),
+    );
+  }
+
+  /** One process at a time, by a lock of the connection that does all the work. */
+  private async alone<T>(work: (runner: QueryRunner, set: TableSet) => Promise<T>): Promise<T> {
+    const { name, tables } = this.o.readModel;
+    const lock = `gridbourse:rebuild:${name}`;
+    const runner = this.o.dataSource.createQueryRunner();
+    try {
+      const [row] = (await runner.query(TAKE_LOCK, [lock])) as { taken: boolean; home: string }[];
+      if (!row!.taken) throw conflict('rebuild_running', `another process rebuilds ${name}`);
+      try {
+        return await work(runner, tableSet(name, row!.home, tables));
+      } finally {
+        await runner.query(FREE_LOCK, [lock]).catch(() => undefined);
+      }
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /** Carries on where an interrupted rebuild has stopped, unless the tables or the projection have changed since. */
+  private async begin(runner: QueryRunner, set: TableSet): Promise<{ progress: Progress; resumed: boolean }> {
+    const { name, version: projectionVersion } = this.o.readModel;
+    return inTransaction(runner, async (manager) => {
+      await refuseUnfitTables(manager, set);
+      const shape = await shapeOf(manager, set.home, set);
+      const left = await findProgress(manager, name);
+      if (left?.projectionVersion === projectionVersion && left.shape === shape) {
+        return { progress: left, resumed: true };
+      }
+      await dropShadow(manager, set);
+      await endProgress(manager, name);
+      await createShadow(manager, set);
+      return { progress: await beginProgress(manager, { name, projectionVersion, shape }), resumed: false };
+    });
+  }
+
+  private async catchUp(
+    runner: QueryRunner,
+    set: TableSet,
+    from: Progress,
+    signal: AbortSignal | undefined,
+  ): Promise<Progress> {
+    for (let progress = from; ;) {
+      const page = await this.o.store.scan(runner.manager, this.behind(progress.place, this.pageSize));
+      if (page.end === null) return progress;
+      const end = page.end;
+      const before = progress;
+      progress = await inTransaction(runner, async (manager) => {
+        const after = await advanceProgress(manager, before, end, page.events.length);
+        await this.project(manager, set, page.events);
+        return after;
+      });
+      await this.o.onPage?.(progress);
+      signal?.throwIfAborted();
+      if (!page.more || (await this.isShort(runner.manager, progress.place))) return progress;
+    }
+  }
+
+  /**
+   * What is left is for the exchange itself, which writers wait for. To go on until nothing is left would be to go on for
+   * ever beside writers that are as fast as the projection.
+   */
+  private async isShort(manager: EntityManager, place: Cursor): Promise<boolean> {
+    const [row] = await manager.query<{ left: number }[]>(COUNT_BEHIND, [
+      place.tx,
+      place.position,
+      this.maxTail,
+    ]);
+    return row!.left <= this.maxTail / 2;
+  }
+
+  /** @returns how many events the new tables hold; null when it has to be tried again */
+  private async tryExchange(runner: QueryRunner, set: TableSet, progress: Progress): Promise<number | null> {
+    try {
+      return await inTransaction(runner, (manager) => this.exchange(manager, set, progress));
+    } catch (error) {
+      const code = (error as { driverError?: { code?: unknown } }).driverError?.code;
+      if (error instanceof TailTooLong || code === LOCK_NOT_AVAILABLE) {
+        this.o.logger.info(
+          { readModel: set.shadow, reason: (error as Error).message },
+          'the read models cannot be exchanged yet',
+        );
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  private async exchange(manager: EntityManager, set: TableSet, progress: Progress): Promise<number> {
+    await manager.query(`SELECT set_config('lock_timeout', $1, true)`, [`${this.o.lockTimeoutMs ?? 500}ms`]);
+    // In the order in which a subscription takes them.
+    const { subscription } = this.o.readModel;
+    if (subscription !== undefined) await manager.query(LOCK_CHECKPOINT, [subscription]);
+    await lockWriters(manager, set);
+    if ((await shapeOf(manager, set.home, set)) !== progress.shape) {
+      throw conflict('tables_changed', `${set.tables.join(', ')} were changed while they were being rebuilt`);
+    }
+    const { place, events } = await (subscription === undefined
+      ? this.projectVisible(manager, set, progress.place)
+      : this.projectSettled(manager, set, progress.place));
+    if (subscription !== undefined) await setCheckpoint(manager, subscription, place);
+    await exchangeTables(manager, set);
+    await endProgress(manager, this.o.readModel.name);
+    return progress.events + events;
+  }
+
+  /**
+   * The rest for tables that writers feed: everything that is committed. Whoever has written the tables has ended, because
+   * we hold the lock; whoever has appended and not yet written them will write the new ones.
+   */
+  private async projectVisible(
+    manager: EntityManager,
+    set: TableSet,
+    from: Cursor,
+  ): Promise<{ place: Cursor; events: number }> {
+    const tail = await this.o.store.readVisible(manager, this.behind(from, this.maxTail));
+    if (tail.length === this.maxTail) throw new TailTooLong(this.maxTail);
+    await this.project(manager, set, tail);
+    return { place: from, events: tail.length };
+  }
+
+  /** The rest for tables that a subscription feeds: what is settled, which is no less than the subscription has seen. */
+  private async projectSettled(
+    manager: EntityManager,
+    set: TableSet,
+    from: Cursor,
+  ): Promise<{ place: Cursor; events: number }> {
+    const page = await this.o.store.scan(manager, this.behind(from, this.maxTail));
+    if (page.more) throw new TailTooLong(this.maxTail);
+    await this.project(manager, set, page.events);
+    return { place: page.end ?? from, events: page.events.length };
+  }
+
+  private async project(
+    manager: EntityManager,
+    set: TableSet,
+    events: readonly StoredEvent<E>[],
+  ): Promise<void> {
+    if (events.length === 0) return;
+    await preferSchema(manager, [set.shadow, set.home]);
+    await this.o.readModel.project(manager, events);
+    await preferSchema(manager, [set.home]);
+  }
+
+  private behind(after: Cursor, limit: number): { after: Cursor; limit: number; types?: readonly string[] } {
+    const { types } = this.o.readModel;
+    return { after, limit, ...(types && { types }) };
+  }
+}
+
+class TailTooLong extends Error {
+  constructor(limit: number) {
+    super(`${limit} events or more are left`);
+  }
+}
+
+const TAKE_LOCK = `
+  SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken, current_schema()::text AS home`;
+const FREE_LOCK = `SELECT pg_advisory_unlock(hashtextextended($1, 0))`;
+const COUNT_BEHIND = `
+  SELECT count(*)::int AS left
+  FROM (SELECT FROM events e WHERE (e.tx, e.position) > ($1::xid8, $2::bigint) LIMIT $3) AS behind`;
+const LOCK_CHECKPOINT = `SELECT FROM subscription_checkpoints WHERE name = $1 FOR UPDATE`;
+
+const inTransaction = async <T>(
+  runner: QueryRunner,
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> => {
+  await runner.startTransaction();
+  try {
+    const result = await work(runner.manager);
+    await runner.commitTransaction();
+    return result;
+  } catch (error) {
+    if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+    throw error;
+  }
+};
