@@ -18,7 +18,9 @@ busContract('Kafka, on a real broker', async () => {
         config: kafkaConfig.parse({
           brokers: kafka.bootstrap,
           sessionTimeoutMs: SESSION_MS,
+          rebalanceTimeoutMs: SESSION_MS * 1.5,
           heartbeatMs: 300,
+          requestTimeoutMs: 3_000,
           fetchWaitMs: 100,
         }),
         deadLetters: { databaseUrl: database.url },

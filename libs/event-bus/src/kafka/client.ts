@@ -2,13 +2,13 @@ import type { Logger } from '@gridbourse/observability';
 import { type ISocketFactory, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { KafkaConfig } from './kafka-config.ts';
 
-/** kafkajs calls an error what it tries again by itself: that is a warning to us, and what it does day by day is noise. */
+/** What is worth knowing about Kafka the publisher and the consumers say themselves; kafkajs says much of it many times. */
 const logTo =
   (logger: Logger) =>
   () =>
-  ({ namespace, level, log }: LogEntry): void => {
+  ({ namespace, log }: LogEntry): void => {
     const { message, timestamp: _, logger: __, ...fields } = log;
-    logger[level <= logLevel.ERROR ? 'warn' : 'debug']({ ...fields, from: `kafkajs ${namespace}` }, message);
+    logger.debug({ ...fields, from: `kafkajs ${namespace}` }, message);
   };
 
 export const kafkaClient = (config: KafkaConfig, logger: Logger, socketFactory?: ISocketFactory): Kafka =>

@@ -47,6 +47,7 @@ type Owned = Partition & {
 
 const COMMIT_EVERY_MS = 100;
 const COMMIT_PATIENCE_MS = 2_000;
+const LEAVE_PATIENCE_MS = 4_000;
 const NOT_NOW_MS = 50;
 
 /**
@@ -123,8 +124,12 @@ export class KafkaGroupConsumer implements Subscription {
       this.joined(consumer, payload.memberAssignment as TopicPartitions);
     });
     consumer.on(CRASH, ({ payload }) => {
-      this.suspend();
-      if (!payload.restart) crashed.reject(payload.error);
+      void this.suspend();
+      if (!payload.restart) return crashed.reject(payload.error);
+      this.parts.logger.warn(
+        { err: payload.error, group: this.group },
+        'a consumer lost Kafka and tries again',
+      );
     });
     try {
       await consumer.connect();
@@ -141,7 +146,9 @@ export class KafkaGroupConsumer implements Subscription {
       await this.handOver();
       this.consumer = null;
       await this.abandon([...this.owned.values()]);
-      await consumer.disconnect().catch(() => undefined);
+      // A broker that is out of reach does not confirm that we leave; it finds out after the session.
+      const leaving = consumer.disconnect().catch(() => undefined);
+      await Promise.race([leaving, pause(LEAVE_PATIENCE_MS, this.never)]);
     }
   }
 

@@ -52,9 +52,14 @@ export const kafkaConfig = z
     /** A member that has been silent for so long is dead: the time to take over from it. */
     sessionTimeoutMs: milliseconds(10_000, 1_000),
     heartbeatMs: milliseconds(1_000),
-    rebalanceTimeoutMs: milliseconds(60_000, 1_000),
+    /**
+     * How long a member may take to come to a rebalance. One that dies on its way holds up the others for so long; ours
+     * come within 0.6 of a session.
+     */
+    rebalanceTimeoutMs: milliseconds(15_000, 1_000),
     connectionTimeoutMs: milliseconds(3_000),
-    requestTimeoutMs: milliseconds(30_000),
+    /** A connection whose answer is late by this is given up: how soon a network that swallows packets is noticed. */
+    requestTimeoutMs: milliseconds(15_000),
     /** How long a publication is tried before it is refused as `unavailable`. */
     publishDeadlineMs: milliseconds(30_000),
     /** How long a fetch waits for something new, which is also how long a stop or a rebalance may wait. */

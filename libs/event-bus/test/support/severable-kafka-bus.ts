@@ -21,7 +21,8 @@ export class SeverableKafkaBus extends KafkaBus {
     super({ ...options, socketFactory });
     this.sever = (milliseconds) => {
       severedUntil = performance.now() + milliseconds;
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets)
+        socket.destroy(Object.assign(new Error('severed'), { code: 'ECONNRESET' }));
     };
   }
 
