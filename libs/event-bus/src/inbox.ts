@@ -29,6 +29,23 @@ const ADVANCE = `
   ) SELECT sequence FROM advanced`;
 const READ = `SELECT sequence FROM bus_inbox WHERE consumer = $1 AND topic = $2 AND key = $3`;
 
+const READ_ALL = `
+  SELECT i.topic, i.key, i.sequence FROM bus_inbox i
+  JOIN unnest($2::text[], $3::text[]) AS w (topic, key) ON i.topic = w.topic AND i.key = w.key
+  WHERE i.consumer = $1`;
+const ADVANCE_ALL = `
+  WITH change AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS c (topic, key, before, after)
+  ), created AS (
+    INSERT INTO bus_inbox (consumer, topic, key, sequence)
+    SELECT $1, topic, key, after FROM change WHERE before = 0 ORDER BY topic, key
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), advanced AS (
+    UPDATE bus_inbox i SET sequence = c.after FROM change c
+    WHERE c.before > 0 AND i.consumer = $1 AND i.topic = c.topic AND i.key = c.key AND i.sequence = c.before
+    RETURNING 1
+  ) SELECT ((SELECT count(*) FROM created) + (SELECT count(*) FROM advanced))::int AS changed`;
+
 type Row = { sequence: string };
 
 /** A record came before the one that must precede it: an alarm, because the bus and the outbox both keep order. */
@@ -66,4 +83,52 @@ export const recordInbox = async (
   const { state, seen } = await peekInbox(manager, entry);
   if (state === 'duplicate') return 'duplicate';
   throw inboxGap(entry, seen);
+};
+
+/**
+ * Notes several records of one consumer as taken, in the caller's transaction: two statements however many they are.
+ *
+ * @param entries in the order in which they are handled
+ * @returns which of the entries are new, by their place; the others were taken before
+ * @throws DomainError `inbox_gap`, and `inbox_moved` when another transaction has taken some of them meanwhile: nothing
+ *   must be committed then, and each has to be tried alone
+ */
+export const recordInboxes = async (
+  manager: EntityManager,
+  consumer: string,
+  entries: readonly Omit<InboxEntry, 'consumer'>[],
+): Promise<number[]> => {
+  const keys = new Map(entries.map(({ topic, key }) => [JSON.stringify([topic, key]), { topic, key }]));
+  const wanted = [...keys.values()];
+  const rows = await manager.query<(Row & { topic: string; key: string })[]>(READ_ALL, [
+    consumer,
+    wanted.map(({ topic }) => topic),
+    wanted.map(({ key }) => key),
+  ]);
+  const before = new Map(
+    rows.map(({ topic, key, sequence }) => [JSON.stringify([topic, key]), Number(sequence)]),
+  );
+  const after = new Map<string, number>();
+  const fresh: number[] = [];
+  entries.forEach((entry, place) => {
+    const name = JSON.stringify([entry.topic, entry.key]);
+    const seen = after.get(name) ?? before.get(name) ?? 0;
+    if (entry.sequence <= seen) return;
+    if (entry.sequence > seen + 1) throw inboxGap({ ...entry, consumer }, seen);
+    after.set(name, entry.sequence);
+    fresh.push(place);
+  });
+  if (after.size === 0) return fresh;
+  const names = [...after.keys()];
+  const [row] = await manager.query<{ changed: number }[]>(ADVANCE_ALL, [
+    consumer,
+    names.map((name) => keys.get(name)!.topic),
+    names.map((name) => keys.get(name)!.key),
+    names.map((name) => before.get(name) ?? 0),
+    names.map((name) => after.get(name)!),
+  ]);
+  if (row?.changed !== after.size) {
+    throw new DomainError('conflict', 'inbox_moved', `${consumer} has taken some of these records meanwhile`);
+  }
+  return fresh;
 };

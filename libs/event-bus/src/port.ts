@@ -16,12 +16,25 @@ export type Delivery = BusRecord & {
   readonly attempt: number;
 };
 
+/** For consumers that can handle many records at a lower price than one by one. */
+export type BatchHandler = {
+  /** Whether a record may be handled together with others; the others are handled alone. */
+  readonly accepts: (delivery: Delivery) => boolean;
+  /**
+   * Handles all of them, or none: when it throws, each is given to the handler alone, so that one that fails keeps back
+   * no other. Records of one key come in order; at most 200.
+   */
+  readonly handle: (deliveries: readonly Delivery[]) => Promise<void>;
+};
+
 export type SubscribeOptions = {
   /** Members of one group share the records; each group gets all of them, from the first one on. */
   readonly group: string;
   readonly topics: readonly string[];
   /** Must be idempotent: delivery is at least once. What it throws is retried (see EventBus). */
   readonly handler: (delivery: Delivery) => Promise<void>;
+  /** Used when several records are ready at once. A record that is tried again is handled alone. */
+  readonly batch?: BatchHandler;
   /** Called instead of the handler for a dead letter that an operator skips, when its turn comes. */
   readonly onSkip?: (delivery: Delivery, reason: string) => Promise<void>;
 };

@@ -6,6 +6,7 @@ import { delayAfter, pause, type RetryBudget } from '../retry.ts';
 import type { BusMetrics } from '../metrics.ts';
 import { Hands } from './hands.ts';
 import type { LoggedRecord, PartitionLetters } from './record.ts';
+import type { Batcher } from './batcher.ts';
 import type { Slots } from './signal.ts';
 import { Watermark } from './watermark.ts';
 
@@ -13,6 +14,9 @@ import { Watermark } from './watermark.ts';
 type Job = { readonly kind: 'record'; readonly record: LoggedRecord } | { readonly kind: 'replay' };
 
 type Outcome = 'handled' | { readonly error: string; readonly attempts: number };
+
+/** Records of one key that are handled together. */
+const LONGEST_RUN = 50;
 
 /** Thrown inside a lane to leave it: the partition is being given up, whatever is not settled is delivered again. */
 class Stopped extends Error {}
@@ -32,6 +36,8 @@ export type WorkerOptions = {
   readonly parkedKeys: readonly string[];
   readonly letters: PartitionLetters;
   readonly slots: Slots;
+  /** Where the subscription can handle several records together. */
+  readonly batcher: Batcher | null;
   readonly retry: RetryBudget;
   /** How many records may be taken in that are not settled yet. */
   readonly maxUnsettled: number;
@@ -135,7 +141,14 @@ export class PartitionWorker {
     try {
       for (let job = jobs[0]; job; job = jobs[0]) {
         if (job.kind === 'replay') await this.replayParked(key);
-        else await this.settle(job.record);
+        else {
+          const together = await this.handleTogether(key, jobs);
+          if (together > 0) {
+            jobs.splice(0, together);
+            continue;
+          }
+          await this.settle(job.record);
+        }
         jobs.shift();
       }
     } catch (error) {
@@ -143,6 +156,29 @@ export class PartitionWorker {
     } finally {
       this.lanes.delete(key);
     }
+  }
+
+  /** Gives what is ready of the key to the batcher. @returns how many records are settled; none when they must go alone */
+  private async handleTogether(key: string, jobs: readonly Job[]): Promise<number> {
+    const { batcher, metrics } = this.o;
+    if (!batcher || this.parked.has(key) || this.stopping.signal.aborted) return 0;
+    const deliveries: Delivery[] = [];
+    for (const job of jobs) {
+      const delivery = job.kind === 'record' ? this.deliveryOf(job.record) : null;
+      if (!delivery || 'error' in delivery || deliveries.length === LONGEST_RUN) break;
+      const first = { ...delivery, attempt: 1 };
+      if (!batcher.accepts(first)) break;
+      deliveries.push(first);
+    }
+    if (deliveries.length === 0) return 0;
+    const handled = await this.hands.use(() => batcher.submit(deliveries, this.stopping.signal));
+    if (!handled) return 0;
+    for (const job of jobs.slice(0, deliveries.length)) {
+      metrics.delivered(this.labels, 'handled');
+      if (job.kind === 'record') this.watermark.settle(job.record.offset);
+    }
+    this.o.onProgress();
+    return deliveries.length;
   }
 
   private async settle(record: LoggedRecord): Promise<void> {

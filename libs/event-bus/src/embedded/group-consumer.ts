@@ -1,5 +1,6 @@
 import { DeadLetterStore } from '../dead-letters/dead-letter-store.ts';
 import { WAKE_CHANNEL, WAKE_FOR_REPLAY } from '../dead-letters/wake.ts';
+import { Batcher } from '../delivery/batcher.ts';
 import { PartitionWorker } from '../delivery/partition-worker.ts';
 import { Signal, Slots } from '../delivery/signal.ts';
 import type { Logger } from '@gridbourse/observability';
@@ -59,6 +60,7 @@ const FETCH_LIMIT = 200;
 export class GroupConsumer implements Subscription {
   private readonly signal = new Signal();
   private readonly slots: Slots;
+  private readonly batcher: Batcher | null;
   private readonly workers = new Map<string, PartitionWorker>();
   private readonly committed = new Map<string, number>();
   private readonly releasing = new Set<Promise<void>>();
@@ -78,6 +80,9 @@ export class GroupConsumer implements Subscription {
     private readonly metrics: BusMetrics,
   ) {
     this.slots = new Slots(settings.concurrency);
+    this.batcher = subscription.batch
+      ? new Batcher(subscription.batch, this.slots, settings.concurrency)
+      : null;
     this.memberKey = lockKey('bus-member', subscription.group, [...subscription.topics].sort().join());
   }
 
@@ -273,6 +278,7 @@ export class GroupConsumer implements Subscription {
       ...{ subscription: this.subscription, topic, partition, firstOffset, letters },
       parkedKeys: await letters.parkedKeys(),
       slots: this.slots,
+      batcher: this.batcher,
       retry: this.settings.retry,
       maxUnsettled: this.settings.maxUnsettled,
       logger: this.logger,

@@ -1,5 +1,6 @@
 import type { Logger } from '@gridbourse/observability';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import { Batcher } from '../delivery/batcher.ts';
 import { PartitionWorker } from '../delivery/partition-worker.ts';
 import { Slots } from '../delivery/signal.ts';
 import type { BusMetrics } from '../metrics.ts';
@@ -61,6 +62,7 @@ const NOT_NOW_MS = 50;
  */
 export class KafkaGroupConsumer implements Subscription {
   private readonly slots: Slots;
+  private readonly batcher: Batcher | null;
   private readonly owned = new Map<string, Owned>();
   private readonly closing = new AbortController();
   private consumer: Consumer | null = null;
@@ -79,6 +81,9 @@ export class KafkaGroupConsumer implements Subscription {
     private readonly parts: ConsumerParts,
   ) {
     this.slots = new Slots(settings.concurrency);
+    this.batcher = subscription.batch
+      ? new Batcher(subscription.batch, this.slots, settings.concurrency)
+      : null;
   }
 
   start(): void {
@@ -259,7 +264,12 @@ export class KafkaGroupConsumer implements Subscription {
     const parkedKeys = await letters.parkedKeys();
     const worker = new PartitionWorker({
       ...{ subscription: this.subscription, ...partition, firstOffset: 0, letters, parkedKeys },
-      ...{ slots: this.slots, retry: this.settings.retry, maxUnsettled: this.settings.maxUnsettled },
+      ...{
+        slots: this.slots,
+        batcher: this.batcher,
+        retry: this.settings.retry,
+        maxUnsettled: this.settings.maxUnsettled,
+      },
       ...{ logger, metrics },
       onProgress: () => this.progress(owned),
       onBroken: (error) => this.crashed?.reject(error as Error),

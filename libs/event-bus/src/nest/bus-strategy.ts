@@ -12,7 +12,8 @@ import { type CustomTransportStrategy, type MessageHandler, Server } from '@nest
 import { lastValueFrom } from 'rxjs';
 import type { DataSource } from 'typeorm';
 import { isConnectionError } from '../connection-error.ts';
-import { type InboxEntry, inboxGap, peekInbox, recordInbox } from '../inbox.ts';
+import { type InboxEntry, inboxGap, peekInbox, recordInbox, recordInboxes } from '../inbox.ts';
+import { inDeliveryScope } from '../delivery-scope.ts';
 import { BusMetrics } from '../metrics.ts';
 import { type Delivery, type EventBus, PermanentFailure, RetryLater, type Subscription } from '../port.ts';
 import { EventContext } from './event-context.ts';
@@ -46,6 +47,8 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
   private readonly known: ReadonlyMap<string, EventDefinition>;
   private readonly metrics: BusMetrics;
   private subscription: Subscription | null = null;
+  /** What was found out about a delivery when it was asked whether it can go with others. */
+  private readonly resolved = new WeakMap<Delivery, Handled | null>();
 
   constructor(private readonly options: BusStrategyOptions) {
     super();
@@ -106,6 +109,10 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
       group: this.options.group,
       topics: [...topics].sort(),
       handler: (delivery) => this.deliver(delivery),
+      batch: {
+        accepts: (delivery) => this.canShare(delivery),
+        handle: (deliveries) => this.deliverTogether(deliveries),
+      },
       onSkip: (delivery) => this.skip(delivery),
     });
   }
@@ -119,6 +126,33 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     } catch (error) {
       throw await this.classify(error, delivery);
     }
+  }
+
+  /** Whether the effect of an event can be part of a transaction with others. What cannot be read goes alone. */
+  private canShare(delivery: Delivery): boolean {
+    try {
+      const handled = this.resolve(delivery);
+      this.resolved.set(delivery, handled);
+      return handled?.handlers[0]?.extras.transaction !== 'handler';
+    } catch {
+      return false;
+    }
+  }
+
+  /** One transaction for the inbox and the effects of several events: all of them or none. */
+  private async deliverTogether(deliveries: readonly Delivery[]): Promise<void> {
+    const { group, dataSource } = this.options;
+    await dataSource.transaction(async (manager) => {
+      for (const place of await recordInboxes(manager, group, deliveries)) {
+        const delivery = deliveries[place]!;
+        const handled = this.resolved.get(delivery);
+        if (!handled) continue; // nobody here asked for it: its place in line is noted
+        const context = new EventContext(delivery, this.entryOf(delivery), manager);
+        await inDeliveryScope(group, delivery.headers, async () => {
+          for (const handler of handled.handlers) await this.call(handler.call, handled.event, context);
+        });
+      }
+    });
   }
 
   /** Which handlers the event has, decoded for them; null when nobody here asked for it. */
