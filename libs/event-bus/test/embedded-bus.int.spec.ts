@@ -1,36 +1,17 @@
 import { testDatabase } from '@gridbourse/testing';
-import { silentLogger } from '@gridbourse/observability';
-import pg from 'pg';
-import { DeadLetters, EmbeddedBus } from '../src/index.ts';
-import { busContract } from './bus-contract.ts';
+import { backpressureContract } from './contract/backpressure.ts';
+import { deliveryContract } from './contract/delivery.ts';
+import { failureContract } from './contract/failure.ts';
+import { membersContract } from './contract/members.ts';
+import { strategyContract } from './contract/strategy.ts';
+import { withBus } from './contract/suite.ts';
+import { embeddedUnderTest } from './support/embedded-under-test.ts';
 
-busContract('embedded, on a real Postgres', async () => {
-  const database = await testDatabase('bus');
-  const deadLetters = new DeadLetters({ databaseUrl: database.url });
-  const admin = new pg.Pool({ connectionString: database.url, max: 1 });
-  admin.on('error', () => undefined); // cut by drop() while it is closing
-  return {
-    connect: ({ retry }) =>
-      new EmbeddedBus({
-        databaseUrl: database.url,
-        logger: silentLogger,
-        retry,
-        pollMs: 50,
-        rebalanceMs: 50,
-      }),
-    kill: async (group) => {
-      // What a dead process leaves behind is a closed socket.
-      await admin.query(
-        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-         WHERE application_name = $1 AND datname = current_database()`,
-        [`gridbourse-bus ${group}`],
-      );
-    },
-    deadLetters,
-    close: async () => {
-      await deadLetters.close();
-      await admin.end();
-      await database.drop();
-    },
-  };
-});
+withBus(
+  'the embedded bus, on a real Postgres',
+  async () => {
+    const database = await testDatabase('bus');
+    return embeddedUnderTest(database.url, () => database.drop());
+  },
+  ...[deliveryContract, failureContract, membersContract, backpressureContract, strategyContract],
+);

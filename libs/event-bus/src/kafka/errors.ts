@@ -31,3 +31,14 @@ const NOT_A_MEMBER = new Set([
 ]);
 
 export const isNotAMember = (error: unknown): boolean => NOT_A_MEMBER.has(protocolError(error) ?? '');
+
+/** The broker and the producer do not agree on its numbers any more: only a new producer can go on. */
+const LOST_COUNT = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+]);
+
+export const hasLostCount = (error: unknown): boolean => LOST_COUNT.has(protocolError(error) ?? '');

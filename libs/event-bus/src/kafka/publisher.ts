@@ -2,7 +2,7 @@ import { DomainError } from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
 import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import { pause } from '../retry.ts';
-import { isRefused } from './errors.ts';
+import { hasLostCount, isRefused } from './errors.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 
 export type Outgoing = { readonly topic: string; readonly message: Message; readonly bytes: number };
@@ -103,16 +103,16 @@ export class Publisher {
         await producer.sendBatch({ topicMessages, acks: -1, timeout: this.config.requestTimeoutMs });
         return;
       } catch (error) {
-        // After a failure the producer's numbering may no longer be the broker's: a new one begins anew.
-        await this.forget();
+        const late = performance.now() >= until || this.closing.signal.aborted;
+        // The same producer sends the same request under the same numbers, so that what was written is not written again.
+        // Other records must never get those numbers: Kafka would take them for a repetition and drop them.
+        if (late || isRefused(error) || hasLostCount(error)) await this.forget();
         if (isRefused(error)) {
           throw new DomainError('internal', 'record_refused', `Kafka refuses the records: ${String(error)}`, {
             cause: error,
           });
         }
-        if (performance.now() >= until || this.closing.signal.aborted) {
-          throw new DomainError('unavailable', 'bus_unavailable', 'Kafka is away', { cause: error });
-        }
+        if (late) throw new DomainError('unavailable', 'bus_unavailable', 'Kafka is away', { cause: error });
         this.logger.warn({ err: error, tries }, 'records could not be published and are sent again');
         await pause(
           Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10)),
@@ -123,7 +123,10 @@ export class Publisher {
   }
 
   private connected(): Promise<Producer> {
-    this.producer ??= this.connect();
+    this.producer ??= this.connect().catch((error: unknown) => {
+      this.producer = null;
+      throw error;
+    });
     return this.producer;
   }
 

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import {
   cloudEventTypeOf,
   type EventDefinition,
-  type EventOf,
   leaseAccepted,
   leaseActivated,
   leaseFunded,
@@ -12,144 +11,95 @@ import {
 } from '@gridbourse/events';
 import { currentScope, type Logger, silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
-import { Controller, type INestMicroservice, Module } from '@nestjs/common';
+import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, Payload } from '@nestjs/microservices';
-import { DataSource, type EntityManager } from 'typeorm';
-import { record } from '../../test/records.ts';
+import { DataSource } from 'typeorm';
 import {
   BusStrategy,
   type BusRecord,
   currentCausation,
-  DeadLetters,
-  EmbeddedBus,
-  EventContext,
+  type EventBus,
   inboxMigrationSql,
-  OnEvent,
-} from '../index.ts';
+} from '../../src/index.ts';
+import { record } from '../records.ts';
+import { note, ReaderModule, world } from '../support/reader.ts';
+import type { Suite } from './suite.ts';
 
 const LEASES = topicOf(leaseActivated);
 const ORDERS = topicOf(orderExpired);
-/** Each test has keys of its own. */
-let firstKey = 0;
+/** Each test has keys of its own, and each run: a broker that is shared remembers earlier ones. */
+let firstKey = Date.now() * 1_000;
 const lease = (n: number): `lea_${string}` => `lea_${String(firstKey + n).padStart(26, '0')}`;
 const order = (n: number): `ord_${string}` => `ord_${String(firstKey + n).padStart(26, '0')}`;
 
-/** What the handlers below do, set by each test. */
-const world = {
-  calls: [] as string[],
-  during: (_event: { type: string }, _context: EventContext): void | Promise<void> => undefined,
-  own: (_context: EventContext): Promise<void> => Promise.resolve(),
-};
+/** The strategy under Nest, with the inbox in a real database: what a service is, on the bus under test. */
+export const strategyContract = ({ under }: Suite): void => {
+  let serviceDb: TestDatabase;
+  let dataSource: DataSource;
+  let bus: EventBus;
+  let app: INestMicroservice;
+  let alarms: string[] = [];
 
-const note = (manager: EntityManager, text: string): Promise<unknown> =>
-  manager.query('INSERT INTO effects VALUES ($1)', [text]);
+  const startApp = async (): Promise<void> => {
+    const logger: Logger = { ...silentLogger, error: (_, message) => void alarms.push(message) };
+    bus = under().connect({ retry: { attempts: 3, firstDelayMs: 5, factor: 2, maxDelayMs: 50 } });
+    app = await NestFactory.createMicroservice(ReaderModule, {
+      strategy: new BusStrategy({ bus, dataSource, group: 'reader', logger }),
+      logger: false,
+    });
+    await app.listen();
+  };
+  const stopApp = async (): Promise<void> => {
+    await app.close();
+    await bus.close();
+  };
 
-@Controller()
-class LeaseReader {
-  @OnEvent(leaseActivated)
-  async onActivated(@Payload() event: EventOf<typeof leaseActivated>, @Ctx() context: EventContext) {
-    world.calls.push(`${event.type} ${context.sequence}`);
-    await note(context.manager, `${event.leaseId} ${context.sequence} since ${event.runningSinceMs}`);
-    await world.during(event, context);
-  }
-
-  @OnEvent(leaseAccepted, { transaction: 'handler' })
-  async onAccepted(@Payload() event: EventOf<typeof leaseAccepted>, @Ctx() context: EventContext) {
-    world.calls.push(`${event.type} ${context.sequence}`);
-    await world.own(context);
-  }
-
-  @OnEvent(orderExpired)
-  first(@Payload() event: EventOf<typeof orderExpired>, @Ctx() context: EventContext) {
-    return note(context.manager, `first ${event.orderId}`);
-  }
-}
-
-@Controller()
-class SecondReader {
-  @OnEvent(orderExpired)
-  async second(@Payload() event: EventOf<typeof orderExpired>, @Ctx() context: EventContext) {
-    await note(context.manager, `second ${event.orderId}`);
-    await world.during(event, context);
-  }
-}
-
-@Module({ controllers: [LeaseReader, SecondReader] })
-class ReaderModule {}
-
-let serviceDb: TestDatabase;
-let busDb: TestDatabase;
-let dataSource: DataSource;
-let bus: EmbeddedBus;
-let app: INestMicroservice;
-let letters: DeadLetters;
-let alarms: string[];
-
-const startApp = async (): Promise<void> => {
-  const logger: Logger = { ...silentLogger, error: (_, message) => void alarms.push(message) };
-  const retry = { attempts: 3, firstDelayMs: 5, factor: 2, maxDelayMs: 50 };
-  bus = new EmbeddedBus({ databaseUrl: busDb.url, logger, retry, pollMs: 50, rebalanceMs: 50 });
-  app = await NestFactory.createMicroservice(ReaderModule, {
-    strategy: new BusStrategy({ bus, dataSource, group: 'reader', logger }),
-    logger: false,
+  beforeAll(async () => {
+    serviceDb = await testDatabase('bus_reader', async (url) => {
+      const source = await new DataSource({ type: 'postgres', url }).initialize();
+      await source.query(`${inboxMigrationSql()} CREATE TABLE effects (what text)`);
+      await source.destroy();
+    });
+    dataSource = await new DataSource({ type: 'postgres', url: serviceDb.url }).initialize();
+    await startApp();
   });
-  await app.listen();
-};
-
-const stopApp = async (): Promise<void> => {
-  await app.close();
-  await bus.close();
-};
-
-beforeAll(async () => {
-  serviceDb = await testDatabase('bus_reader', async (url) => {
-    const source = await new DataSource({ type: 'postgres', url }).initialize();
-    await source.query(`${inboxMigrationSql()} CREATE TABLE effects (what text)`);
-    await source.destroy();
+  beforeEach(async () => {
+    firstKey += 10;
+    Object.assign(world, { calls: [], during: () => undefined, own: () => Promise.resolve() });
+    alarms = [];
+    await dataSource.query('TRUNCATE effects');
   });
-  busDb = await testDatabase('bus');
-  dataSource = await new DataSource({ type: 'postgres', url: serviceDb.url }).initialize();
-  letters = new DeadLetters({ databaseUrl: busDb.url });
-  await startApp();
-});
-beforeEach(async () => {
-  firstKey += 10;
-  Object.assign(world, { calls: [], during: () => undefined, own: () => Promise.resolve() });
-  alarms = [];
-  await dataSource.query('TRUNCATE effects');
-});
-afterAll(async () => {
-  await stopApp();
-  await letters.close();
-  await dataSource.destroy();
-  await Promise.all([serviceDb.drop(), busDb.drop()]);
-});
+  afterAll(async () => {
+    await stopApp();
+    await dataSource.destroy();
+    await serviceDb.drop();
+  });
 
-const effects = async (): Promise<string[]> =>
-  (await dataSource.query<{ what: string }[]>('SELECT what FROM effects')).map(({ what }) => what);
-const inbox = async (key: string): Promise<number> => {
-  const sql = 'SELECT sequence FROM bus_inbox WHERE key = $1';
-  return Number((await dataSource.query<{ sequence: string }[]>(sql, [key]))[0]?.sequence ?? 0);
-};
-const eventOn = (
-  definition: EventDefinition,
-  key: string,
-  sequence: number,
-  value: object,
-  headers: Partial<BusRecord['headers']> = {},
-): BusRecord => {
-  const base = record(topicOf(definition), key, sequence, value);
-  return { ...base, headers: { ...base.headers, ce_type: cloudEventTypeOf(definition), ...headers } };
-};
-const activated = (n: number, sequence: number, headers = {}): BusRecord =>
-  eventOn(leaseActivated, lease(n), sequence, { leaseId: lease(n), runningSinceMs: 7, atMs: 8 }, headers);
-const accepted = (n: number, sequence: number): BusRecord =>
-  eventOn(leaseAccepted, lease(n), sequence, { leaseId: lease(n), by: 'provider', fundByMs: 7, atMs: 8 });
-const openLetters = async () =>
-  (await letters.list({ group: 'reader' })).filter(({ key }) => key >= lease(0) || key === order(1));
+  const effects = async (): Promise<string[]> =>
+    (await dataSource.query<{ what: string }[]>('SELECT what FROM effects')).map(({ what }) => what);
+  const inbox = async (key: string): Promise<number> => {
+    const sql = 'SELECT sequence FROM bus_inbox WHERE key = $1';
+    return Number((await dataSource.query<{ sequence: string }[]>(sql, [key]))[0]?.sequence ?? 0);
+  };
+  const eventOn = (
+    definition: EventDefinition,
+    key: string,
+    sequence: number,
+    value: object,
+    headers: Partial<BusRecord['headers']> = {},
+  ): BusRecord => {
+    const base = record(topicOf(definition), key, sequence, value);
+    return { ...base, headers: { ...base.headers, ce_type: cloudEventTypeOf(definition), ...headers } };
+  };
+  const activated = (n: number, sequence: number, headers = {}): BusRecord =>
+    eventOn(leaseActivated, lease(n), sequence, { leaseId: lease(n), runningSinceMs: 7, atMs: 8 }, headers);
+  const accepted = (n: number, sequence: number): BusRecord =>
+    eventOn(leaseAccepted, lease(n), sequence, { leaseId: lease(n), by: 'provider', fundByMs: 7, atMs: 8 });
+  const openLetters = async () =>
+    (await under().deadLetters.list({ group: 'reader' })).filter(
+      ({ key }) => key >= lease(0) || key === order(1),
+    );
 
-describe('the bus strategy', () => {
   it('hands the handler a decoded event, in a transaction with the inbox', async () => {
     await bus.publish([activated(1, 1), activated(1, 2), activated(2, 1)]);
     await eventually(async () => (await inbox(lease(1))) === 2 && (await inbox(lease(2))) === 1);
@@ -184,10 +134,7 @@ describe('the bus strategy', () => {
 
     // The offset is lost after the commit: the bus delivers everything again.
     await stopApp();
-    const rewound = new DataSource({ type: 'postgres', url: busDb.url });
-    await rewound.initialize();
-    await rewound.query('DELETE FROM bus_offsets');
-    await rewound.destroy();
+    await under().rewind('reader');
     await startApp();
     await bus.publish([activated(1, 2)]);
     await eventually(async () => (await inbox(lease(1))) === 2);
@@ -217,7 +164,7 @@ describe('the bus strategy', () => {
     expect((await openLetters())[0]!.error).toContain('the second fails');
     expect(await effects()).toEqual([]);
     fail = false;
-    await letters.replay({ group: 'reader', topic: ORDERS, key: order(1) });
+    await under().deadLetters.replay({ group: 'reader', topic: ORDERS, key: order(1) });
     await eventually(async () => (await effects()).length === 2);
     expect((await effects()).sort()).toEqual([`first ${order(1)}`, `second ${order(1)}`]);
   });
@@ -265,7 +212,7 @@ describe('the bus strategy', () => {
     const misfit = eventOn(leaseActivated, lease(1), 1, { leaseId: 'nonsense' });
     await bus.publish([misfit, activated(1, 2)]);
     await eventually(async () => (await openLetters()).length === 2);
-    await letters.skip((await openLetters())[0]!.id, 'published by a faulty build');
+    await under().deadLetters.skip((await openLetters())[0]!.id, 'published by a faulty build');
     await eventually(async () => (await inbox(lease(1))) === 2);
     expect(await effects()).toEqual([`${lease(1)} 2 since 7`]);
     expect(await openLetters()).toEqual([]);
@@ -326,10 +273,7 @@ describe('the bus strategy', () => {
   });
 
   it('knows which topics to read from its handlers', async () => {
-    const other = new DataSource({ type: 'postgres', url: busDb.url });
-    await other.initialize();
-    const topics = await other.query<{ topic: string }[]>('SELECT topic FROM bus_topics ORDER BY topic');
-    expect(topics.map(({ topic }) => topic)).toEqual([LEASES, ORDERS].sort());
-    await other.destroy();
+    const topics = (await under().topics()).filter((topic) => topic.startsWith('gridbourse.matchmaker.'));
+    expect(topics.sort()).toEqual([LEASES, ORDERS].sort());
   });
-});
+};

@@ -1,0 +1,83 @@
+import { expect, it } from '@jest/globals';
+import { eventually } from '@gridbourse/testing';
+import { Collector, record } from '../records.ts';
+import { range, type Suite } from './suite.ts';
+
+/** What is published arrives as it was, in order, in every group. */
+export const deliveryContract = ({ connect, newTopic }: Suite): void => {
+  it('keeps the order of each key, and mixes keys', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const collector = new Collector();
+    await bus.subscribe({ group: 'order', topics: [topic], handler: collector.handler });
+    const keys = range(20).map((n) => `key-${n}`);
+    for (const sequence of range(25)) await bus.publish(keys.map((key) => record(topic, key, sequence)));
+    await eventually(() => collector.finished.length >= 500);
+    for (const key of keys) expect(collector.sequencesOf(key)).toEqual(range(25));
+  });
+
+  it('gives every group all records from the first one on, whenever it comes', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const [early, late] = [new Collector(), new Collector()];
+    await bus.subscribe({ group: 'early', topics: [topic], handler: early.handler });
+    await bus.publish(range(10).map((n) => record(topic, 'a', n)));
+    await eventually(() => early.finished.length === 10);
+    await bus.subscribe({ group: 'late', topics: [topic], handler: late.handler });
+    await eventually(() => late.finished.length === 10);
+    expect(late.sequencesOf('a')).toEqual(range(10));
+  });
+
+  it('subscribes to several topics, and to topics that nobody has published to', async () => {
+    const bus = await connect();
+    const [a, b] = [newTopic(), newTopic()];
+    const collector = new Collector();
+    await bus.subscribe({ group: 'several', topics: [a, b], handler: collector.handler });
+    await bus.publish([record(b, 'x', 1), record(a, 'x', 1)]);
+    await eventually(() => collector.finished.length === 2);
+    expect(collector.finished.map((delivery) => delivery.topic).sort()).toEqual([a, b].sort());
+  });
+
+  it('gives back what was published: headers, empty and large values, any text', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const collector = new Collector();
+    await bus.subscribe({ group: 'payload', topics: [topic], handler: collector.handler });
+    const values = [{}, null, { text: 'x'.repeat(900_000) }, { odd: '\u0000 \ud800 "\\ 🜂' }, [1, 1e21, -0.5]];
+    const traced = record(topic, 'p', 6);
+    await bus.publish(values.map((value, i) => record(topic, 'p', i + 1, value)));
+    await bus.publish([
+      {
+        ...traced,
+        headers: { ...traced.headers, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
+      },
+    ]);
+    await eventually(() => collector.finished.length === 6);
+    expect(collector.finished.slice(0, 5).map((delivery) => delivery.value)).toEqual(values);
+    expect(collector.finished[5]!.headers).toEqual({
+      ...traced.headers,
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    });
+    expect(collector.finished[5]!.attempt).toBe(1);
+  });
+
+  it('refuses records that are not well formed, and publishes none of the call', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const collector = new Collector();
+    await bus.subscribe({ group: 'refuse', topics: [topic], handler: collector.handler });
+    const good = record(topic, 'a', 1);
+    const bad = { ...good, headers: { ...good.headers, sequence: 'first' } };
+    await expect(bus.publish([good, bad])).rejects.toMatchObject({ code: 'invalid_record' });
+    await expect(bus.publish([{ ...good, key: '' }])).rejects.toMatchObject({ code: 'invalid_record' });
+    await expect(bus.publish([{ ...good, topic: 'No Topic' }])).rejects.toMatchObject({
+      code: 'invalid_record',
+    });
+    await expect(bus.publish([record(topic, 'a', 1, 'x'.repeat(3_000_000))])).rejects.toMatchObject({
+      code: 'record_too_large',
+    });
+    await bus.publish([good]);
+    await eventually(() => collector.finished.length > 0);
+    expect(collector.started).toHaveLength(1);
+  });
+};
