@@ -23,7 +23,7 @@ describe('a budget', () => {
       fc.asyncProperty(policies, histories, async (policy, history) => {
         const clock = new ManualClock(Date.UTC(2026, 0, 1));
         const store = new MemoryKeyValue({ clock });
-        const { intervalMicros } = cellOf(policy);
+        const { intervalUs } = cellOf(policy);
         const admitted: { atMs: number; cost: number }[] = [];
         for (const { pauseMs, share } of history) {
           clock.advance(pauseMs);
@@ -33,14 +33,14 @@ describe('a budget', () => {
           if (spent.allowed) admitted.push({ atMs: clock.now(), cost });
           expect(spent.remaining).toBeGreaterThanOrEqual(0);
           expect(spent.remaining).toBeLessThanOrEqual(policy.quota);
-          expect(spent.resetMs).toBeLessThanOrEqual(Math.ceil((intervalMicros * policy.quota) / 1_000));
+          expect(spent.resetMs).toBeLessThanOrEqual(Math.ceil((intervalUs * policy.quota) / 1_000));
           expect(admitted.length - before).toBe(spent.allowed ? 1 : 0);
         }
         for (const [first, { atMs: from }] of admitted.entries()) {
           let units = 0;
           for (const { atMs, cost } of admitted.slice(first)) {
             units += cost;
-            expect(units).toBeLessThanOrEqual(policy.quota + ((atMs - from) * 1_000) / intervalMicros);
+            expect(units).toBeLessThanOrEqual(policy.quota + ((atMs - from) * 1_000) / intervalUs);
           }
         }
       }),
@@ -71,9 +71,9 @@ describe('a budget', () => {
   it('gives no more than the policy where the window cannot be divided evenly', () => {
     fc.assert(
       fc.property(policies, (policy) => {
-        const { intervalMicros, capacityMicros } = cellOf(policy);
-        expect(Number.isInteger(intervalMicros)).toBe(true);
-        expect(capacityMicros).toBeGreaterThanOrEqual(policy.windowMs * 1_000);
+        const { intervalUs, capacityUs } = cellOf(policy);
+        expect(Number.isInteger(intervalUs)).toBe(true);
+        expect(capacityUs).toBeGreaterThanOrEqual(policy.windowMs * 1_000);
       }),
     );
   });

@@ -3,17 +3,30 @@ import { describe, expect, it } from '@jest/globals';
 import { unavailable } from './errors.ts';
 import { Locks } from './locks.ts';
 import { MemoryKeyValue } from './memory/memory-key-value.ts';
+import type { KeyValue } from './port.ts';
+
+/** The store, with the first so many renewals unanswered. */
+const countingRenewals = (store: MemoryKeyValue, { failing = 0 } = {}) => {
+  let renewals = 0;
+  const counted: Pick<KeyValue, 'acquire' | 'extend' | 'release'> = {
+    acquire: (name, ttlMs) => store.acquire(name, ttlMs),
+    release: (name, token) => store.release(name, token),
+    extend: (name, token, ttlMs) => {
+      renewals += 1;
+      return renewals <= failing ? Promise.reject(unavailable('gone')) : store.extend(name, token, ttlMs);
+    },
+  };
+  return { store: counted, renewals: () => renewals };
+};
 
 describe('a lock', () => {
   it('is renewed for as long as it is held, and free afterwards', async () => {
     const store = new MemoryKeyValue();
-    const locks = new Locks(store, { scope: 's', ttlMs: 150 });
+    const counted = countingRenewals(store);
+    const locks = new Locks(counted.store, { scope: 's', ttlMs: 1_500 });
     const lock = (await locks.acquire('a'))!;
-    const since = performance.now();
-    await eventually(async () => {
-      expect(await locks.acquire('a')).toBeNull();
-      return performance.now() - since > 500;
-    });
+    await eventually(() => counted.renewals() >= 4, { deadlineMs: 20_000 }); // longer than it would live by itself
+    expect(await locks.acquire('a')).toBeNull();
     expect(lock.signal.aborted).toBe(false);
     await lock.release();
     await lock.release();
@@ -37,11 +50,8 @@ describe('a lock', () => {
   });
 
   it('is lost before its time is over when the store does not answer', async () => {
-    const store = new MemoryKeyValue();
-    const failing = Object.assign(Object.create(store) as MemoryKeyValue, {
-      extend: () => Promise.reject(unavailable('gone')),
-    });
-    const locks = new Locks(failing, { scope: 's', ttlMs: 1_000 });
+    const failing = countingRenewals(new MemoryKeyValue(), { failing: Number.POSITIVE_INFINITY });
+    const locks = new Locks(failing.store, { scope: 's', ttlMs: 1_000 });
     const since = performance.now();
     const lock = (await locks.acquire('a'))!;
     await eventually(() => lock.signal.aborted);
@@ -50,14 +60,9 @@ describe('a lock', () => {
   });
 
   it('is not lost by one renewal that got no answer', async () => {
-    const store = new MemoryKeyValue();
-    let calls = 0;
-    const flaky = Object.assign(Object.create(store) as MemoryKeyValue, {
-      extend: (name: string, token: bigint, ttlMs: number) =>
-        (calls += 1) === 1 ? Promise.reject(unavailable('hiccup')) : store.extend(name, token, ttlMs),
-    });
-    const lock = (await new Locks(flaky, { scope: 's', ttlMs: 600 }).acquire('a'))!;
-    await eventually(() => calls >= 5, { deadlineMs: 10_000 });
+    const counted = countingRenewals(new MemoryKeyValue(), { failing: 1 });
+    const lock = (await new Locks(counted.store, { scope: 's', ttlMs: 1_500 }).acquire('a'))!;
+    await eventually(() => counted.renewals() >= 4, { deadlineMs: 20_000 });
     expect(lock.signal.aborted).toBe(false);
     await lock.release();
   });

@@ -1,4 +1,4 @@
-import { testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
@@ -51,19 +51,18 @@ describe('a fence', () => {
 
   it('lets nobody in between a holder that has passed and its commit', async () => {
     const order: string[] = [];
-    let passed!: () => void;
-    const inside = new Promise<void>((resolve) => {
-      passed = resolve;
-    });
     let later!: Promise<void>;
     await source.transaction(async (manager) => {
       await passFence(manager, 'r', 1n);
       later = write(2n).then(() => void order.push('later holder'));
-      passed();
-      await manager.query('SELECT pg_sleep(0.1)'); // time in which the other would commit if it could
+      await eventually(async () => {
+        const waiting = await source.query<unknown[]>(
+          'SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0',
+        );
+        expect(waiting).toHaveLength(1);
+      });
       order.push('first holder');
     });
-    await inside;
     await later;
     expect(order).toEqual(['first holder', 'later holder']);
   });

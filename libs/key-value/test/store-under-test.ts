@@ -17,7 +17,7 @@ export type StoreUnderTest = {
   /** Another client of the same data; for the memory adapter, which has none, the same. */
   readonly other: KeyValue;
   /** The store's own clock, microseconds. */
-  nowMicros(): Promise<number>;
+  nowUs(): Promise<number>;
   /** Returns when the store's clock has moved by at least so much. */
   pass(milliseconds: number): Promise<void>;
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export const memoryUnderTest = (): Promise<StoreUnderTest> => {
   return Promise.resolve({
     store,
     other: store,
-    nowMicros: () => Promise.resolve(clock.now() * 1_000),
+    nowUs: () => Promise.resolve(clock.now() * 1_000),
     pass: (milliseconds) => {
       clock.advance(milliseconds);
       return Promise.resolve();
@@ -51,18 +51,18 @@ export const redisUnderTest = async (url: string): Promise<StoreUnderTest> => {
   const config = redisConfigOf(url);
   const [store, other] = [new RedisKeyValue(config, silentLogger), new RedisKeyValue(config, silentLogger)];
   const client = await createClient({ url }).connect();
-  const nowMicros = async (): Promise<number> => {
-    const [seconds, micros] = (await client.sendCommand(['TIME'])) as [string, string];
-    return Number(seconds) * 1_000_000 + Number(micros);
+  const nowUs = async (): Promise<number> => {
+    const [seconds, fraction] = await client.sendCommand<[string, string]>(['TIME']);
+    return Number(seconds) * 1_000_000 + Number(fraction);
   };
   await eventually(() => store.isAvailable() && other.isAvailable(), { deadlineMs: 20_000 });
   return {
     store,
     other,
-    nowMicros,
+    nowUs,
     pass: async (milliseconds) => {
-      const until = (await nowMicros()) + milliseconds * 1_000;
-      await eventually(async () => (await nowMicros()) > until, {
+      const until = (await nowUs()) + milliseconds * 1_000;
+      await eventually(async () => (await nowUs()) > until, {
         deadlineMs: milliseconds + 20_000,
         everyMs: 2,
       });

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@gridbourse/kernel';
 import { unavailable } from '../errors.ts';
-import { cellOf, debtMicros, fits, spentOf } from '../gcra.ts';
+import { cellOf, debtUs, fits, spentOf } from '../gcra.ts';
 import { checkBatch, checkEntries, checkKey, checkSpend, checkTtl, checkValue } from '../limits.ts';
 import type { KeyValue, Latest, LatestEntry, RatePolicy, Spent } from '../port.ts';
 import { ExpiringMap } from './expiring-map.ts';
@@ -37,11 +37,11 @@ export class MemoryKeyValue implements KeyValue {
       checkKey(key);
       checkSpend(policy, cost);
       const cell = cellOf(policy);
-      const nowMicros = this.clock.now() * 1_000;
-      const debt = debtMicros(cell, this.budgets.get(key) ?? null, nowMicros);
+      const nowUs = this.clock.now() * 1_000;
+      const debt = debtUs(cell, this.budgets.get(key) ?? null, nowUs);
       if (!fits(cell, debt, cost)) return spentOf(cell, debt, false, cost);
-      const after = debt + cost * cell.intervalMicros;
-      this.budgets.set(key, nowMicros + after, this.clock.now() + Math.ceil(after / 1_000));
+      const after = debt + cost * cell.intervalUs;
+      this.budgets.set(key, nowUs + after, this.clock.now() + Math.ceil(after / 1_000));
       return spentOf(cell, after, true, cost);
     });
   }
@@ -93,8 +93,8 @@ export class MemoryKeyValue implements KeyValue {
       checkKey(name);
       checkTtl(ttlMs);
       if (this.locks.get(name) !== undefined) return null;
-      const nowMicros = BigInt(this.clock.now()) * 1_000n;
-      const token = nowMicros > this.lastToken ? nowMicros : this.lastToken + 1n;
+      const nowUs = BigInt(this.clock.now()) * 1_000n;
+      const token = nowUs > this.lastToken ? nowUs : this.lastToken + 1n;
       this.locks.set(name, token, this.clock.now() + ttlMs);
       this.lastToken = token;
       return token;

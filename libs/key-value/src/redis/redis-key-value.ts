@@ -40,7 +40,7 @@ export class RedisKeyValue implements KeyValue {
     const [allowed, debt] = (await this.connection.run(
       SPEND,
       [this.key('rate', key)],
-      [String(cost * cell.intervalMicros), String(cell.capacityMicros)],
+      [String(cost * cell.intervalUs), String(cell.capacityUs)],
     )) as [number, number];
     return spentOf(cell, debt, allowed === 1, cost);
   }

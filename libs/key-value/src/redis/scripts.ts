@@ -11,7 +11,7 @@ const script = (source: string): Script => ({
   sha: createHash('sha1').update(source).digest('hex'),
 });
 
-const NOW_MICROS = `
+const NOW_US = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]`;
 
@@ -19,7 +19,7 @@ local now = time[1] * 1000000 + time[2]`;
  * gcra.ts, step by step. KEYS: the budget. ARGV: what the cost adds to the debt, the capacity; microseconds.
  * Gives whether it was allowed, and the debt afterwards.
  */
-export const SPEND = script(`${NOW_MICROS}
+export const SPEND = script(`${NOW_US}
 local added, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full_at = redis.call('GET', KEYS[1])
 local debt = 0
@@ -52,7 +52,7 @@ return kept`);
  * that is larger: it grows while the data is kept whatever the clock does, and after a loss of the data as long as the
  * clock was not set back.
  */
-export const ACQUIRE = script(`${NOW_MICROS}
+export const ACQUIRE = script(`${NOW_US}
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 local last = redis.call('GET', KEYS[2])
 local token = string.format('%.0f', math.max(now, (last and tonumber(last) or 0) + 1))
