@@ -31,7 +31,7 @@ export const registryConfig = baseConfig.extend({
   accessTokenSeconds: whole(30, 900).default(900),
   refreshTokenSeconds: whole(60, 7_776_000).default(2_592_000),
   nonceTtlMs: whole(1_000, 600_000).default(300_000),
-  /** Nonces that may wait to be used at once; more are refused until some expire. */
+  /** Nonces that are given out at once, and again in every such time: at most twice as many wait to be used. */
   maxOpenNonces: whole(10, 10_000_000).default(100_000),
 
   /** To which kubeconfigs are sealed: only the orchestrator reads them. */

@@ -2,6 +2,7 @@ import { type RunningService, startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import { cloudEventTypeOf, publishedLanguage, topicOf, type DomainEvent } from '@gridbourse/events';
 import { ManualClock, seededRandom } from '@gridbourse/kernel';
+import { MemoryKeyValue } from '@gridbourse/key-value';
 import { configureLogging, silentLogger } from '@gridbourse/observability';
 import { generateSealingKey, type SealingKey } from '@gridbourse/sealing';
 import { freePort, testDatabase } from '@gridbourse/testing';
@@ -28,6 +29,8 @@ export class RegistryUnderTest {
   readonly clock = new ManualClock(START);
   /** Every event it published, in order. */
   readonly published: DomainEvent[] = [];
+  /** What Redis would be: it outlives a restart, and all instances share it. */
+  readonly keyValue = new MemoryKeyValue({ clock: this.clock });
   private chainSequence = 0;
   private chain: Promise<void> = Promise.resolve();
 
@@ -81,10 +84,22 @@ export class RegistryUnderTest {
   }
 
   async startService(): Promise<void> {
-    this.service = await startService(registryService, this.input, {
+    this.service = await this.startInstance(this.input);
+  }
+
+  /** A second instance of the same registry, on ports of its own. */
+  async startAnother(): Promise<{ origin: string; close(): Promise<void> }> {
+    const httpPort = await freePort();
+    const service = await this.startInstance({ ...this.input, httpPort, grpcPort: await freePort() });
+    return { origin: `http://127.0.0.1:${httpPort}`, close: () => service.close() };
+  }
+
+  private startInstance(input: Record<string, unknown>): Promise<RunningService> {
+    return startService(registryService, input, {
       bus: this.bus,
       clock: this.clock,
       random: seededRandom(7),
+      keyValue: this.keyValue,
     });
   }
 

@@ -3,6 +3,7 @@ import { Metadata } from '@grpc/grpc-js';
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Observable, throwError } from 'rxjs';
+import { RateLimited } from '../limits/rate-limited.ts';
 import { describeError, toProblem } from './problem.ts';
 
 /** The one place where an error becomes an answer: a problem document over HTTP, a status over gRPC. */
@@ -23,6 +24,7 @@ export class ProblemFilter implements ExceptionFilter {
       const metadata = new Metadata();
       metadata.set('request-id', requestId);
       metadata.set('problem-bin', Buffer.from(JSON.stringify(toProblem(described, '', requestId))));
+      if (error instanceof RateLimited) metadata.set('grpc-retry-pushback-ms', String(error.retryAfterMs));
       return throwError(() => ({
         code: described.grpcStatus,
         details: described.detail,
@@ -34,7 +36,10 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent) return;
     if (described.httpStatus === 401) void reply.header('www-authenticate', 'Bearer realm="gridbourse"');
-    if (described.httpStatus === 429 || described.httpStatus === 503) void reply.header('retry-after', '1');
+    if (described.httpStatus === 429 || described.httpStatus === 503) {
+      const retryAfterMs = error instanceof RateLimited ? error.retryAfterMs : 0;
+      void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
+    }
     void reply
       .status(described.httpStatus)
       .header('content-type', 'application/problem+json')

@@ -1,11 +1,18 @@
 import { DomainError } from '@gridbourse/kernel';
+import { keyValueConfig } from '@gridbourse/key-value';
 import { z } from 'zod';
+import { rateLimitsConfig } from '../limits/rate-limits.config.ts';
 import { busConfig, postgresUrl } from './bus-config.ts';
 
 /** What every service needs to know; each extends it with its own. */
 export const baseConfig = z.object({
   databaseUrl: postgresUrl,
   bus: busConfig,
+  /** Where rate limits, nonces and hot telemetry are kept. */
+  keyValue: keyValueConfig.prefault({ adapter: 'memory' }),
+  rateLimits: rateLimitsConfig,
+  /** Addresses or networks whose X-Forwarded-For is believed; without any, a caller is who connects. */
+  trustedProxies: z.array(z.string().min(1)).default([]),
   host: z.string().default('127.0.0.1'),
   /** 0: no listener of its own; requests are handed over in process. */
   httpPort: z.coerce.number().int().min(0).max(65_535).default(0),

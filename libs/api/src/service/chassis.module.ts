@@ -1,6 +1,7 @@
 import { EventStore, eventStoreMigrations, migrate } from '@gridbourse/event-store';
 import { DomainError, systemClock, systemRandom } from '@gridbourse/kernel';
-import { createLogger, serviceMeter } from '@gridbourse/observability';
+import { type KeyValue, MemoryKeyValue } from '@gridbourse/key-value';
+import { createLogger, type Meter, serviceMeter } from '@gridbourse/observability';
 import {
   type DynamicModule,
   Global,
@@ -20,6 +21,7 @@ import { AuthGuard } from '../auth/auth.guard.ts';
 import { ProblemFilter } from '../errors/problem.filter.ts';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor.ts';
 import { IdempotencySweep } from '../http/idempotency-sweep.ts';
+import { RateLimitGuard } from '../limits/rate-limit.guard.ts';
 import type { BaseConfig } from './base-config.ts';
 import { chassisMigration } from './chassis.migration.ts';
 import type { ServiceDefinition, ServiceParts } from './definition.ts';
@@ -28,7 +30,7 @@ import { Outbox } from './outbox.ts';
 import { PeriodicTasks } from './periodic-tasks.ts';
 import { Readiness } from './readiness.ts';
 import { ScopeInterceptor } from './scope.interceptor.ts';
-import { CLOCK, LOGGER, METER, RANDOM, SERVICE_CONFIG, SERVICE_NAME } from './tokens.ts';
+import { CLOCK, KEY_VALUE, LOGGER, METER, RANDOM, SERVICE_CONFIG, SERVICE_NAME } from './tokens.ts';
 
 type Issue = {
   readonly message: string;
@@ -73,6 +75,14 @@ const surviveLostConnections = (dataSource: DataSource): void => {
   master.on('connect', (client) => client.on('error', () => undefined));
 };
 
+const observeAvailability = (meter: Meter, keyValue: KeyValue): void => {
+  meter
+    .createObservableGauge('gridbourse_key_value_available', {
+      description: '1 while the key-value store answers; 0: nothing is rate-limited, nobody can sign in',
+    })
+    .addCallback((result) => result.observe(keyValue.isAvailable() ? 1 : 0));
+};
+
 /** What every service has, under names of its own: database, event store, clock, guard, error answers, health. */
 @Global()
 @Module({})
@@ -83,6 +93,9 @@ export class ChassisModule {
     parts: ServiceParts,
   ): DynamicModule {
     const clock = parts.clock ?? systemClock;
+    const keyValue = parts.keyValue ?? new MemoryKeyValue({ clock });
+    const meter = serviceMeter(definition.name);
+    observeAvailability(meter, keyValue);
     const shared = [
       EventStore,
       Outbox,
@@ -95,6 +108,7 @@ export class ChassisModule {
       SERVICE_NAME,
       LOGGER,
       METER,
+      KEY_VALUE,
     ];
     return {
       module: ChassisModule,
@@ -116,7 +130,8 @@ export class ChassisModule {
         { provide: SERVICE_CONFIG, useValue: config },
         { provide: SERVICE_NAME, useValue: definition.name },
         { provide: LOGGER, useValue: createLogger(definition.name) },
-        { provide: METER, useValue: serviceMeter(definition.name) },
+        { provide: METER, useValue: meter },
+        { provide: KEY_VALUE, useValue: keyValue },
         {
           provide: EventStore,
           useFactory: () =>
@@ -133,6 +148,7 @@ export class ChassisModule {
         IdempotencySweep,
         { provide: APP_FILTER, useValue: new ProblemFilter(definition.name) },
         { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_PIPE, useValue: new StandardSchemaValidationPipe({ exceptionFactory: refuse }) },
         { provide: APP_INTERCEPTOR, useValue: new ScopeInterceptor(definition.name) },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },

@@ -2,6 +2,7 @@ import type { EventBus } from '@gridbourse/event-bus';
 import type { MigrationClass } from '@gridbourse/event-store';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import type { Clock, Random } from '@gridbourse/kernel';
+import type { KeyValue } from '@gridbourse/key-value';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { z } from 'zod';
 import type { BaseConfig } from './base-config.ts';
@@ -35,4 +36,10 @@ export const defineService = <C extends BaseConfig>(definition: ServiceDefinitio
   definition;
 
 /** What a service is handed from outside: it makes none of these itself. */
-export type ServiceParts = { bus: EventBus; clock?: Clock; random?: Random };
+export type ServiceParts = {
+  bus: EventBus;
+  clock?: Clock;
+  random?: Random;
+  /** Without it the service keeps such things in its own memory. */
+  keyValue?: KeyValue;
+};

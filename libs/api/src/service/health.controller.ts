@@ -3,10 +3,12 @@ import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/public.decorator.ts';
+import { CountsAs } from '../limits/rate-class.decorator.ts';
 import { Readiness } from './readiness.ts';
 import { SERVICE_NAME } from './tokens.ts';
 
 @Public()
+@CountsAs('unlimited')
 @ApiExcludeController()
 @Controller()
 export class HealthController {

@@ -1,4 +1,5 @@
 import { DomainError } from '@gridbourse/kernel';
+import { openKeyValue } from '@gridbourse/key-value';
 import { configureLogging, createLogger } from '@gridbourse/observability';
 import { readFileSync } from 'node:fs';
 import { type BaseConfig, environmentInput, parseConfig } from './base-config.ts';
@@ -17,7 +18,8 @@ export const runAlone = async <C extends BaseConfig>(definition: ServiceDefiniti
     const logger = createLogger(definition.name);
     const bus = makeBus(config.bus, { databaseUrl: config.databaseUrl, logger });
     await bus.start();
-    const service = await startService(definition, input, { bus });
+    const keyValue = await openKeyValue(config.keyValue, { logger });
+    const service = await startService(definition, input, { bus, keyValue });
     let stopping = false;
     const stop = (signal: string): void => {
       if (stopping) return;
@@ -26,7 +28,7 @@ export const runAlone = async <C extends BaseConfig>(definition: ServiceDefiniti
       setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
       void service
         .close()
-        .then(() => bus.close())
+        .then(() => Promise.all([bus.close(), keyValue.close()]))
         .then(
           () => process.exit(0),
           (error: unknown) => {

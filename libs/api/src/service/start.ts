@@ -91,7 +91,11 @@ export const startService = async <C extends BaseConfig>(
   const logger = createLogger(definition.name);
   const app = await NestFactory.create<NestFastifyApplication>(
     ServiceRoot.with(ChassisModule.for(definition, config, parts), definition.module(config)),
-    new FastifyAdapter({ bodyLimit: config.bodyLimitBytes, forceCloseConnections: true }),
+    new FastifyAdapter({
+      bodyLimit: config.bodyLimitBytes,
+      forceCloseConnections: true,
+      trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    }),
     { logger: nestLogger(logger), abortOnError: false },
   );
   const fastify = app.getHttpAdapter().getInstance();

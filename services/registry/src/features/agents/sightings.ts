@@ -1,27 +1,49 @@
+import { KEY_VALUE } from '@gridbourse/api';
 import type { Instant } from '@gridbourse/kernel';
-import { Injectable } from '@nestjs/common';
+import { HotTelemetry, isStoreTrouble, type KeyValue } from '@gridbourse/key-value';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
 
 type Row = { provider_id: string; last_seen_at_ms: string };
 
-/** When each provider was heard of last: at once in memory, every few seconds in the database. */
+/** Longer than any grace time that silence is judged by. */
+const SHARED_FOR_MS = 2 * 86_400_000;
+
+/**
+ * When each provider was heard of last: by this instance at once, by all instances a moment later in the key-value store,
+ * and every few seconds in the database.
+ */
 @Injectable()
 export class Sightings {
   private readonly seen = new Map<string, Instant>();
   private unsaved = new Set<string>();
+  private unshared = new Set<string>();
+  /** The moment is all there is to know. */
+  private readonly shared: HotTelemetry<null>;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(KEY_VALUE) store: KeyValue,
+  ) {
+    this.shared = new HotTelemetry(store, {
+      scope: 'registry/sightings',
+      schema: z.null(),
+      ttlMs: SHARED_FOR_MS,
+    });
+  }
 
   note(providerId: string, atMs: Instant): void {
     this.seen.set(providerId, atMs);
     this.unsaved.add(providerId);
+    this.unshared.add(providerId);
   }
 
   async lastSeenAtMs(providerId: string): Promise<Instant | null> {
     return (await this.lastSeenOf([providerId])).get(providerId) ?? null;
   }
 
-  /** Of those that were ever seen. */
+  /** Of those that were ever seen, as far as can be told now: without the key-value store it may be some seconds old. */
   async lastSeenOf(providerIds: readonly string[]): Promise<Map<string, Instant>> {
     const unknown = providerIds.filter((id) => !this.seen.has(id));
     const rows =
@@ -32,12 +54,40 @@ export class Sightings {
             [unknown],
           );
     const stored = new Map(rows.map((row) => [row.provider_id, Number(row.last_seen_at_ms)]));
+    const shared = await this.lastSharedOf(providerIds).catch(withoutStore);
     const known = new Map<string, Instant>();
     for (const id of providerIds) {
-      const atMs = this.seen.get(id) ?? stored.get(id);
-      if (atMs !== undefined) known.set(id, atMs);
+      const heard = [this.seen.get(id) ?? stored.get(id), shared.get(id)].filter(
+        (atMs) => atMs !== undefined,
+      );
+      if (heard.length > 0) known.set(id, Math.max(...heard));
     }
     return known;
+  }
+
+  /**
+   * What any instance has shared.
+   * @throws DomainError `key_value_unavailable`: nothing can be said about anybody
+   */
+  async lastSharedOf(providerIds: readonly string[]): Promise<Map<string, Instant>> {
+    const found = await this.shared.get(providerIds);
+    return new Map([...found].map(([id, { atMs }]) => [id, atMs]));
+  }
+
+  /**
+   * Tells the other instances what is new since the last time; what they could not be told is tried again next time.
+   * @throws DomainError `key_value_unavailable`, `key_value_full`
+   */
+  async share(): Promise<void> {
+    const ids = [...this.unshared];
+    if (ids.length === 0) return;
+    this.unshared = new Set();
+    try {
+      await this.shared.put(ids.map((id) => ({ id, atMs: this.seen.get(id)!, value: null })));
+    } catch (error) {
+      for (const id of ids) this.unshared.add(id);
+      throw error;
+    }
   }
 
   /** Writes down what is new since the last time; what could not be written is tried again next time. */
@@ -59,3 +109,8 @@ export class Sightings {
     }
   }
 }
+
+const withoutStore = (error: unknown): Map<string, Instant> => {
+  if (isStoreTrouble(error)) return new Map();
+  throw error;
+};

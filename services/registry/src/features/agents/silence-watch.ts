@@ -1,10 +1,12 @@
 import { CLOCK, LOGGER, PeriodicTasks, SERVICE_CONFIG } from '@gridbourse/api';
 import type { Clock, Instant } from '@gridbourse/kernel';
+import { isStoreTrouble } from '@gridbourse/key-value';
 import type { Logger } from '@gridbourse/observability';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { judgeSilence, type Judgement, type Watched } from '../../domain/liveness.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
 import { AgentHub } from './agent-hub.ts';
+import { Sightings } from './sightings.ts';
 import { TelemetryMetrics } from './telemetry-metrics.ts';
 import type { TrackedProvider } from './tracked-provider.ts';
 
@@ -18,10 +20,12 @@ export class SilenceWatch implements OnApplicationBootstrap {
   private sightedSinceMs: Instant;
   private lastTurnMs: Instant;
   private frozen = false;
+  private blind = false;
   private dark = 0;
 
   constructor(
     private readonly hub: AgentHub,
+    private readonly sightings: Sightings,
     private readonly tasks: PeriodicTasks,
     metrics: TelemetryMetrics,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -48,11 +52,13 @@ export class SilenceWatch implements OnApplicationBootstrap {
 
   /** Whether silence at that moment says anything about a provider. */
   canSee(atMs: Instant): boolean {
-    return !this.frozen && atMs >= this.sightedSinceMs;
+    return !this.frozen && !this.blind && atMs >= this.sightedSinceMs;
   }
 
   private async turn(): Promise<void> {
     const now = this.clock.now();
+    // A turn that is left out counts as sleep: silence of a longer time without sight is ours.
+    if (!(await this.hearOthers(now))) return;
     this.noticeOwnSleep(now);
     const judgement = judgeSilence(this.watched(), this.config, {
       atMs: now,
@@ -78,6 +84,33 @@ export class SilenceWatch implements OnApplicationBootstrap {
     for (const provider of this.hub.all()) {
       yield { id: provider, liveness: provider.liveness, lastSeenAtMs: provider.lastSeenAtMs };
     }
+  }
+
+  /**
+   * Exchanges with the other instances who was heard of; their agents may be connected elsewhere.
+   * @returns false when the store between us is away: then nothing can be said of anybody
+   */
+  private async hearOthers(now: Instant): Promise<boolean> {
+    const darkAfterMs = this.config.heartbeatIntervalMs * this.config.missedHeartbeats;
+    const silent = [...this.hub.all()].filter(
+      ({ liveness, lastSeenAtMs }) =>
+        (liveness === 'online' || liveness === 'unreachable') && now - lastSeenAtMs >= darkAfterMs,
+    );
+    try {
+      await this.sightings.share();
+      const shared = await this.sightings.lastSharedOf(silent.map(({ providerId }) => providerId));
+      for (const provider of silent) {
+        provider.lastSeenAtMs = Math.max(provider.lastSeenAtMs, shared.get(provider.providerId) ?? 0);
+      }
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error;
+      if (!this.blind)
+        this.logger.error({ err: error }, 'silence is not judged: other instances cannot be heard');
+      this.blind = true;
+      return false;
+    }
+    this.blind = false;
+    return true;
   }
 
   /** A process that was stopped, starved or suspended heard nothing meanwhile. */

@@ -1,65 +1,63 @@
-import { CLOCK, SERVICE_CONFIG } from '@gridbourse/api';
+import { CLOCK, KEY_VALUE, SERVICE_CONFIG } from '@gridbourse/api';
 import { type Clock, DomainError, type Instant } from '@gridbourse/kernel';
+import { type KeyValue, OneTimeTokens, RateLimiter } from '@gridbourse/key-value';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { secretHex } from '../../adapters/secrets.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
 
-/** Nonces of sign-in messages: ours, good for a few minutes, and for one use. */
+/** One budget for everybody: what it bounds is the store, not a caller. */
+const EVERYBODY = 'all';
+
+/**
+ * Nonces of sign-in messages: ours, good for a few minutes, and for one use, whichever instance of the registry is asked.
+ * Kept in the key-value store, because anybody may ask for one and none needs to outlive a quarter of an hour.
+ */
 @Injectable()
 export class Nonces {
-  private open = 0;
+  private readonly tokens: OneTimeTokens;
+  private readonly budget: RateLimiter;
 
   constructor(
-    private readonly dataSource: DataSource,
+    @Inject(KEY_VALUE) store: KeyValue,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<RegistryConfig, 'nonceTtlMs' | 'maxOpenNonces'>,
-  ) {}
+  ) {
+    const { nonceTtlMs, maxOpenNonces } = config;
+    this.tokens = new OneTimeTokens(store, { scope: 'registry/nonces', ttlMs: nonceTtlMs });
+    // A budget gains at most one unit a microsecond.
+    const policy = {
+      name: 'nonces',
+      quota: Math.min(maxOpenNonces, nonceTtlMs * 1_000),
+      windowMs: nonceTtlMs,
+    };
+    // Where the store is away the nonce itself cannot be kept, which fails closed.
+    this.budget = new RateLimiter(store, 'registry', policy, () => undefined);
+  }
 
-  /** @throws DomainError `too_many_sign_ins` when too many nonces wait to be used */
+  /** @throws DomainError `too_many_sign_ins`, `key_value_unavailable`, `key_value_full` */
   async issue(): Promise<{ nonce: string; expiresAtMs: Instant }> {
-    if (this.open >= this.config.maxOpenNonces) {
+    const { allowed } = await this.budget.spend(EVERYBODY);
+    if (!allowed) {
       throw new DomainError(
         'exhausted',
         'too_many_sign_ins',
         'too many sign-ins are open; try again in a minute',
       );
     }
-    this.open += 1;
-    const nonce = secretHex();
     const expiresAtMs = this.clock.now() + this.config.nonceTtlMs;
-    await this.dataSource.query('INSERT INTO login_nonces (nonce, expires_at_ms) VALUES ($1, $2)', [
-      nonce,
-      expiresAtMs,
-    ]);
-    return { nonce, expiresAtMs };
+    return { nonce: await this.tokens.issue(), expiresAtMs };
   }
 
   /**
    * Uses a nonce up. Of any number of callers with the same nonce, one succeeds.
-   * @throws DomainError `nonce_unknown`: never issued, used, or expired
+   * @throws DomainError `nonce_unknown`: never issued, used, or expired; `key_value_unavailable`: ask for a new one later
    */
   async consume(nonce: string): Promise<void> {
-    const [rows] = await this.dataSource.query<[{ expires_at_ms: string }[], number]>(
-      'DELETE FROM login_nonces WHERE nonce = $1 RETURNING expires_at_ms',
-      [nonce],
-    );
-    const row = rows[0];
-    if (!row || Number(row.expires_at_ms) <= this.clock.now()) {
+    if ((await this.tokens.consume(nonce)) === null) {
       throw new DomainError(
         'unauthenticated',
         'nonce_unknown',
         'the nonce was not issued by us, was used, or has expired',
       );
     }
-  }
-
-  /** Forgets expired nonces, and counts the rest. */
-  async sweep(): Promise<void> {
-    await this.dataSource.query('DELETE FROM login_nonces WHERE expires_at_ms <= $1', [this.clock.now()]);
-    const [row] = await this.dataSource.query<{ open: string }[]>(
-      'SELECT count(*) AS open FROM login_nonces',
-    );
-    this.open = Number(row?.open ?? 0);
   }
 }

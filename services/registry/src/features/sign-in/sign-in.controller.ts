@@ -1,4 +1,4 @@
-import { Public, Returns } from '@gridbourse/api';
+import { CountsAs, Public, Returns } from '@gridbourse/api';
 import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
@@ -7,6 +7,7 @@ import { SignIn } from './sign-in.service.ts';
 
 @ApiTags('auth')
 @Public()
+@CountsAs('signIn')
 @Controller('v1/auth')
 export class SignInController {
   constructor(private readonly signIn: SignIn) {}

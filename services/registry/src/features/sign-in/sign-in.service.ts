@@ -26,7 +26,6 @@ export type Tokens = {
   accountId: string;
 };
 
-const SWEEP_NONCES_EVERY_MS = 10_000;
 const SWEEP_TOKENS_EVERY_MS = 3_600_000;
 
 const policyOf = ({
@@ -60,7 +59,6 @@ export class SignIn implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   onApplicationBootstrap(): void {
-    this.tasks.every({ name: 'sweep-nonces', everyMs: SWEEP_NONCES_EVERY_MS }, () => this.nonces.sweep());
     this.tasks.every({ name: 'sweep-refresh-tokens', everyMs: SWEEP_TOKENS_EVERY_MS }, () =>
       this.refreshTokens.sweep(),
     );
