@@ -145,7 +145,7 @@ it('a refused gRPC call is told when to come back', async () => {
   const host = { getType: () => 'rpc' } as unknown as ArgumentsHost;
   const answer = new ProblemFilter('test').catch(new RateLimited('writes', 1_500), host)!;
   const status = await firstValueFrom(answer.pipe(catchError((error: unknown) => of(error))));
-  const { code, metadata } = status as unknown as { code: number; metadata: Metadata };
+  const { code, metadata } = status as { code: number; metadata: Metadata };
   expect(code).toBe(8); // RESOURCE_EXHAUSTED
   expect(metadata.get('grpc-retry-pushback-ms')).toEqual(['1500']);
 });
