@@ -23,6 +23,8 @@ export type Site = {
   readonly sealingKey: SealingKey;
   readonly kafkaBrokers: readonly string[];
   readonly redisUrl: string;
+  /** Where the gateway's requests come from. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   readonly databaseUrl: (service: ServiceName) => string;
   readonly listener: (service: ServiceName) => Listener;
@@ -42,6 +44,8 @@ export const serviceConfigs = (site: Site): Record<ServiceName, object> => {
       jwksUrl: `${site.gatewayUrl}/.well-known/jwks.json`,
       databaseUrl: site.databaseUrl(service),
       bus: { adapter: 'kafka', kafka: { brokers: site.kafkaBrokers } },
+      keyValue: { adapter: 'redis', url: site.redisUrl },
+      trustedProxies: site.trustedProxies,
       host,
       httpPort,
       grpcPort,

@@ -87,6 +87,7 @@ export const serviceProcesses = async (
     deployment: ground.deployment,
     sealingKey: await ensureSealingKey(dir),
     ...backbone,
+    trustedProxies: [HOST],
     logLevel: settings.logLevel,
     databaseUrl: (service) => ground.postgres.url(databaseOf(service)),
     listener: (service) => listeners.get(service)!,

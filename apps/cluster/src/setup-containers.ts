@@ -51,6 +51,8 @@ const site: Site = {
   sealingKey: await ensureSealingKey(dir),
   kafkaBrokers: given.GRIDBOURSE_SETUP_KAFKA.split(','),
   redisUrl: given.GRIDBOURSE_SETUP_REDIS_URL,
+  // The networks that container engines give: nobody else reaches the services.
+  trustedProxies: ['127.0.0.1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'],
   logLevel: given.LOG_LEVEL,
   databaseUrl: (service) => `${given.GRIDBOURSE_SETUP_POSTGRES_URL}/${databaseOf(service)}`,
   listener: (service) => ({
