@@ -40,6 +40,8 @@ const runJest = (tier, extra) => {
       '--testPathPatterns',
       ...patternsOf(tier),
       '--passWithNoTests',
+      // A busy machine is no fault of a test; one that hangs is still found.
+      '--testTimeout=30000',
       '--json',
       `--outputFile=${report}`,
       ...extra,

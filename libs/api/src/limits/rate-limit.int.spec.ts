@@ -62,7 +62,7 @@ describe('a service with rate limits', () => {
       things,
       {
         databaseUrl: database.url,
-        busUrl: database.url,
+        bus: { adapter: 'embedded', url: database.url },
         httpPort,
         jwksUrl: `${origin}/.well-known/jwks.json`,
         publicOrigin: origin,
