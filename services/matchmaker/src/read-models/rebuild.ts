@@ -14,7 +14,7 @@ const { databaseUrl } = parseConfig('matchmaker', baseConfig.pick({ databaseUrl:
 const rebuilt = await rebuildAlone({
   databaseUrl,
   context: 'matchmaker',
-  catalogue: matchmakerCatalogue as unknown as EventCatalogue<DomainEvent>,
+  catalogue: matchmakerCatalogue,
   entities: [OrderEntity, LeaseEntity],
   readModels: (store) => [ordersReadModel(store)],
 });

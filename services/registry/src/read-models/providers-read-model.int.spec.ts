@@ -45,7 +45,7 @@ beforeAll(async () => {
   await migrate(dataSource);
   store = new EventStore({
     context: 'registry',
-    catalogue: registryCatalogue as unknown as EventCatalogue<DomainEvent>,
+    catalogue: registryCatalogue,
     clock: new ManualClock(NOON),
   });
 });

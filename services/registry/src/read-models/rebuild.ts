@@ -14,7 +14,7 @@ const { databaseUrl } = parseConfig('registry', baseConfig.pick({ databaseUrl: t
 const rebuilt = await rebuildAlone({
   databaseUrl,
   context: 'registry',
-  catalogue: registryCatalogue as unknown as EventCatalogue<DomainEvent>,
+  catalogue: registryCatalogue,
   entities: [ProviderEntity, OfferEntity],
   readModels: () => [providersReadModel()],
 });
