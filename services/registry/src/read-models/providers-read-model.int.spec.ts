@@ -5,7 +5,6 @@ import {
   ReadModelRebuild,
   sqlMigrations,
 } from '@gridbourse/event-store';
-import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import { ManualClock, newId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
 import { testDatabase, type TestDatabase } from '@gridbourse/testing';

@@ -1,6 +1,5 @@
 import { baseConfig, environmentInput, parseConfig } from '@gridbourse/api';
 import { rebuildAlone } from '@gridbourse/event-store';
-import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import { readFileSync } from 'node:fs';
 import { registryCatalogue } from '../domain/private-events.ts';
 import { OfferEntity } from './offer.entity.ts';
