@@ -216,6 +216,37 @@ describe('the outbox relay', () => {
     await other.destroy();
   });
 
+  it('is taken over by a standby when the owner dies, and nothing is missing', async () => {
+    const other = await connect(shop.url);
+    const buses = [new RecordingBus(), new RecordingBus()];
+    relayTo(buses[0]!);
+    await append('basket/b1', 0, added('1'));
+    await eventually(() => buses[0]!.published.length === 1);
+    // From now on the first one's publications never end: it is as good as dead, and its connection is cut.
+    const { promise: never, resolve: release } = Promise.withResolvers<void>();
+    buses[0]!.beforePublish = () => never;
+    relayTo(buses[1]!, other);
+    await append('basket/b1', 1, added('2'), added('3'));
+    await other.query(
+      `SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l
+       JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+       WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()`,
+    );
+    await eventually(() => buses[1]!.published.length >= 2);
+    expect(buses[1]!.published.map(({ headers }) => headers.sequence)).toEqual(['2', '3']);
+    // The dead one comes back to life: what it publishes now is old, and it cannot move the checkpoint.
+    const place = await eventually(async () => {
+      const at = await checkpoint();
+      return at === (await lastPosition()) && at;
+    });
+    release();
+    await append('basket/b1', 3, added('4'));
+    await eventually(() => buses[1]!.published.length === 3);
+    expect(await checkpoint()).not.toBe(place);
+    await relays[1]!.stop();
+    await other.destroy();
+  });
+
   it('publishes again what it did not note, and the inbox drops it: the effect happens once', async () => {
     const busDatabase = await testDatabase('bus');
     const bus = new EmbeddedBus({

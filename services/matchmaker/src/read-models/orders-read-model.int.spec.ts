@@ -1,4 +1,4 @@
-import { EventStore, ReadModelRebuild } from '@gridbourse/event-store';
+import { type EventStore, ReadModelRebuild } from '@gridbourse/event-store';
 import { DomainError, type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';

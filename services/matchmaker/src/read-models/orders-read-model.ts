@@ -1,6 +1,6 @@
 import type { EventStore, ReadModel, StoredEvent } from '@gridbourse/event-store';
 import type { DomainEvent } from '@gridbourse/events';
-import type { LeaseId, OrderId } from '@gridbourse/kernel';
+import type { OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 import { type AnyLeaseEvent, evolveLease, isTerminal, type Lease } from '../domain/lease.ts';
 import { type AnyOrderEvent, evolveOrder, isEnded, type Order } from '../domain/order.ts';

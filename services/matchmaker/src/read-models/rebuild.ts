@@ -1,6 +1,5 @@
 import { baseConfig, environmentInput, parseConfig } from '@gridbourse/api';
 import { rebuildAlone } from '@gridbourse/event-store';
-import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import { readFileSync } from 'node:fs';
 import { matchmakerCatalogue } from '../event-catalogue.ts';
 import { LeaseEntity } from './lease.entity.ts';
@@ -14,7 +13,7 @@ const { databaseUrl } = parseConfig('matchmaker', baseConfig.pick({ databaseUrl:
 const rebuilt = await rebuildAlone({
   databaseUrl,
   context: 'matchmaker',
-  catalogue: matchmakerCatalogue as unknown as EventCatalogue<DomainEvent>,
+  catalogue: matchmakerCatalogue,
   entities: [OrderEntity, LeaseEntity],
   readModels: (store) => [ordersReadModel(store)],
 });

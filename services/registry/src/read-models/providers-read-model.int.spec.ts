@@ -5,7 +5,6 @@ import {
   ReadModelRebuild,
   sqlMigrations,
 } from '@gridbourse/event-store';
-import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import { ManualClock, newId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
 import { testDatabase, type TestDatabase } from '@gridbourse/testing';
@@ -45,7 +44,7 @@ beforeAll(async () => {
   await migrate(dataSource);
   store = new EventStore({
     context: 'registry',
-    catalogue: registryCatalogue as unknown as EventCatalogue<DomainEvent>,
+    catalogue: registryCatalogue,
     clock: new ManualClock(NOON),
   });
 });

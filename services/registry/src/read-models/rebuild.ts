@@ -1,6 +1,5 @@
 import { baseConfig, environmentInput, parseConfig } from '@gridbourse/api';
 import { rebuildAlone } from '@gridbourse/event-store';
-import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import { readFileSync } from 'node:fs';
 import { registryCatalogue } from '../domain/private-events.ts';
 import { OfferEntity } from './offer.entity.ts';
@@ -14,7 +13,7 @@ const { databaseUrl } = parseConfig('registry', baseConfig.pick({ databaseUrl: t
 const rebuilt = await rebuildAlone({
   databaseUrl,
   context: 'registry',
-  catalogue: registryCatalogue as unknown as EventCatalogue<DomainEvent>,
+  catalogue: registryCatalogue,
   entities: [ProviderEntity, OfferEntity],
   readModels: () => [providersReadModel()],
 });
