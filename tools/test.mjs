@@ -16,8 +16,12 @@ const paths = rest.filter(
   (argument, index) => !argument.startsWith('-') && !/^-[a-z]$|^--[^=]+$/.test(rest[index - 1] ?? ''),
 );
 const jestArguments = rest.filter((argument) => !paths.includes(argument));
-const patternsOf = (tier) =>
-  (paths.length > 0 ? paths : ['']).map((path) => `${path.replace(/\/$/, '')}.*\\.${tier}\\.spec\\.ts$`);
+/** Files of other tiers match nothing. */
+const patternOf = (tier, path) => {
+  if (!path.endsWith('.ts')) return `${path.replace(/\/$/, '')}.*\\.${tier}\\.spec\\.ts$`;
+  return path.endsWith(`.${tier}.spec.ts`) ? path : '(?!)';
+};
+const patternsOf = (tier) => (paths.length > 0 ? paths : ['']).map((path) => patternOf(tier, path));
 const tiers = named.length > 0 ? named : TIERS;
 const total = { passed: 0, failed: 0 };
 const notRun = [];

@@ -17,8 +17,8 @@ const AGENT = fileURLToPath(new URL('../../provider-agent/dist/main.js', import.
 describe('a provider that joins', () => {
   let platform: PlatformProcess;
   let client: GridbourseClient;
-  let cluster: KubeSim;
-  let agent: ChildProcess;
+  let cluster: KubeSim | undefined;
+  let agent: ChildProcess | undefined;
   let said = '';
 
   beforeAll(async () => {
@@ -82,9 +82,9 @@ describe('a provider that joins', () => {
       stream.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
   }, STARTING_TEST_MS);
   afterAll(async () => {
-    agent.kill('SIGKILL');
-    await cluster.close();
+    agent?.kill('SIGKILL');
     await platform.discard();
+    await cluster?.close();
   }, 60_000);
 
   it('is active, with its stake and what its machines are', async () => {

@@ -34,11 +34,11 @@ describe('a data folder', () => {
   });
 
   it.each([
-    [0, 'older'],
-    [99, 'newer'],
-  ])('of layout %i is refused as written by an %s Gridbourse, and left as it is', (version, word) => {
+    [0, 'an older'],
+    [99, 'a newer'],
+  ])('of layout %i is refused as written by %s Gridbourse, and left as it is', (version, words) => {
     writeFileSync(join(path, 'layout.json'), JSON.stringify({ version }));
-    expect(() => openDataDir(path, 'node')).toThrow(`was written by a${word === 'older' ? 'n' : ''} ${word}`);
+    expect(() => openDataDir(path, 'node')).toThrow(`was written by ${words} Gridbourse`);
     expect(readdirSync(path)).toEqual(['layout.json']);
   });
 

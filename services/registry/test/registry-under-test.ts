@@ -9,6 +9,7 @@ import { freePort, testDatabase } from '@gridbourse/testing';
 import { type HDNodeWallet, Wallet } from 'ethers';
 import { SiweMessage } from 'siwe';
 import { DataSource } from 'typeorm';
+import { SilenceWatch } from '../src/features/agents/silence-watch.ts';
 import { registryService } from '../src/index.ts';
 
 export const CHAIN_ID = 31_337;
@@ -116,6 +117,11 @@ export class RegistryUnderTest {
 
   get dataSource(): DataSource {
     return this.service!.app.get(DataSource);
+  }
+
+  /** When the service last judged the silence of providers. */
+  get watchedAtMs(): number {
+    return this.service!.app.get(SilenceWatch, { strict: false }).lastTurnAtMs;
   }
 
   openApi(): ReturnType<RunningService['openApi']> {

@@ -39,6 +39,11 @@ export class SilenceWatch implements OnApplicationBootstrap {
       'Providers that should be heard of and are not',
       () => this.dark,
     );
+    metrics.observe(
+      'gridbourse_registry_watch_age_ms',
+      'Time since silence was last judged; many times watchEveryMs means that nobody watches',
+      () => this.clock.now() - this.lastTurnMs,
+    );
     metrics.observe('gridbourse_registry_frozen', '1 while so many are dark that nobody goes offline', () =>
       this.frozen ? 1 : 0,
     );
@@ -48,6 +53,11 @@ export class SilenceWatch implements OnApplicationBootstrap {
     this.sightedSinceMs = this.clock.now();
     this.lastTurnMs = this.sightedSinceMs;
     this.tasks.every({ name: 'silence-watch', everyMs: this.config.watchEveryMs }, () => this.turn());
+  }
+
+  /** When silence was last judged, by our clock: long ago means that nobody watches. */
+  get lastTurnAtMs(): Instant {
+    return this.lastTurnMs;
   }
 
   /** Whether silence at that moment says anything about a provider. */
