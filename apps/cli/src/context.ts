@@ -1,6 +1,11 @@
 import { GridbourseClient } from '@gridbourse/sdk';
 import type { Command } from 'commander';
-import { type Credentials, findCredentials, saveCredentials } from './credentials.ts';
+import {
+  type Credentials,
+  findCredentials,
+  findOperatorCredentials,
+  saveCredentials,
+} from './credentials.ts';
 
 export type GlobalOptions = { json?: boolean; origin?: string; apiKey?: string };
 
@@ -25,9 +30,19 @@ export const globalOptions = (command: Command): GlobalOptions => command.optsWi
 export const contextOf = (
   command: Command,
   how: { deadlineMs?: number; anonymous?: boolean } = {},
-): Context => {
+): Context =>
+  contextWith(
+    command,
+    findCredentials({ ...globalOptions(command), anonymous: how.anonymous ?? false }),
+    how,
+  );
+
+/** For commands that only those who run the platform may use. */
+export const operatorContextOf = (command: Command): Context =>
+  contextWith(command, findOperatorCredentials(globalOptions(command)), {});
+
+const contextWith = (command: Command, credentials: Credentials, how: { deadlineMs?: number }): Context => {
   const options = globalOptions(command);
-  const credentials = findCredentials({ ...options, anonymous: how.anonymous ?? false });
   const json = options.json ?? false;
   const client = new GridbourseClient({
     origin: credentials.origin,

@@ -78,3 +78,16 @@ export const findCredentials = (options: {
     `there are no credentials for ${origin ?? DEFAULT_ORIGIN}: run "gridbourse login", or set GRIDBOURSE_API_KEY`,
   );
 };
+
+/**
+ * In this order: --api-key, GRIDBOURSE_API_KEY, the operator of a platform that runs here, what `gridbourse login` saved.
+ * @throws DomainError `not_signed_in`
+ */
+export const findOperatorCredentials = (options: { origin?: string; apiKey?: string }): Credentials => {
+  const origin = options.origin ?? process.env['GRIDBOURSE_ORIGIN'];
+  const given = options.apiKey ?? process.env['GRIDBOURSE_API_KEY'];
+  const local = readJson<{ origin: string; apiKey: string }>(join(localDataDir(), 'operator.json'));
+  const fits = local !== undefined && (origin === undefined || local.origin === origin);
+  if (given !== undefined || !fits) return findCredentials(options);
+  return { origin: local.origin, apiKey: local.apiKey };
+};

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { addBus } from './commands/bus.ts';
 import { addEscrow } from './commands/escrow.ts';
 import { addLease } from './commands/lease.ts';
 import { addLogin } from './commands/login.ts';
@@ -33,6 +34,7 @@ export const buildProgram = (): Command => {
   addWorkload(program);
   addEscrow(program);
   addProvider(program);
+  addBus(program);
   addDemo(program);
   return program;
 };

@@ -44,6 +44,17 @@ export type Subscription = {
   close(): Promise<void>;
 };
 
+export type PartitionLag = {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset that is not settled. */
+  readonly committed: number;
+  /** The offset that the next record will get. */
+  readonly end: number;
+  /** Records that are not settled. */
+  readonly lag: number;
+};
+
 /**
  * At least once, in order per topic and key. A handler that throws is tried again with growing pauses; only its own key
  * waits meanwhile. When the tries are used up the record becomes a dead letter and its key is parked: later records
@@ -58,6 +69,11 @@ export interface EventBus {
    */
   publish(records: readonly BusRecord[]): Promise<void>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /**
+   * How far a group is behind, by partition of the topics that this bus has subscriptions of that group to.
+   * @throws DomainError `bus_closed`, and errors of a server that is away
+   */
+  lag(group: string): Promise<PartitionLag[]>;
   /** Closes every subscription and then itself. */
   close(): Promise<void>;
 }

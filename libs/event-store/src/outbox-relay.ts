@@ -17,7 +17,7 @@ export type OutboxRelayOptions = {
   readonly dataSource: DataSource;
   /** The catalogue of the service's own events (the store's). */
   readonly catalogue: EventCatalogue;
-  readonly bus: EventBus;
+  readonly bus: Pick<EventBus, 'publish'>;
   /** The bounded context, for example `matchmaker`. */
   readonly context: string;
   readonly logger: Logger;

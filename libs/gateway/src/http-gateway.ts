@@ -6,7 +6,8 @@ import type { GatewayService } from './gateway-service.ts';
 import { mergeOpenApi } from './openapi-merge.ts';
 import { answerProblem } from './problem.ts';
 
-const SERVICE_PATH = /^\/services\/([a-z-]+)(\/(?:health\/live|health\/ready|metrics))$/;
+/** What every service has under one and the same path. */
+const SERVICE_PATH = /^\/services\/([a-z-]+)(\/(?:health\/live|health\/ready|metrics|ops\/.{1,500}))$/;
 
 const INFO = { title: 'Gridbourse', version: '1', description: 'A GPU compute exchange.' };
 
@@ -53,7 +54,7 @@ export class HttpGateway {
     const inner = SERVICE_PATH.exec(path);
     const service = inner && this.services.find(({ name }) => name === inner[1]);
     if (service) {
-      request.url = inner[2]!;
+      request.url = inner[2]! + request.url!.slice(path.length);
       return service.handle(request, response);
     }
     const send = (status: number, type: string, body: string | Buffer): void => {

@@ -1,5 +1,21 @@
 import type { ServiceOpenApi } from '@gridbourse/api';
 
+type PathItem = ServiceOpenApi['paths'][string];
+
+/** What every service has at one path is reached through the gateway with the service's name before it. */
+const OF_EACH_SERVICE = /^\/ops\//;
+const WHICH_SERVICE = {
+  name: 'service',
+  in: 'path' as const,
+  required: true,
+  schema: { type: 'string' as const },
+};
+
+const placed = (path: string, item: PathItem): [string, PathItem] =>
+  OF_EACH_SERVICE.test(path)
+    ? [`/services/{service}${path}`, { ...item, parameters: [...(item.parameters ?? []), WHICH_SERVICE] }]
+    : [path, item];
+
 /** Merges documents of services that own disjoint paths; two unlike parts of one name are an error. */
 export const mergeOpenApi = (
   info: ServiceOpenApi['info'],
@@ -21,7 +37,9 @@ export const mergeOpenApi = (
     target[key] = value;
   };
   for (const document of documents) {
-    for (const [path, item] of Object.entries(document.paths)) put(merged.paths, path, item, 'path');
+    for (const [path, item] of Object.entries(document.paths)) {
+      put(merged.paths, ...placed(path, item), 'path');
+    }
     for (const [kind, parts] of Object.entries(document.components ?? {})) {
       const target = ((merged.components as Record<string, Record<string, unknown>>)[kind] ??= {});
       for (const [name, part] of Object.entries(parts as object))

@@ -1,6 +1,6 @@
 import { LOCAL_CHAIN_ID } from '@gridbourse/infra';
-import { ensureDemoTenant } from './demo-tenant.ts';
 import type { Ground } from './ground.ts';
+import { ensureDemoTenant, ensureLocalOperator } from './local-accounts.ts';
 import { ensureMarket, type LocalMarket, type MarketProgram } from './market/supervise.ts';
 import { showAddresses } from './progress.ts';
 import type { Run } from './run.ts';
@@ -53,7 +53,7 @@ export const openForBusiness = async (
 ): Promise<void> => {
   const { settings, dir, progress } = run;
   const origin = originOf(settings);
-  const tenant = await ensureDemoTenant(dir, origin);
+  const [tenant] = await Promise.all([ensureDemoTenant(dir, origin), ensureLocalOperator(dir, origin)]);
   const running = await market;
   if (running) {
     ground.supervised.push({

@@ -2,6 +2,7 @@ import type { ServiceName } from '@gridbourse/api';
 import type { Deployment } from '@gridbourse/chain';
 import type { SealingKey } from '@gridbourse/sealing';
 import { operatorKeys } from './contracts.ts';
+import { localOperatorWallet } from './local-accounts.ts';
 
 /**
  * The part of each service's configuration that is the same in every platform on one machine: what joins it to the
@@ -21,6 +22,7 @@ export const localServiceSettings = (platform: {
     registry: {
       ...everyone,
       chainId: deployment.chainId,
+      operatorWallets: [localOperatorWallet()],
       orchestratorSealingPublicKey,
       // A small market on one machine: losing a provider is noticed in seconds.
       heartbeatIntervalMs: 1_000,

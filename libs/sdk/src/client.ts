@@ -8,7 +8,10 @@ import type {
   ApiKey,
   Books,
   Break,
+  BusLag,
   Chain,
+  DeadLetter,
+  DeadLetterWithRecord,
   Escrow,
   EscrowEntry,
   Explanation,
@@ -285,6 +288,32 @@ export class GridbourseClient {
 
   chain(): Promise<Chain> {
     return this.get('/v1/chain');
+  }
+
+  /** As an operator: events that a service could not handle. @param service `billing`, `matchmaker`, … */
+  deadLetters(
+    service: string,
+    options: ListOptions & { topic?: string; key?: string; settled?: boolean } = {},
+  ): Promise<Page<DeadLetter>> {
+    return this.get(path`/services/${service}/ops/dead-letters`, options);
+  }
+
+  deadLetter(service: string, id: string): Promise<DeadLetterWithRecord> {
+    return this.get(path`/services/${service}/ops/dead-letters/${id}`);
+  }
+
+  /** Delivers what is parked of a key again, in order. Resolves when that is asked for, not when it is done. */
+  async replayDeadLetters(service: string, which: { topic: string; key: string }): Promise<void> {
+    await this.post(path`/services/${service}/ops/dead-letters/replay`, which);
+  }
+
+  /** Gives one up, for a reason that is kept. Resolves when that is asked for, not when it is done. */
+  async skipDeadLetter(service: string, id: string, reason: string): Promise<void> {
+    await this.post(path`/services/${service}/ops/dead-letters/${id}/skip`, { reason });
+  }
+
+  busLag(service: string): Promise<BusLag> {
+    return this.get(path`/services/${service}/ops/bus`);
   }
 
   /** Every item of a paged list: `client.all((page) => client.leases({ ...page, state: 'active' }))`. */

@@ -348,3 +348,26 @@ export type Chain = {
   finalized: number | null;
   halted: string | null;
 };
+
+/** An event that a service could not handle, or that waits behind one. */
+export type DeadLetter = {
+  id: string;
+  topic: string;
+  deadLetterTopic: string;
+  key: string;
+  state: 'failed' | 'waiting' | 'skipping' | 'replayed' | 'skipped';
+  error: string | null;
+  attempts: number;
+  skipReason: string | null;
+  deadAt: string;
+  settledAt: string | null;
+};
+
+/** With the record as it was published. */
+export type DeadLetterWithRecord = DeadLetter & { headers: Record<string, string>; value: unknown };
+
+export type BusLag = {
+  partitions: { topic: string; partition: number; committed: number; end: number; lag: number }[];
+  /** Events that are not handled yet. */
+  lag: number;
+};

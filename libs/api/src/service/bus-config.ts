@@ -31,3 +31,7 @@ export const makeBus = (
     ? new KafkaBus({ config: config.kafka, deadLetters: { databaseUrl }, logger })
     : new EmbeddedBus({ databaseUrl: config.url, logger });
 };
+
+/** Where the dead letters of a service are. */
+export const deadLetterDatabaseOf = (config: BusConfig, service: { readonly databaseUrl: string }): string =>
+  config.adapter === 'kafka' ? service.databaseUrl : config.url;

@@ -21,8 +21,11 @@ import { AuthGuard } from '../auth/auth.guard.ts';
 import { ProblemFilter } from '../errors/problem.filter.ts';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor.ts';
 import { IdempotencySweep } from '../http/idempotency-sweep.ts';
+import { BusOperations } from '../operations/bus-operations.ts';
+import { OperationsController } from '../operations/operations.controller.ts';
 import { RateLimitGuard } from '../limits/rate-limit.guard.ts';
 import type { BaseConfig } from './base-config.ts';
+import { deadLetterDatabaseOf } from './bus-config.ts';
 import { chassisMigration } from './chassis.migration.ts';
 import type { ServiceDefinition, ServiceParts } from './definition.ts';
 import { HealthController } from './health.controller.ts';
@@ -123,7 +126,7 @@ export class ChassisModule {
           },
         }),
       ],
-      controllers: [HealthController, AccountReplica],
+      controllers: [HealthController, OperationsController, AccountReplica],
       providers: [
         { provide: CLOCK, useValue: clock },
         { provide: RANDOM, useValue: parts.random ?? systemRandom },
@@ -132,6 +135,11 @@ export class ChassisModule {
         { provide: LOGGER, useValue: createLogger(definition.name) },
         { provide: METER, useValue: meter },
         { provide: KEY_VALUE, useValue: keyValue },
+        {
+          provide: BusOperations,
+          useFactory: () =>
+            new BusOperations(parts.bus, definition.name, deadLetterDatabaseOf(config.bus, config)),
+        },
         {
           provide: EventStore,
           useFactory: () =>

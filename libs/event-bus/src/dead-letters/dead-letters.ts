@@ -32,6 +32,13 @@ const SELECT = `
          floor(extract(epoch FROM settled_at) * 1000) AS settled_at_ms
   FROM bus_dead_letters`;
 
+const letterOf = ({ dead_at_ms, settled_at_ms, ...letter }: Row): DeadLetter => ({
+  ...letter,
+  deadLetterTopic: `${letter.topic}.dlq`,
+  deadAtMs: Number(dead_at_ms),
+  settledAtMs: settled_at_ms === null ? null : Number(settled_at_ms),
+});
+
 /**
  * What an operator does with records that could not be handled. The work is asked for here and done by the member of
  * the group that owns the key, within the time in which it looks at its partitions (0.5 s).
@@ -74,12 +81,14 @@ export class DeadLetters {
         Math.min(1_000, Math.max(1, filter.limit ?? 100)),
       ],
     );
-    return rows.map(({ dead_at_ms, settled_at_ms, ...letter }) => ({
-      ...letter,
-      deadLetterTopic: `${letter.topic}.dlq`,
-      deadAtMs: Number(dead_at_ms),
-      settledAtMs: settled_at_ms === null ? null : Number(settled_at_ms),
-    }));
+    return rows.map(letterOf);
+  }
+
+  /** Open or settled; null when there is none of that id. */
+  async find(id: string): Promise<DeadLetter | null> {
+    if (!/^\d{1,18}$/.test(id)) return null;
+    const { rows } = await this.pool.query<Row>(`${SELECT} WHERE id = $1::bigint`, [id]);
+    return rows[0] ? letterOf(rows[0]) : null;
   }
 
   /**

@@ -3,7 +3,8 @@ import { DomainError } from '@gridbourse/kernel';
 import { type Logger, serviceMeter } from '@gridbourse/observability';
 import pg from 'pg';
 import { BusMetrics } from '../metrics.ts';
-import type { BusRecord, EventBus, SubscribeOptions, Subscription } from '../port.ts';
+import { lagOf } from '../lag.ts';
+import type { BusRecord, EventBus, PartitionLag, SubscribeOptions, Subscription } from '../port.ts';
 import { defaultRetryBudget, type RetryBudget } from '../retry.ts';
 import { WAKE_CHANNEL } from '../dead-letters/wake.ts';
 import { checkedRecord, checkedTopic } from '../delivery/checked-record.ts';
@@ -120,6 +121,26 @@ export class EmbeddedBus implements EventBus {
         this.consumers.delete(consumer);
       },
     };
+  }
+
+  async lag(group: string): Promise<PartitionLag[]> {
+    if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
+    const own = [...this.consumers].filter((consumer) => consumer.group === group);
+    const topics = [...new Set(own.flatMap((consumer) => consumer.topics))];
+    const { rows } = await this.pool.query<{
+      topic: string;
+      partition: number;
+      committed: string;
+      end: string;
+    }>(
+      `SELECT p.topic, p.partition, coalesce(o.next_offset, 0) AS committed, p.next_offset AS "end"
+       FROM bus_partitions p
+       LEFT JOIN bus_offsets o
+         ON o.consumer_group = $1 AND o.topic = p.topic AND o.partition = p.partition
+       WHERE p.topic = ANY($2::text[]) ORDER BY p.topic, p.partition`,
+      [group, topics],
+    );
+    return rows.map((row) => lagOf(row.topic, row.partition, Number(row.committed), Number(row.end)));
   }
 
   close(): Promise<void> {

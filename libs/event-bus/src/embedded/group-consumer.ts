@@ -86,6 +86,10 @@ export class GroupConsumer implements Subscription {
     this.memberKey = lockKey('bus-member', subscription.group, [...subscription.topics].sort().join());
   }
 
+  get group(): string {
+    return this.subscription.group;
+  }
+
   get topics(): readonly string[] {
     return this.subscription.topics;
   }

@@ -98,8 +98,12 @@ export class KafkaGroupConsumer implements Subscription {
     if (this.commitTimer) clearTimeout(this.commitTimer);
   }
 
-  private get group(): string {
+  get group(): string {
     return this.subscription.group;
+  }
+
+  get topics(): readonly string[] {
+    return this.subscription.topics;
   }
 
   private async run(): Promise<void> {

@@ -3,12 +3,13 @@ import { type Logger, serviceMeter } from '@gridbourse/observability';
 import type { ISocketFactory, Kafka } from 'kafkajs';
 import { checkedRecord, DEFAULT_MAX_RECORD_BYTES } from '../delivery/checked-record.ts';
 import { BusMetrics } from '../metrics.ts';
-import type { BusRecord, EventBus, SubscribeOptions, Subscription } from '../port.ts';
+import type { BusRecord, EventBus, PartitionLag, SubscribeOptions, Subscription } from '../port.ts';
 import { defaultRetryBudget, pause, type RetryBudget } from '../retry.ts';
 import { migrateTables } from '../schema.ts';
 import { kafkaClient } from './client.ts';
 import { isRefused } from './errors.ts';
 import { KafkaGroupConsumer } from './group-consumer.ts';
+import { groupLag } from './group-lag.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { headersOf } from './message.ts';
 import { OwnerDatabase } from './owner-database.ts';
@@ -108,6 +109,12 @@ export class KafkaBus implements EventBus {
         this.consumers.delete(consumer);
       },
     };
+  }
+
+  async lag(group: string): Promise<PartitionLag[]> {
+    if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
+    const own = [...this.consumers].filter((consumer) => consumer.group === group);
+    return groupLag(this.kafka, group, [...new Set(own.flatMap((consumer) => consumer.topics))]);
   }
 
   close(): Promise<void> {
