@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { openScope, runInScope } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import fc from 'fast-check';
 import { added, note, openShop, paid, range, type Shop, type ShopEvent } from '../test/shop.ts';
 import type { Append, Cursor, StoredEvent } from './index.ts';
+
+/** Generous: other suites run beside this one, and a transaction of theirs holds our readers back too. */
+jest.setTimeout(60_000);
+const PATIENT = { deadlineMs: 30_000 };
 
 let shop: Shop;
 let streams = 0;
@@ -204,7 +208,7 @@ describe('reading while others write', () => {
       const visible = await naiveRead('0');
       const stored = await shop.store.read(shop.dataSource.manager, { limit: 10_000 });
       return stored.length === visible.length && { at: stored.at(-1) };
-    });
+    }, PATIENT);
     return last.at && { tx: last.at.tx, position: last.at.position };
   };
 
@@ -232,7 +236,7 @@ describe('reading while others write', () => {
         limit: 10,
       });
       expect(later.map(({ streamId }) => streamId)).toEqual([slow, fast]);
-    });
+    }, PATIENT);
   });
 
   it('sees each event once and each stream in order, whatever the writers do', async () => {
@@ -276,7 +280,7 @@ describe('reading while others write', () => {
             await readOn();
             return seen.length >= total;
           },
-          { everyMs: 1 },
+          { everyMs: 1, ...PATIENT },
         );
         for (const [i, id] of ids.entries()) {
           const mine = seen.filter(({ streamId }) => streamId === id);

@@ -1,8 +1,8 @@
-import { type Causation, currentCausation } from '@gridbourse/event-bus';
-import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
-import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
+import type { Causation } from '@gridbourse/event-bus';
+import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
+import { type Clock, DomainError } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
-import { integerArray, jsonTextArray, textArray } from './array-literal.ts';
+import { appendParameters, mixedTopics, versionConflict } from './append-parameters.ts';
 import { type Cursor, START } from './cursor.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
@@ -13,6 +13,8 @@ export type Append<E> = {
   /** What caused them; by default the trace and the event that are being handled. */
   readonly metadata?: EventMetadata;
 };
+
+export { keyOfStream, versionConflict } from './append-parameters.ts';
 
 export type EventMetadata = Causation & Readonly<Record<string, unknown>>;
 
@@ -102,25 +104,13 @@ const APPEND = `
   SELECT append_to_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
     $9::int[], $10::text[], $11::text[], $12::int[], $13::int[], $14::timestamptz)::text AS tx`;
 
-/** A public event must fit into a record of any bus. */
-const MAX_EVENT_BYTES = 900 * 1_024;
-const MAX_STREAM_ID = 180;
-
 const pageOf = (limit: number): number => Math.max(1, Math.min(10_000, limit));
-
-/** The key under which a stream publishes: what follows the first slash of its id, or the whole id. */
-export const keyOfStream = (streamId: string): string => streamId.slice(streamId.indexOf('/') + 1);
-
-export const versionConflict = (streamId: string): DomainError =>
-  conflict('version_conflict', `${streamId} has changed meanwhile`);
-
-const mixedTopics = (message: string): DomainError => new DomainError('internal', 'mixed_topics', message);
 
 /** Events of one service in its own database. Every method works inside the transaction of the manager it is given. */
 export class EventStore<E extends DomainEvent = DomainEvent> {
   readonly context: string;
   readonly catalogue: EventCatalogue<E>;
-  private readonly clock: Clock;
+  readonly clock: Clock;
 
   constructor(options: {
     /** The bounded context: only its own events may be appended. */
@@ -147,7 +137,7 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
 
   /** As `append`. @returns the id of the transaction, null when there was nothing to append */
   async appendInTransaction(manager: EntityManager, appends: readonly Append<E>[]): Promise<string | null> {
-    const parameters = this.parametersOf(appends);
+    const parameters = appendParameters(this, appends);
     if (!parameters) return null;
     try {
       const [row] = await manager.query<{ tx: string }[]>(APPEND, parameters);
@@ -263,105 +253,7 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
       metadata: row.metadata,
     };
   }
-
-  private parametersOf(appends: readonly Append<E>[]): unknown[] | null {
-    const streams = new Map<string, StreamAppend>();
-    const events: EventRow[] = [];
-    const causation = currentCausation();
-    for (const append of appends) {
-      const stream = openStream(streams, append);
-      if (!stream) continue;
-      const metadata = JSON.stringify(append.metadata ?? causation);
-      for (const event of append.events) {
-        const { type, schemaVersion, data } = this.catalogue.encode(event);
-        const nthPublic = this.note(stream, type);
-        const text = JSON.stringify(data);
-        if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
-          throw new DomainError(
-            'internal',
-            'event_too_large',
-            `${type} has more than ${MAX_EVENT_BYTES} bytes`,
-          );
-        }
-        const nth = stream.events;
-        events.push({ stream: stream.place, type, schemaVersion, text, metadata, nth, nthPublic });
-      }
-    }
-    if (events.length === 0) return null;
-    const all = [...streams.values()];
-    return [
-      textArray(all.map((stream) => stream.streamId)),
-      textArray(all.map((stream) => keyOfStream(stream.streamId))),
-      textArray(all.map((stream) => stream.topic)),
-      integerArray(all.map((stream) => stream.expected)),
-      integerArray(all.map((stream) => stream.events)),
-      integerArray(all.map((stream) => stream.publics)),
-      integerArray(events.map((event) => event.stream)),
-      textArray(events.map((event) => event.type)),
-      integerArray(events.map((event) => event.schemaVersion)),
-      jsonTextArray(events.map((event) => event.text)),
-      jsonTextArray(events.map((event) => event.metadata)),
-      integerArray(events.map((event) => event.nth)),
-      integerArray(events.map((event) => event.nthPublic)),
-      new Date(this.clock.now()).toISOString(),
-    ];
-  }
-
-  /** Counts the event into its stream. @returns its place among the public ones of this append, null for a private one */
-  private note(stream: StreamAppend, type: string): number | null {
-    const definition = this.catalogue.definition(type);
-    if (definition.context !== this.context) {
-      throw new DomainError('internal', 'foreign_event', `${type} belongs to ${definition.context}`);
-    }
-    stream.events += 1;
-    if (definition.visibility === 'private') return null;
-    const topic = topicOf(definition);
-    if (stream.topic !== null && stream.topic !== topic) {
-      throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
-    }
-    stream.topic = topic;
-    stream.publics += 1;
-    return stream.publics;
-  }
 }
-
-type StreamAppend = {
-  readonly streamId: string;
-  /** 1-based, as SQL counts. */
-  readonly place: number;
-  readonly expected: number;
-  topic: string | null;
-  events: number;
-  publics: number;
-};
-
-type EventRow = {
-  readonly stream: number;
-  readonly type: string;
-  readonly schemaVersion: number;
-  readonly text: string;
-  readonly metadata: string;
-  readonly nth: number;
-  readonly nthPublic: number | null;
-};
-
-/** The stream of this append, checked against what the appends before it make of the stream. */
-const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): StreamAppend | null => {
-  const { streamId, expectedVersion } = append;
-  const known = streams.get(streamId);
-  if (known) {
-    if (known.expected + known.events !== expectedVersion) throw versionConflict(streamId);
-    return known;
-  }
-  if (append.events.length === 0) return null;
-  if (streamId.length === 0 || streamId.length > MAX_STREAM_ID || keyOfStream(streamId) === '') {
-    throw new DomainError('internal', 'invalid_stream_id', `"${streamId.slice(0, 60)}" cannot name a stream`);
-  }
-  const place = streams.size + 1;
-  const stream = { streamId, place, expected: expectedVersion, topic: null, events: 0, publics: 0 };
-  streams.set(streamId, stream);
-  return stream;
-};
 
 /** Postgres errors that have a meaning for the caller. */
 const translate = (error: unknown): unknown => {

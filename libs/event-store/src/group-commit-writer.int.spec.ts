@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { recordInbox } from '@gridbourse/event-bus';
 import { conflict } from '@gridbourse/kernel';
 import { eventually } from '@gridbourse/testing';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { added, openShop, range, type Shop, type ShopEvent } from '../test/shop.ts';
 import { type Decision, type GroupCommitOptions, GroupCommitWriter } from './index.ts';
+
+/** Generous: other suites run beside this one. */
+jest.setTimeout(60_000);
 
 let shop: Shop;
 /** The state in memory: how many items each basket has. */

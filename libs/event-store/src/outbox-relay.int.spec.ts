@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Delivery, EmbeddedBus, recordInbox } from '@gridbourse/event-bus';
 import { eventHeaders } from '@gridbourse/events';
 import { silentLogger } from '@gridbourse/observability';
@@ -17,6 +17,10 @@ import {
   type ShopEvent,
 } from '../test/shop.ts';
 import { OutboxRelay } from './index.ts';
+
+/** Generous: other suites run beside this one, and a transaction of theirs holds our readers back too. */
+jest.setTimeout(60_000);
+const PATIENT = { deadlineMs: 30_000 };
 
 let shop: Shop;
 let relays: OutboxRelay[] = [];
@@ -75,7 +79,7 @@ describe('the outbox relay', () => {
       ]),
     );
     relayTo(bus);
-    await eventually(() => bus.published.length === 2);
+    await eventually(() => bus.published.length === 2, PATIENT);
     expect(bus.published[0]).toEqual({
       topic: BASKETS,
       key: 'b1',
@@ -107,14 +111,14 @@ describe('the outbox relay', () => {
         }
       }),
     );
-    await eventually(() => bus.published.length >= 120);
+    await eventually(() => bus.published.length >= 120, PATIENT);
     for (const n of range(6)) {
       const sequences = bus.published
         .filter(({ key }) => key === `b${n}`)
         .map(({ headers }) => headers.sequence);
       expect(sequences).toEqual(range(20).map(String));
     }
-    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()));
+    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()), PATIENT);
     expect(bus.published).toHaveLength(120);
   });
 
@@ -135,7 +139,7 @@ describe('the outbox relay', () => {
     for (const n of range(5)) {
       await append(`basket/b${n}`, 0, added('gpu'));
       relay.wake();
-      await eventually(() => bus.published.length === n, { everyMs: 1 });
+      await eventually(() => bus.published.length === n, { everyMs: 1, ...PATIENT });
     }
   });
 
@@ -155,7 +159,7 @@ describe('the outbox relay', () => {
     expect(bus.published).toEqual([]);
     await runner.commitTransaction();
     await runner.release();
-    await eventually(() => bus.published.length === 2);
+    await eventually(() => bus.published.length === 2, PATIENT);
     expect(bus.published.map(({ key }) => key)).toEqual(['slow', 'fast']);
   });
 
@@ -176,7 +180,7 @@ describe('the outbox relay', () => {
     // The transaction between the two ids is open: a reader by the writers' own ids would see the second event alone.
     await append('basket/b2', 0, added('other'));
     await between.commitTransaction();
-    await eventually(() => bus.published.length === 3);
+    await eventually(() => bus.published.length === 3, PATIENT);
     expect(bus.published.map(({ key, headers }) => [key, headers.sequence])).toEqual([
       ['b1', '1'],
       ['b1', '2'],
@@ -194,7 +198,7 @@ describe('the outbox relay', () => {
     };
     relayTo(bus);
     await append('basket/b1', 0, ...range(25).map((n) => added(`${n}`)));
-    await eventually(() => bus.published.length === 25);
+    await eventually(() => bus.published.length === 25, PATIENT);
     expect(bus.published.map(({ headers }) => headers.sequence)).toEqual(range(25).map(String));
   });
 
@@ -202,15 +206,15 @@ describe('the outbox relay', () => {
     const [first, second] = [new RecordingBus(), new RecordingBus()];
     relayTo(first);
     await append('basket/b1', 0, added('1'));
-    await eventually(() => first.published.length === 1);
+    await eventually(() => first.published.length === 1, PATIENT);
     const other = await connect(shop.url);
     relayTo(second, other);
     await append('basket/b1', 1, added('2'));
-    await eventually(() => first.published.length === 2);
+    await eventually(() => first.published.length === 2, PATIENT);
     expect(second.published).toEqual([]);
     await relays[0]!.stop();
     await append('basket/b1', 2, added('3'));
-    await eventually(() => second.published.length === 1);
+    await eventually(() => second.published.length === 1, PATIENT);
     expect(second.published[0]!.headers.sequence).toBe('3');
     await relays[1]!.stop();
     await other.destroy();
@@ -221,7 +225,7 @@ describe('the outbox relay', () => {
     const buses = [new RecordingBus(), new RecordingBus()];
     relayTo(buses[0]!);
     await append('basket/b1', 0, added('1'));
-    await eventually(() => buses[0]!.published.length === 1);
+    await eventually(() => buses[0]!.published.length === 1, PATIENT);
     // From now on the first one's publications never end: it is as good as dead, and its connection is cut.
     const { promise: never, resolve: release } = Promise.withResolvers<void>();
     buses[0]!.beforePublish = () => never;
@@ -232,7 +236,7 @@ describe('the outbox relay', () => {
        JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
        WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()`,
     );
-    await eventually(() => buses[1]!.published.length >= 2);
+    await eventually(() => buses[1]!.published.length >= 2, PATIENT);
     expect(buses[1]!.published.map(({ headers }) => headers.sequence)).toEqual(['2', '3']);
     // The dead one comes back to life: what it publishes now is old, and it cannot move the checkpoint.
     const place = await eventually(async () => {
@@ -241,7 +245,7 @@ describe('the outbox relay', () => {
     });
     release();
     await append('basket/b1', 3, added('4'));
-    await eventually(() => buses[1]!.published.length === 3);
+    await eventually(() => buses[1]!.published.length === 3, PATIENT);
     expect(await checkpoint()).not.toBe(place);
     await relays[1]!.stop();
     await other.destroy();
@@ -286,8 +290,8 @@ describe('the outbox relay', () => {
       );
     };
     relayTo(dying);
-    await eventually(() => deliveries.length === 10);
-    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()));
+    await eventually(() => deliveries.length === 10, PATIENT);
+    await eventually(async () => expect(await checkpoint()).toBe(await lastPosition()), PATIENT);
     expect(deliveries.map(({ sequence }) => sequence)).toEqual([...range(5), ...range(5)]);
     expect(effects).toEqual(range(5).map((n) => `b1 ${n}`));
     await bus.close();

@@ -1,0 +1,134 @@
+import { currentCausation } from '@gridbourse/event-bus';
+import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
+import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
+import { integerArray, jsonTextArray, textArray } from './array-literal.ts';
+import type { Append } from './event-store.ts';
+
+/** A public event must fit into a record of any bus. */
+const MAX_EVENT_BYTES = 900 * 1_024;
+const MAX_STREAM_ID = 180;
+
+/** The key under which a stream publishes: what follows the first slash of its id, or the whole id. */
+export const keyOfStream = (streamId: string): string => streamId.slice(streamId.indexOf('/') + 1);
+
+export const versionConflict = (streamId: string): DomainError =>
+  conflict('version_conflict', `${streamId} has changed meanwhile`);
+
+export const mixedTopics = (message: string): DomainError =>
+  new DomainError('internal', 'mixed_topics', message);
+
+/** What of a store this needs to know. */
+export type Appender<E extends DomainEvent> = {
+  readonly context: string;
+  readonly catalogue: EventCatalogue<E>;
+  readonly clock: Clock;
+};
+
+type StreamAppend = {
+  readonly streamId: string;
+  /** 1-based, as SQL counts. */
+  readonly place: number;
+  readonly expected: number;
+  topic: string | null;
+  events: number;
+  publics: number;
+};
+
+type EventRow = {
+  readonly stream: number;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly text: string;
+  readonly metadata: string;
+  readonly nth: number;
+  readonly nthPublic: number | null;
+};
+
+/** The stream of this append, checked against what the appends before it make of the stream. */
+const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): StreamAppend | null => {
+  const { streamId, expectedVersion } = append;
+  const known = streams.get(streamId);
+  if (known) {
+    if (known.expected + known.events !== expectedVersion) throw versionConflict(streamId);
+    return known;
+  }
+  if (append.events.length === 0) return null;
+  if (streamId.length === 0 || streamId.length > MAX_STREAM_ID || keyOfStream(streamId) === '') {
+    throw new DomainError('internal', 'invalid_stream_id', `"${streamId.slice(0, 60)}" cannot name a stream`);
+  }
+  const place = streams.size + 1;
+  const stream = { streamId, place, expected: expectedVersion, topic: null, events: 0, publics: 0 };
+  streams.set(streamId, stream);
+  return stream;
+};
+
+/**
+ * What append_to_streams takes, in its order; null when there is nothing to append.
+ * @throws DomainError as EventStore.append does for faults of the caller
+ */
+export const appendParameters = <E extends DomainEvent>(
+  store: Appender<E>,
+  appends: readonly Append<E>[],
+): unknown[] | null => {
+  const streams = new Map<string, StreamAppend>();
+  const events: EventRow[] = [];
+  const causation = currentCausation();
+  for (const append of appends) {
+    const stream = openStream(streams, append);
+    if (!stream) continue;
+    const metadata = JSON.stringify(append.metadata ?? causation);
+    for (const event of append.events) {
+      const { type, schemaVersion, data } = store.catalogue.encode(event);
+      const nthPublic = note(store, stream, type);
+      const text = JSON.stringify(data);
+      if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
+        throw new DomainError(
+          'internal',
+          'event_too_large',
+          `${type} has more than ${MAX_EVENT_BYTES} bytes`,
+        );
+      }
+      const nth = stream.events;
+      events.push({ stream: stream.place, type, schemaVersion, text, metadata, nth, nthPublic });
+    }
+  }
+  if (events.length === 0) return null;
+  const all = [...streams.values()];
+  return [
+    textArray(all.map((stream) => stream.streamId)),
+    textArray(all.map((stream) => keyOfStream(stream.streamId))),
+    textArray(all.map((stream) => stream.topic)),
+    integerArray(all.map((stream) => stream.expected)),
+    integerArray(all.map((stream) => stream.events)),
+    integerArray(all.map((stream) => stream.publics)),
+    integerArray(events.map((event) => event.stream)),
+    textArray(events.map((event) => event.type)),
+    integerArray(events.map((event) => event.schemaVersion)),
+    jsonTextArray(events.map((event) => event.text)),
+    jsonTextArray(events.map((event) => event.metadata)),
+    integerArray(events.map((event) => event.nth)),
+    integerArray(events.map((event) => event.nthPublic)),
+    new Date(store.clock.now()).toISOString(),
+  ];
+};
+
+/** Counts the event into its stream. @returns its place among the public ones of this append, null for a private one */
+const note = <E extends DomainEvent>(
+  store: Appender<E>,
+  stream: StreamAppend,
+  type: string,
+): number | null => {
+  const definition = store.catalogue.definition(type);
+  if (definition.context !== store.context) {
+    throw new DomainError('internal', 'foreign_event', `${type} belongs to ${definition.context}`);
+  }
+  stream.events += 1;
+  if (definition.visibility === 'private') return null;
+  const topic = topicOf(definition);
+  if (stream.topic !== null && stream.topic !== topic) {
+    throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
+  }
+  stream.topic = topic;
+  stream.publics += 1;
+  return stream.publics;
+};
