@@ -76,6 +76,18 @@ describe('starting and stopping', () => {
   );
 
   it(
+    'a closed terminal ends every process too',
+    async () => {
+      const left = pids();
+      await platform.closeTerminal();
+      for (const [name, pid] of Object.entries(left))
+        expect({ name, alive: alive(pid) }).toEqual({ name, alive: false });
+      await platform.start();
+    },
+    STARTING_TEST_MS,
+  );
+
+  it(
     'after kill -9 the next start adopts what was left running',
     async () => {
       const before = await account();

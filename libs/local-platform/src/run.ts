@@ -69,6 +69,10 @@ export const runProgram = async (program: Program): Promise<void> => {
   };
   process.on('SIGINT', () => onSignal('Ctrl-C'));
   process.on('SIGTERM', () => onSignal('SIGTERM'));
+  process.on('SIGHUP', () => onSignal('The terminal was closed'));
+  // Whoever read what we say may be gone (a closed terminal, `| head`): no reason to fall over, least of all while
+  // everything is being stopped.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
   try {
     const settings = readSettings(process.env, program.dataFolder);

@@ -126,6 +126,13 @@ export class PlatformProcess {
     return performance.now() - begun;
   }
 
+  /** The terminal's window is closed: nobody reads any more, and the process is told so. */
+  closeTerminal(): Promise<number> {
+    this.child!.stdout!.destroy();
+    this.child!.stderr!.destroy();
+    return this.stop('SIGHUP');
+  }
+
   kill(): Promise<number> {
     return this.stop('SIGKILL');
   }
