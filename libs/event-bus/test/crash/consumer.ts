@@ -1,0 +1,47 @@
+// A process of the crash test: a service under Nest whose handler writes one row an event. It never ends by itself.
+import 'reflect-metadata';
+import type { EventOf } from '@gridbourse/events';
+import { silentLogger } from '@gridbourse/observability';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { DataSource } from 'typeorm';
+import { BusStrategy, EventContext, OnEvent } from '../../src/index.ts';
+import { counted, counterCatalogue } from './language.ts';
+import { connectBus, GROUP, planOfThisProcess } from './plan.ts';
+
+@Controller()
+class CounterReader {
+  @OnEvent(counted)
+  async onCounted(@Payload() event: EventOf<typeof counted>, @Ctx() context: EventContext): Promise<void> {
+    await context.manager.query('INSERT INTO effects (key, sequence, count, pid) VALUES ($1, $2, $3, $4)', [
+      context.key,
+      context.sequence,
+      event.count,
+      process.pid,
+    ]);
+  }
+}
+
+@Module({ controllers: [CounterReader] })
+class ReaderModule {}
+
+const plan = planOfThisProcess();
+const dataSource = await new DataSource({
+  type: 'postgres',
+  url: plan.consumerDatabase,
+  poolSize: 10,
+}).initialize();
+const bus = connectBus(plan);
+await bus.start();
+const app = await NestFactory.createMicroservice(ReaderModule, {
+  strategy: new BusStrategy({
+    bus,
+    dataSource,
+    group: GROUP,
+    catalogue: counterCatalogue,
+    logger: silentLogger,
+  }),
+  logger: false,
+});
+await app.listen();

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { nextInt, type Random, seededRandom } from '@gridbourse/kernel';
+import { type CrashPlan, ENVIRONMENT } from './plan.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+
+/** One process of the run, started again whenever it was killed. */
+class Victim {
+  private child: ChildProcess | null = null;
+  private ended = Promise.resolve();
+
+  constructor(
+    private readonly script: string,
+    private readonly args: readonly string[],
+    private readonly plan: CrashPlan,
+    private readonly logFile: string,
+  ) {}
+
+  start(): void {
+    const child = spawn(
+      process.execPath,
+      [
+        ...['--disable-warning=TimeoutNegativeWarning', '--import', join(ROOT, 'tools', 'swc-register.mjs')],
+        ...['--conditions=@gridbourse/source', join(import.meta.dirname, this.script), ...this.args],
+      ],
+      {
+        env: { ...process.env, NODE_OPTIONS: '', [ENVIRONMENT]: JSON.stringify(this.plan) },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    child.stderr!.on('data', (text: Buffer) => appendFileSync(this.logFile, text));
+    this.child = child;
+    this.ended = new Promise((done) => {
+      child.once('exit', (code, signal) => {
+        this.child = null;
+        // It never ends by itself unless something is wrong with it.
+        if (signal !== 'SIGKILL') appendFileSync(this.logFile, `${this.script} ended: ${code ?? signal}\n`);
+        done();
+      });
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.child?.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Producers and consumers that are killed at random moments until told to stop. */
+export class CrashRun {
+  kills = 0;
+  private readonly random: Random;
+  private readonly victims: Victim[];
+  private readonly logFile = join(mkdtempSync(join(tmpdir(), 'gridbourse-crash-')), 'stderr.log');
+  private stopping = false;
+  private killing: Promise<void> = Promise.resolve();
+
+  constructor(plan: CrashPlan, consumers: number, seed: number) {
+    this.random = seededRandom(seed);
+    const producers = Array.from({ length: plan.producers }, (_, n) => n);
+    appendFileSync(this.logFile, '');
+    this.victims = [
+      ...producers.map((n) => new Victim('producer.ts', [String(n)], plan, this.logFile)),
+      ...Array.from({ length: consumers }, () => new Victim('consumer.ts', [], plan, this.logFile)),
+    ];
+  }
+
+  /** What the processes said on standard error, and those that ended without being killed. */
+  get complaints(): string {
+    return readFileSync(this.logFile, 'utf8').slice(-4_000);
+  }
+
+  start(between: { leastMs: number; mostMs: number }): void {
+    for (const victim of this.victims) victim.start();
+    this.killing = this.killAtRandom(between);
+  }
+
+  /** No more killing: what is there goes on to the end. */
+  async calm(): Promise<void> {
+    this.stopping = true;
+    await this.killing;
+  }
+
+  async stop(): Promise<void> {
+    await this.calm();
+    await Promise.all(this.victims.map((victim) => victim.kill()));
+  }
+
+  private async killAtRandom({ leastMs, mostMs }: { leastMs: number; mostMs: number }): Promise<void> {
+    while (!this.stopping) {
+      const waitMs = leastMs + nextInt(this.random, mostMs - leastMs);
+      await new Promise((done) => setTimeout(done, waitMs));
+      const victim = this.victims[nextInt(this.random, this.victims.length)]!;
+      await victim.kill();
+      this.kills += 1;
+      victim.start();
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import { testKafka } from '../support/test-kafka.ts';
+import { crashContract } from './crash-contract.ts';
+
+crashContract('the bus on Kafka', async () => {
+  const kafka = await testKafka();
+  return { bus: { kind: 'kafka', brokers: kafka.bootstrap }, close: () => kafka.stop() };
+});

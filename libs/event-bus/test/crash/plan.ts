@@ -1,0 +1,35 @@
+import { silentLogger } from '@gridbourse/observability';
+import { EmbeddedBus, type EventBus, KafkaBus, kafkaConfig } from '../../src/index.ts';
+
+/** What each process of the crash test is told, as JSON in its environment. */
+export type CrashPlan = {
+  readonly producerDatabase: string;
+  readonly consumerDatabase: string;
+  readonly bus:
+    | { readonly kind: 'embedded'; readonly databaseUrl: string }
+    | { readonly kind: 'kafka'; readonly brokers: string };
+  readonly keys: number;
+  readonly eventsPerKey: number;
+  /** A producer appends for the keys whose number has this remainder. */
+  readonly producers: number;
+};
+
+export const ENVIRONMENT = 'GRIDBOURSE_CRASH_PLAN';
+export const GROUP = 'crash-reader';
+
+export const planOfThisProcess = (): CrashPlan => JSON.parse(process.env[ENVIRONMENT]!) as CrashPlan;
+
+export const connectBus = ({ bus, consumerDatabase }: CrashPlan): EventBus =>
+  bus.kind === 'embedded'
+    ? new EmbeddedBus({ databaseUrl: bus.databaseUrl, logger: silentLogger, rebalanceMs: 200 })
+    : new KafkaBus({
+        config: kafkaConfig.parse({
+          brokers: bus.brokers,
+          sessionTimeoutMs: 2_000,
+          rebalanceTimeoutMs: 3_000,
+          heartbeatMs: 300,
+          requestTimeoutMs: 5_000,
+        }),
+        deadLetters: { databaseUrl: consumerDatabase },
+        logger: silentLogger,
+      });
