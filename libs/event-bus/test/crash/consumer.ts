@@ -6,7 +6,7 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
-import { BusStrategy, EventContext, OnEvent } from '../../src/index.ts';
+import { BusStrategy, EventContext, OnEvent } from '@gridbourse/event-bus';
 import { counted, counterCatalogue } from './language.ts';
 import { connectBus, GROUP, planOfThisProcess } from './plan.ts';
 
@@ -45,3 +45,4 @@ const app = await NestFactory.createMicroservice(ReaderModule, {
   logger: false,
 });
 await app.listen();
+process.send!('up');

@@ -7,8 +7,10 @@ import { type CrashPlan, ENVIRONMENT } from './plan.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 
-/** One process of the run, started again whenever it was killed. */
+/** One process of the run, started again whenever it was killed. It runs the built libraries, as services do. */
 class Victim {
+  /** It has begun its work: one that is killed before never gets anywhere on a slow machine. */
+  up = false;
   private child: ChildProcess | null = null;
   private ended = Promise.resolve();
 
@@ -24,13 +26,14 @@ class Victim {
       process.execPath,
       [
         ...['--disable-warning=TimeoutNegativeWarning', '--import', join(ROOT, 'tools', 'swc-register.mjs')],
-        ...['--conditions=@gridbourse/source', join(import.meta.dirname, this.script), ...this.args],
+        ...[join(import.meta.dirname, this.script), ...this.args],
       ],
       {
         env: { ...process.env, NODE_OPTIONS: '', [ENVIRONMENT]: JSON.stringify(this.plan) },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       },
     );
+    child.once('message', () => (this.up = true));
     child.stderr!.on('data', (text: Buffer) => appendFileSync(this.logFile, text));
     this.child = child;
     this.ended = new Promise((done) => {
@@ -44,6 +47,7 @@ class Victim {
   }
 
   async kill(): Promise<void> {
+    this.up = false;
     this.child?.kill('SIGKILL');
     await this.ended;
   }
@@ -73,9 +77,13 @@ export class CrashRun {
     return readFileSync(this.logFile, 'utf8').slice(-4_000);
   }
 
-  start(between: { leastMs: number; mostMs: number }): void {
+  /**
+   * Kills a process whenever the work has gone on by a random amount: how often does not depend on the speed of the machine.
+   * @param progress how far the work is, as a share of all of it
+   */
+  start(kills: number, progress: () => Promise<number>): void {
     for (const victim of this.victims) victim.start();
-    this.killing = this.killAtRandom(between);
+    this.killing = this.killAtRandom(kills, progress);
   }
 
   /** No more killing: what is there goes on to the end. */
@@ -89,11 +97,14 @@ export class CrashRun {
     await Promise.all(this.victims.map((victim) => victim.kill()));
   }
 
-  private async killAtRandom({ leastMs, mostMs }: { leastMs: number; mostMs: number }): Promise<void> {
-    while (!this.stopping) {
-      const waitMs = leastMs + nextInt(this.random, mostMs - leastMs);
-      await new Promise((done) => setTimeout(done, waitMs));
-      const victim = this.victims[nextInt(this.random, this.victims.length)]!;
+  private async killAtRandom(kills: number, progress: () => Promise<number>): Promise<void> {
+    for (let next = 0; !this.stopping;) {
+      await new Promise((done) => setTimeout(done, 50));
+      const reached = await progress();
+      const up = this.victims.filter((victim) => victim.up);
+      if (reached < next || up.length === 0) continue;
+      next = reached + (this.random.next() * 2) / kills;
+      const victim = up[nextInt(this.random, up.length)]!;
       await victim.kill();
       this.kills += 1;
       victim.start();

@@ -1,5 +1,5 @@
 import { silentLogger } from '@gridbourse/observability';
-import { EmbeddedBus, type EventBus, KafkaBus, kafkaConfig } from '../../src/index.ts';
+import { EmbeddedBus, type EventBus, KafkaBus, kafkaConfig } from '@gridbourse/event-bus';
 
 /** What each process of the crash test is told, as JSON in its environment. */
 export type CrashPlan = {

@@ -30,6 +30,7 @@ const relay = new OutboxRelay({
   batchSize: 1_000,
 });
 relay.start();
+process.send!('up');
 
 const rows = await dataSource.query<{ stream_id: string; version: string }[]>(
   'SELECT stream_id, version FROM streams',
