@@ -5,6 +5,7 @@ import { failureContract } from './contract/failure.ts';
 import { membersContract } from './contract/members.ts';
 import { strategyContract } from './contract/strategy.ts';
 import { withBus } from './contract/suite.ts';
+import { upgradeContract } from './contract/upgrade.ts';
 import { embeddedUnderTest } from './support/embedded-under-test.ts';
 
 withBus(
@@ -13,5 +14,12 @@ withBus(
     const database = await testDatabase('bus');
     return embeddedUnderTest(database.url, () => database.drop());
   },
-  ...[deliveryContract, failureContract, membersContract, backpressureContract, strategyContract],
+  ...[
+    deliveryContract,
+    failureContract,
+    membersContract,
+    backpressureContract,
+    strategyContract,
+    upgradeContract,
+  ],
 );

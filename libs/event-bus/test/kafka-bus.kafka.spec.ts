@@ -4,11 +4,19 @@ import { failureContract } from './contract/failure.ts';
 import { membersContract } from './contract/members.ts';
 import { strategyContract } from './contract/strategy.ts';
 import { withBus } from './contract/suite.ts';
+import { upgradeContract } from './contract/upgrade.ts';
 import { kafkaUnderTest } from './support/kafka-under-test.ts';
 import { testKafka } from './support/test-kafka.ts';
 
 withBus(
   'the bus on Kafka, on a real broker',
   async () => kafkaUnderTest(await testKafka()),
-  ...[deliveryContract, failureContract, membersContract, backpressureContract, strategyContract],
+  ...[
+    deliveryContract,
+    failureContract,
+    membersContract,
+    backpressureContract,
+    strategyContract,
+    upgradeContract,
+  ],
 );
