@@ -60,7 +60,9 @@ describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
     const bus = under.connect({ retry: quick });
     const collector = new Collector();
     await bus.subscribe({ group, topics: [topic], handler: collector.handler });
-    const producer = raw.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    const producer = raw.producer({
+      ...{ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true, maxInFlightRequests: 1 },
+    });
     await producer.connect();
     await producer.send({
       topic,
@@ -74,10 +76,14 @@ describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
     await producer.disconnect();
     await bus.publish([record(topic, 'good', 1)]);
     await eventually(() => collector.sequencesOf('good').length === 1);
-    const letters = await eventually(async () => {
-      const open = await under.deadLetters.list({ group });
-      return open.length === 4 && open;
-    });
+    const letters = await eventually(
+      async () => {
+        const open = await under.deadLetters.list({ group });
+        expect(open.map(({ key }) => key).sort()).toEqual(['', 'bare', 'text', 'tombstone']);
+        return open;
+      },
+      { deadlineMs: 20_000 },
+    );
     const errors = Object.fromEntries(letters.map(({ key, error }) => [key, error?.split(':')[0]]));
     expect(errors).toEqual({
       text: 'value_not_json',
