@@ -22,7 +22,7 @@ export type BatchHandler = {
   readonly accepts: (delivery: Delivery) => boolean;
   /**
    * Handles all of them, or none: when it throws, each is given to the handler alone, so that one that fails keeps back
-   * no other. Records of one key come in order; at most 200.
+   * no other. Records of one key come in order; at most 500.
    */
   readonly handle: (deliveries: readonly Delivery[]) => Promise<void>;
 };

@@ -8,7 +8,7 @@ type Run = {
 };
 
 /** Records in one batch, at most. */
-const MOST = 200;
+const MOST = 500;
 /** So many waiting are worth another batch beside those that run. */
 const WORTH_ANOTHER = 50;
 /** Fewer than that wait so long for company, in milliseconds. */

@@ -51,14 +51,14 @@ describe('the batcher', () => {
     expect(batches).toEqual([['b1', 'c1']]);
   });
 
-  it('handles all of many, with at most 200 in a batch and no more batches than slots', async () => {
+  it('handles all of many, with at most 500 in a batch and no more batches than slots', async () => {
     let running = 0;
     let most = 0;
     let handled = 0;
     const under = batcher(async (deliveries) => {
       running += 1;
       most = Math.max(most, running);
-      expect(deliveries.length).toBeLessThanOrEqual(200);
+      expect(deliveries.length).toBeLessThanOrEqual(500);
       await new Promise((resolve) => setImmediate(resolve));
       handled += deliveries.length;
       running -= 1;
