@@ -50,7 +50,7 @@ export const serviceOn = async (bus: EventBus, databaseUrl: string): Promise<Sub
     transaction: 'bus',
   });
   await new Promise<void>((resolve, reject) =>
-    strategy.listen((error) => (error ? reject(error as Error) : resolve())),
+    strategy.listen((error) => (error ? reject(error) : resolve())),
   );
   return {
     publish: (records) => bus.publish(records),

@@ -26,8 +26,8 @@ export class BusOperations implements OnApplicationShutdown {
 
   /** @throws DomainError `dead_letter_not_found`, also for one of another group */
   async find(id: string): Promise<DeadLetter> {
-    const letter = await this.letters.find(id);
-    if (letter?.group === this.group) return letter;
+    const letter = await this.letters.get(id);
+    if (letter.group === this.group) return letter;
     throw new DomainError('not_found', 'dead_letter_not_found', `the ${this.group} has no dead letter ${id}`);
   }
 

@@ -39,6 +39,9 @@ const letterOf = ({ dead_at_ms, settled_at_ms, ...letter }: Row): DeadLetter => 
   settledAtMs: settled_at_ms === null ? null : Number(settled_at_ms),
 });
 
+/** Ids are numbers from 1: what is none names nothing. */
+const numberOf = (id: string): string => (/^\d{1,18}$/.test(id) ? id : '0');
+
 /**
  * What an operator does with records that could not be handled. The work is asked for here and done by the member of
  * the group that owns the key, within the time in which it looks at its partitions (0.5 s).
@@ -84,11 +87,15 @@ export class DeadLetters {
     return rows.map(letterOf);
   }
 
-  /** Open or settled; null when there is none of that id. */
-  async find(id: string): Promise<DeadLetter | null> {
-    if (!/^\d{1,18}$/.test(id)) return null;
-    const { rows } = await this.pool.query<Row>(`${SELECT} WHERE id = $1::bigint`, [id]);
-    return rows[0] ? letterOf(rows[0]) : null;
+  /**
+   * One dead letter, settled or not, with what was published.
+   * @throws DomainError `dead_letter_not_found`
+   */
+  async get(id: string): Promise<DeadLetter> {
+    const { rows } = await this.pool.query<Row>(`${SELECT} WHERE id = $1`, [numberOf(id)]);
+    if (!rows[0])
+      throw new DomainError('not_found', 'dead_letter_not_found', `no dead letter ${id.slice(0, 40)}`);
+    return letterOf(rows[0]);
   }
 
   /**
@@ -109,6 +116,7 @@ export class DeadLetters {
         `${which.group} has no parked key ${which.key} in ${which.topic}`,
       );
     }
+    // The members of an embedded group listen; those of a Kafka group look by themselves.
     await this.pool.query('SELECT pg_notify($1, $2)', [WAKE_CHANNEL, WAKE_FOR_REPLAY]);
   }
 
@@ -123,7 +131,7 @@ export class DeadLetters {
       `UPDATE bus_dead_letters SET state = 'skipping', skip_reason = $2
        WHERE id = $1 AND settled_at IS NULL
        RETURNING consumer_group AS "group", topic, key`,
-      [/^\d{1,18}$/.test(id) ? id : '0', reason.slice(0, 2_000)],
+      [numberOf(id), reason.slice(0, 2_000)],
     );
     if (!rows[0]) throw new DomainError('not_found', 'dead_letter_not_found', `no open dead letter ${id}`);
     await this.replay(rows[0]);

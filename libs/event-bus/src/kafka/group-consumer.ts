@@ -130,7 +130,7 @@ export class KafkaGroupConsumer implements Subscription {
     const { GROUP_JOIN, CRASH } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => {
       onHealthy();
-      this.joined(consumer, payload.memberAssignment as TopicPartitions);
+      this.joined(consumer, payload.memberAssignment);
     });
     consumer.on(CRASH, ({ payload }) => {
       void this.suspend();
@@ -220,7 +220,7 @@ export class KafkaGroupConsumer implements Subscription {
     const names = new Set(wanted.map(nameOf));
     const lost = [...this.owned.values()].filter((owned) => !names.has(nameOf(owned)));
     // Handlers in hand may go on: what they do is settled in the database of the service or not at all.
-    for (const owned of lost) this.forget(owned);
+    for (const owned of lost) void this.forget(owned);
     for (let tries = 1; join === this.joins && !this.closing.signal.aborted; tries += 1) {
       try {
         await this.takeOver(wanted);
@@ -276,7 +276,7 @@ export class KafkaGroupConsumer implements Subscription {
       },
       ...{ logger, metrics },
       onProgress: () => this.progress(owned),
-      onBroken: (error) => this.crashed?.reject(error as Error),
+      onBroken: (error) => this.crashed?.reject(error),
     });
     void worker.hold();
     const owned: Owned = {
@@ -307,28 +307,29 @@ export class KafkaGroupConsumer implements Subscription {
   }
 
   /** Takes over what was fetched. Errors of the heartbeat are for kafkajs, which then joins the group again. */
-  private async receive({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
+  private async receive(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const join = this.joins;
     const adopted = new AbortController();
     void this.adopted.finally(() => adopted.abort());
     while (!adopted.signal.aborted && !this.closing.signal.aborted) {
       await pause(this.settings.config.heartbeatMs, adopted.signal);
-      if (!adopted.signal.aborted) await heartbeat();
+      if (!adopted.signal.aborted) await payload.heartbeat();
     }
     const owned = this.owned.get(nameOf(batch));
     if (!owned || join !== this.joins || !this.stable) {
       // Not resolved, so it is fetched again: after the joining that is about to come, and not in a circle until then.
       await pause(NOT_NOW_MS, this.closing.signal);
-      return heartbeat();
+      return payload.heartbeat();
     }
     owned.backlog =
       owned.at < owned.backlog.length
         ? [...owned.backlog.slice(owned.at), ...batch.messages]
         : batch.messages;
     owned.at = 0;
-    resolveOffset(batch.lastOffset());
+    payload.resolveOffset(batch.lastOffset());
     this.feed(owned);
-    await heartbeat();
+    await payload.heartbeat();
   }
 
   private feed(owned: Owned): void {

@@ -51,6 +51,8 @@ export const failureContract = ({ connect, newTopic, under }: Suite): void => {
       'bad waiting',
     ]);
     expect(letters[0]!.error).toContain('poison');
+    expect(await under().deadLetters.get(letters[0]!.id)).toEqual(letters[0]);
+    await expect(under().deadLetters.get('none')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
     expect(collector.started.filter((d) => d.key === 'bad' && d.sequence === 2)).toHaveLength(quick.attempts);
     await eventually(() => collector.sequencesOf('good').length === 4);
     expect(collector.sequencesOf('bad')).toEqual([1]);

@@ -19,6 +19,7 @@ export type BusUnderTest = {
   topics(): Promise<string[]>;
   readonly deadLetters: {
     list(filter: { group: string; topic?: string; settled?: boolean }): Promise<DeadLetter[]>;
+    get(id: string): Promise<DeadLetter>;
     replay(which: { group: string; topic: string; key: string }): Promise<void>;
     skip(id: string, reason: string): Promise<void>;
   };

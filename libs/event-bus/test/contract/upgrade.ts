@@ -51,8 +51,8 @@ const eventOn = (definition: EventDefinition, key: string, sequence: number, val
 export const upgradeContract = ({ under }: Suite): void => {
   let database: TestDatabase;
   let dataSource: DataSource;
-  let bus: EventBus;
-  let app: INestMicroservice;
+  let bus: EventBus | null = null;
+  let app: INestMicroservice | null = null;
 
   const start = async (definitions: readonly EventDefinition[]): Promise<void> => {
     bus = under().connect({ retry: quick });
@@ -64,8 +64,8 @@ export const upgradeContract = ({ under }: Suite): void => {
     await app.listen();
   };
   const stop = async (): Promise<void> => {
-    await app.close();
-    await bus.close();
+    await app?.close();
+    await bus?.close();
   };
   beforeAll(async () => {
     database = await testDatabase('bus_upgrade', async (url) => {
@@ -86,7 +86,7 @@ export const upgradeContract = ({ under }: Suite): void => {
 
   it('keeps events that it cannot read yet, and handles them after the upgrade, in order', async () => {
     await start([shipped]);
-    await bus.publish([
+    await bus!.publish([
       eventOn(shipped, 'newer', 1, { to: 'a' }),
       eventOn(shippedLater, 'newer', 2, { to: 'b' }),
       eventOn(shipped, 'newer', 3, { to: 'c' }),
@@ -113,7 +113,7 @@ export const upgradeContract = ({ under }: Suite): void => {
   it('handles many events in one transaction, and lets one that fails take no other with it', async () => {
     await dataSource.query('TRUNCATE effects');
     const keys = range(100).map((n) => `many-${n}`);
-    await bus.publish([
+    await bus!.publish([
       ...keys.map((key) => eventOn(shipped, key, 1, { to: key === 'many-50' ? 'nowhere' : 'there' })),
       ...keys.map((key) => eventOn(shipped, key, 2, { to: 'there' })),
       // Repetitions, as after a crash, are dropped inside a batch too.

@@ -99,7 +99,7 @@ export class CrashRun {
 
   private async killAtRandom(kills: number, progress: () => Promise<number>): Promise<void> {
     for (let next = 0; !this.stopping;) {
-      await new Promise((done) => setTimeout(done, 50));
+      await new Promise((done) => setTimeout(done, 100));
       const reached = await progress();
       const up = this.victims.filter((victim) => victim.up);
       if (reached < next || up.length === 0) continue;
