@@ -215,7 +215,7 @@ export const strategyContract = ({ under }: Suite): void => {
     await under().deadLetters.skip((await openLetters())[0]!.id, 'published by a faulty build');
     await eventually(async () => (await inbox(lease(1))) === 2);
     expect(await effects()).toEqual([`${lease(1)} 2 since 7`]);
-    expect(await openLetters()).toEqual([]);
+    await eventually(async () => (await openLetters()).length === 0);
   });
 
   it('lets a handler with its own transaction record the inbox in it', async () => {
