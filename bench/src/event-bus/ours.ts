@@ -38,6 +38,7 @@ export const serviceOn = async (bus: EventBus, databaseUrl: string): Promise<Sub
   const watched: EventBus = {
     start: () => bus.start(),
     publish: (records) => bus.publish(records),
+    lag: (group) => bus.lag(group),
     close: () => bus.close(),
     subscribe: (options) =>
       bus.subscribe(observed(options, ({ value }) => handled((value as { sentAtMs: number }).sentAtMs))),

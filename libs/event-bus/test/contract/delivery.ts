@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { eventually } from '@gridbourse/testing';
-import { Collector, record } from '../records.ts';
+import { Collector, gate, record } from '../records.ts';
 import { range, type Suite } from './suite.ts';
 
 /** What is published arrives as it was, in order, in every group. */
@@ -79,5 +79,29 @@ export const deliveryContract = ({ connect, newTopic }: Suite): void => {
     await bus.publish([good]);
     await eventually(() => collector.finished.length > 0);
     expect(collector.started).toHaveLength(1);
+  });
+
+  it('says how far a group is behind, and about nobody but that group', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const collector = new Collector();
+    const busy = gate();
+    collector.during = () => busy.opened;
+    await bus.subscribe({ group: 'behind', topics: [topic], handler: collector.handler });
+    await bus.publish(range(5).map((n) => record(topic, 'a', n)));
+    const total = async (): Promise<{ lag: number; end: number; topics: string[] }> => {
+      const partitions = await bus.lag('behind');
+      return {
+        lag: partitions.reduce((sum, { lag }) => sum + lag, 0),
+        end: partitions.reduce((sum, { end }) => sum + end, 0),
+        topics: [...new Set(partitions.map((one) => one.topic))],
+      };
+    };
+    await eventually(() => collector.started.length === 1);
+    expect(await total()).toEqual({ lag: 5, end: 5, topics: [topic] });
+    busy.open();
+    await eventually(async () => (await total()).lag === 0, { deadlineMs: 10_000 });
+    expect((await total()).end).toBe(5);
+    expect(await bus.lag('nobody')).toEqual([]);
   });
 };
