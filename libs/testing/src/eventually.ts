@@ -9,11 +9,11 @@ const pause = (milliseconds: number): Promise<void> =>
  * that returns nothing passes by not throwing.
  *
  * @returns what the check gave at last
- * @throws Error after `deadlineMs` (default 5000), with the last failure as its cause
+ * @throws Error after `deadlineMs` (default 15 000), with the last failure as its cause
  */
 export const eventually = async <T>(
   check: () => T | Promise<T>,
-  { deadlineMs = 5_000, everyMs = 10 }: { deadlineMs?: number; everyMs?: number } = {},
+  { deadlineMs = 15_000, everyMs = 10 }: { deadlineMs?: number; everyMs?: number } = {},
 ): Promise<Exclude<T, false | null>> => {
   const until = performance.now() + deadlineMs;
   for (;;) {

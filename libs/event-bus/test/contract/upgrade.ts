@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { cloudEventTypeOf, EventCatalogue, type EventDefinition, eventFamily } from '@gridbourse/events';
+import {
+  cloudEventTypeOf,
+  EventCatalogue,
+  type EventDefinition,
+  eventFamily,
+  nextVersion,
+} from '@gridbourse/events';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { Controller, type INestMicroservice, Module } from '@nestjs/common';
@@ -21,7 +27,7 @@ import { quick, range, type Suite } from './suite.ts';
 const run = Date.now().toString(36).replace(/\d/g, 'x');
 const parcel = eventFamily(`depot-${run}`, 'parcel');
 const shipped = parcel('ParcelShipped', 'It left.', z.object({ to: z.string() }));
-const shippedLater = { ...shipped, version: 2 };
+const shippedLater = nextVersion(shipped, { schema: shipped.schema, upcast: (fields) => fields });
 const returned = parcel('ParcelReturned', 'It came back.', z.object({ why: z.string() }));
 const TOPIC = `gridbourse.depot-${run}.parcel`;
 
