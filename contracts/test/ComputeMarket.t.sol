@@ -3,7 +3,9 @@ pragma solidity 0.8.37;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
-import {ComputeMarket as Market} from "../src/ComputeMarket.sol";
+import {MarketEvents} from "../src/MarketEvents.sol";
+import {PackedBatch} from "../src/PackedBatch.sol";
+import {ProtocolContract} from "../src/ProtocolContract.sol";
 import {Base, Vm} from "./Base.sol";
 
 contract ComputeMarketTest is Base {
@@ -30,15 +32,15 @@ contract ComputeMarketTest is Base {
         vm.prank(TENANT);
         market.withdraw(DEPOSIT);
         vm.assertEq(token.balanceOf(TENANT), DEPOSIT);
-        refuses(abi.encodeWithSelector(Market.InsufficientFree.selector, TENANT, 0, 1));
+        refuses(abi.encodeWithSelector(MarketEvents.InsufficientFree.selector, TENANT, 0, 1));
         vm.prank(TENANT);
         market.withdraw(1);
     }
 
     function test_zero_amounts_are_refused() public {
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         market.deposit(0);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         market.withdraw(0);
     }
 
@@ -47,7 +49,7 @@ contract ComputeMarketTest is Base {
         token.mint(TENANT, most);
         vm.prank(TENANT);
         token.approve(address(market), most);
-        refuses(abi.encodeWithSelector(Market.AmountTooLarge.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.AmountTooLarge.selector));
         vm.prank(TENANT);
         market.deposit(most);
     }
@@ -97,36 +99,36 @@ contract ComputeMarketTest is Base {
     function test_opening_needs_consent_in_time_rate_and_lock() public {
         vm.prank(TENANT);
         market.setSpendingLimit(RATE, 3_000_000, uint40(block.timestamp));
-        refuses(abi.encodeWithSelector(Market.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
+        refuses(abi.encodeWithSelector(MarketEvents.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
         open(TENANT, KEY, RATE + 1, 60);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
         open(TENANT, KEY, RATE, 3600);
         open(TENANT, KEY, RATE / 2, 3600);
         // The bounds are on what is open at one time.
-        refuses(abi.encodeWithSelector(Market.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
+        refuses(abi.encodeWithSelector(MarketEvents.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
         open(TENANT, keyOf(1, 8), RATE / 2 + 1, 60);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
         open(TENANT, keyOf(1, 8), RATE / 2, 3600);
         vm.warp(block.timestamp + 1);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExpired.selector, TENANT, block.timestamp - 1));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExpired.selector, TENANT, block.timestamp - 1));
         open(TENANT, keyOf(1, 8), 1, 60);
     }
 
     function test_opening_needs_free_money_a_provider_and_an_unused_key() public {
         refuses(
-            abi.encodeWithSelector(Market.InsufficientFree.selector, TENANT, DEPOSIT, uint64(RATE) * 1000)
+            abi.encodeWithSelector(MarketEvents.InsufficientFree.selector, TENANT, DEPOSIT, uint64(RATE) * 1000)
         );
         open(TENANT, KEY, RATE, 3_600_000);
-        refuses(abi.encodeWithSelector(Market.UnknownProvider.selector, 4));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownProvider.selector, 4));
         open(TENANT, keyOf(4, 1), RATE, 60);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         open(TENANT, KEY, 0, 60);
-        refuses(abi.encodeWithSelector(Market.ZeroDuration.selector));
+        refuses(abi.encodeWithSelector(MarketEvents.ZeroDuration.selector));
         open(TENANT, KEY, RATE, 0);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExpired.selector, STRANGER, 0));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExpired.selector, STRANGER, 0));
         open(STRANGER, KEY, RATE, 60);
         open(TENANT, KEY, RATE, 60);
-        refuses(abi.encodeWithSelector(Market.LeaseKeyUsed.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseKeyUsed.selector, KEY));
         open(TENANT, KEY, RATE, 60);
     }
 
@@ -134,7 +136,7 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 60);
         vm.prank(OPERATOR);
         market.closeLease(KEY, 0);
-        refuses(abi.encodeWithSelector(Market.LeaseKeyUsed.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseKeyUsed.selector, KEY));
         open(TENANT, KEY, RATE, 60);
     }
 
@@ -199,7 +201,7 @@ contract ComputeMarketTest is Base {
             abi.encodePacked(group(1, 1, row(7, 1)), uint8(0))
         ];
         for (uint256 i = 0; i < batches.length; i++) {
-            refuses(abi.encodeWithSelector(Market.MalformedBatch.selector));
+            refuses(abi.encodeWithSelector(PackedBatch.MalformedBatch.selector));
             settle(batches[i]);
         }
         vm.assertEq(settledOf(KEY), 0);
@@ -268,7 +270,7 @@ contract ComputeMarketTest is Base {
         vm.assertEq(market.tenantOf(TENANT).free, DEPOSIT - 10_000);
         vm.assertEq(market.tenantOf(TENANT).locked, 0);
         vm.assertEq(market.tenantOf(TENANT).ratePerHour, 0);
-        refuses(abi.encodeWithSelector(Market.LeaseNotOpen.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseNotOpen.selector, KEY));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 10_000);
         settle(single(KEY, 10_001));
@@ -279,16 +281,16 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 10);
         vm.warp(block.timestamp + 5);
         settle(single(KEY, 3_000));
-        refuses(abi.encodeWithSelector(Market.LessThanSettled.selector, KEY, 2_999, 3_000));
+        refuses(abi.encodeWithSelector(MarketEvents.LessThanSettled.selector, KEY, 2_999, 3_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 2_999);
-        refuses(abi.encodeWithSelector(Market.MoreThanLock.selector, KEY, 10_001, 10_000));
+        refuses(abi.encodeWithSelector(MarketEvents.MoreThanLock.selector, KEY, 10_001, 10_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 10_001);
-        refuses(abi.encodeWithSelector(Market.MoreThanEarned.selector, KEY, 5_001, 5_000));
+        refuses(abi.encodeWithSelector(MarketEvents.MoreThanEarned.selector, KEY, 5_001, 5_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 5_001);
-        refuses(abi.encodeWithSelector(Market.UnknownLease.selector, keyOf(1, 8)));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownLease.selector, keyOf(1, 8)));
         vm.prank(OPERATOR);
         market.closeLease(keyOf(1, 8), 0);
     }
@@ -302,11 +304,11 @@ contract ComputeMarketTest is Base {
         // The word is kept in minutes, rounded up: never early.
         uint256 closableAt = start + 120 + FORCE_CLOSE_AFTER;
         vm.warp(closableAt - 1);
-        refuses(abi.encodeWithSelector(Market.OperatorNotSilent.selector, KEY, closableAt));
+        refuses(abi.encodeWithSelector(MarketEvents.OperatorNotSilent.selector, KEY, closableAt));
         vm.prank(TENANT);
         market.forceClose(KEY);
         vm.warp(closableAt);
-        refuses(abi.encodeWithSelector(Market.NotParty.selector, STRANGER));
+        refuses(abi.encodeWithSelector(MarketEvents.NotParty.selector, STRANGER));
         vm.prank(STRANGER);
         market.forceClose(KEY);
         vm.prank(TENANT);
@@ -324,12 +326,12 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 60);
         vm.warp(block.timestamp + 10);
         settle(single(KEY, 4_000));
-        refuses(abi.encodeWithSelector(Market.NotParty.selector, STRANGER));
+        refuses(abi.encodeWithSelector(MarketEvents.NotParty.selector, STRANGER));
         vm.prank(STRANGER);
         market.claim(1);
         vm.prank(ownerOf(1));
         vm.assertEq(market.claim(1), 4_000);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         vm.prank(payoutOf(1));
         market.claim(1);
         settle(single(KEY, 9_000));
@@ -337,7 +339,7 @@ contract ComputeMarketTest is Base {
         market.claim(1);
         vm.assertEq(token.balanceOf(payoutOf(1)), 9_000);
         vm.assertEq(market.earningsOf(1).claimed, 9_000);
-        refuses(abi.encodeWithSelector(Market.UnknownProvider.selector, 4));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownProvider.selector, 4));
         market.claim(4);
     }
 

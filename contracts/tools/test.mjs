@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generate, generatedFolder } from './compile.mjs';
-import { compileAll, contractsRoot } from './solc-input.mjs';
+import { compileOnce, contractsRoot } from './solc-input.mjs';
 
 const architectures = { x64: 'amd64', arm64: 'arm64' };
 const name = `@foundry-rs/forge-${process.platform}-${architectures[process.arch] ?? process.arch}`;
@@ -22,7 +22,7 @@ const binary = () => {
 };
 
 const forge = binary();
-const artifacts = compileAll();
+const artifacts = compileOnce();
 
 for (const [file, text] of Object.entries(generate(artifacts))) {
   if (readFileSync(new URL(file, generatedFolder), 'utf8') === text) continue;
