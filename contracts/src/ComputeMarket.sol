@@ -64,11 +64,11 @@ contract ComputeMarket is ProtocolContract, SignedConsent, MarketEvents {
     /// may close it, in seconds.
     uint32 public immutable forceCloseAfterSeconds;
 
-    mapping(address tenant => Tenant) private _tenants;
-    mapping(address tenant => SpendingLimit) private _limits;
-    mapping(uint32 providerId => Earnings) private _earnings;
-    mapping(uint96 leaseKey => LeaseSlot) private _leases;
-    mapping(uint96 leaseKey => LeaseParty) private _parties;
+    mapping(address tenant => Tenant balances) private _tenants;
+    mapping(address tenant => SpendingLimit limit) private _limits;
+    mapping(uint32 providerId => Earnings earnings) private _earnings;
+    mapping(uint96 leaseKey => LeaseSlot slot) private _leases;
+    mapping(uint96 leaseKey => LeaseParty party) private _parties;
 
     /// @param upgrader_ the timelock; its delay must cover a stop's notice and a force-close
     /// @param forceCloseAfterSeconds_ the operator's silence that frees a lease
@@ -405,27 +405,6 @@ contract ComputeMarket is ProtocolContract, SignedConsent, MarketEvents {
         emit LeaseOpened(leaseKey, leaseRef, tenant, ratePerHour, lock, uint40(block.timestamp));
     }
 
-    /// @return ceil(rate x duration / 3600), in micro-USDC
-    function _costOf(uint64 ratePerHour, uint32 durationSeconds) private pure returns (uint64) {
-        if (ratePerHour == 0) revert ZeroAmount();
-        if (durationSeconds == 0) revert ZeroDuration();
-        uint256 cost = (uint256(ratePerHour) * durationSeconds + SECONDS_PER_HOUR - 1) / SECONDS_PER_HOUR;
-        if (cost > MAX_AMOUNT) revert AmountTooLarge();
-        return uint64(cost);
-    }
-
-    function _checkLimit(address tenantAddress, uint64 lock, uint64 ratePerHour) private view {
-        Tenant memory tenant = _tenants[tenantAddress];
-        SpendingLimit memory limit = _limits[tenantAddress];
-        if (block.timestamp > limit.validUntil) revert SpendingLimitExpired(tenantAddress, limit.validUntil);
-        uint256 openRate = uint256(tenant.ratePerHour) + ratePerHour;
-        if (openRate > limit.maxRatePerHour) {
-            revert RateLimitExceeded(tenantAddress, _clamp(openRate), limit.maxRatePerHour);
-        }
-        uint256 locked = uint256(tenant.locked) + lock;
-        if (locked > limit.maxLocked) revert SpendingLimitExceeded(tenantAddress, _clamp(locked), limit.maxLocked);
-    }
-
     function _lock(address tenantAddress, uint64 lock, uint64 ratePerHour) private {
         Tenant memory tenant = _tenants[tenantAddress];
         if (lock > tenant.free) revert InsufficientFree(tenantAddress, tenant.free, lock);
@@ -450,6 +429,33 @@ contract ComputeMarket is ProtocolContract, SignedConsent, MarketEvents {
         }
     }
 
+    /// @dev The caller has checked that settled <= finalCumulative <= lock.
+    function _close(uint96 leaseKey, LeaseSlot slot, uint256 finalCumulative) private {
+        uint64 lock = uint64(slot.lock());
+        uint64 paid = uint64(finalCumulative - slot.settled());
+        uint64 refunded = lock - uint64(finalCumulative);
+        uint64 rate = uint64(slot.rate());
+        _leases[leaseKey] = slot.withSettled(finalCumulative, block.timestamp).closed();
+        address tenantAddress = _parties[leaseKey].tenant;
+        Tenant memory tenant = _tenants[tenantAddress];
+        _tenants[tenantAddress] =
+            Tenant(tenant.free + refunded, tenant.locked - lock, tenant.ratePerHour - rate);
+        if (paid != 0) _earnings[uint32(leaseKey >> SERIAL_BITS)].earned += paid;
+        emit LeaseClosed(leaseKey, tenantAddress, msg.sender, paid, uint64(finalCumulative), refunded);
+    }
+
+    function _checkLimit(address tenantAddress, uint64 lock, uint64 ratePerHour) private view {
+        Tenant memory tenant = _tenants[tenantAddress];
+        SpendingLimit memory limit = _limits[tenantAddress];
+        if (block.timestamp > limit.validUntil) revert SpendingLimitExpired(tenantAddress, limit.validUntil);
+        uint256 openRate = uint256(tenant.ratePerHour) + ratePerHour;
+        if (openRate > limit.maxRatePerHour) {
+            revert RateLimitExceeded(tenantAddress, _clamp(openRate), limit.maxRatePerHour);
+        }
+        uint256 locked = uint256(tenant.locked) + lock;
+        if (locked > limit.maxLocked) revert SpendingLimitExceeded(tenantAddress, _clamp(locked), limit.maxLocked);
+    }
+
     function _openSlot(uint96 leaseKey) private view returns (LeaseSlot slot) {
         slot = _leases[leaseKey];
         if (!slot.exists()) revert UnknownLease(leaseKey);
@@ -469,19 +475,13 @@ contract ComputeMarket is ProtocolContract, SignedConsent, MarketEvents {
         return (heardAt < usedUpAt ? heardAt : usedUpAt) + forceCloseAfterSeconds;
     }
 
-    /// @dev The caller has checked that settled <= finalCumulative <= lock.
-    function _close(uint96 leaseKey, LeaseSlot slot, uint256 finalCumulative) private {
-        uint64 lock = uint64(slot.lock());
-        uint64 paid = uint64(finalCumulative - slot.settled());
-        uint64 refunded = lock - uint64(finalCumulative);
-        uint64 rate = uint64(slot.rate());
-        _leases[leaseKey] = slot.withSettled(finalCumulative, block.timestamp).closed();
-        address tenantAddress = _parties[leaseKey].tenant;
-        Tenant memory tenant = _tenants[tenantAddress];
-        _tenants[tenantAddress] =
-            Tenant(tenant.free + refunded, tenant.locked - lock, tenant.ratePerHour - rate);
-        if (paid != 0) _earnings[uint32(leaseKey >> SERIAL_BITS)].earned += paid;
-        emit LeaseClosed(leaseKey, tenantAddress, msg.sender, paid, uint64(finalCumulative), refunded);
+    /// @return ceil(rate x duration / 3600), in micro-USDC
+    function _costOf(uint64 ratePerHour, uint32 durationSeconds) private pure returns (uint64) {
+        if (ratePerHour == 0) revert ZeroAmount();
+        if (durationSeconds == 0) revert ZeroDuration();
+        uint256 cost = (uint256(ratePerHour) * durationSeconds + SECONDS_PER_HOUR - 1) / SECONDS_PER_HOUR;
+        if (cost > MAX_AMOUNT) revert AmountTooLarge();
+        return uint64(cost);
     }
 
     function _clamp(uint256 value) private pure returns (uint64) {

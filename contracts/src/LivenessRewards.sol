@@ -47,7 +47,7 @@ contract LivenessRewards is ProtocolContract {
     /// @notice How long after its end an era pays; what is left then goes to the current era. Seconds.
     uint32 public immutable claimSeconds;
 
-    mapping(uint32 era => Era) private _eras;
+    mapping(uint32 era => Era entry) private _eras;
     /// @notice All that a provider has been paid, ever; only grows.
     mapping(uint32 providerId => uint64 amount) public claimedOf;
 

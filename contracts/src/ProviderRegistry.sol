@@ -16,6 +16,13 @@ import {RegistryEvents} from "./RegistryEvents.sol";
 contract ProviderRegistry is IProviderRegistry, ProtocolContract, RegistryEvents {
     using SafeERC20 for IERC20;
 
+    enum SlashState {
+        None,
+        Pending,
+        Cancelled,
+        Executed
+    }
+
     /// @dev Three slots: owner, stake, tier, suspension; payout, thawing amount and its time; metadata hash.
     struct Provider {
         address owner;
@@ -26,13 +33,6 @@ contract ProviderRegistry is IProviderRegistry, ProtocolContract, RegistryEvents
         uint64 thawing;
         uint32 thawedAt;
         bytes32 metadataHash;
-    }
-
-    enum SlashState {
-        None,
-        Pending,
-        Cancelled,
-        Executed
     }
 
     /// @dev Three slots.
@@ -96,12 +96,12 @@ contract ProviderRegistry is IProviderRegistry, ProtocolContract, RegistryEvents
     uint32 public lastSlashId;
     /// @notice Who is credited what no tenant is owed.
     address public treasury;
-    mapping(uint32 providerId => Provider) private _providers;
+    mapping(uint32 providerId => Provider provider) private _providers;
     /// @notice The provider that an account owns; 0 for none.
     mapping(address owner => uint32 providerId) public providerIdOf;
-    mapping(uint32 slashId => Slash) private _slashes;
-    mapping(uint32 providerId => Hold) private _holds;
-    mapping(uint32 providerId => EraSlashes) private _eraSlashes;
+    mapping(uint32 slashId => Slash slash) private _slashes;
+    mapping(uint32 providerId => Hold hold) private _holds;
+    mapping(uint32 providerId => EraSlashes slashes) private _eraSlashes;
     /// @notice Slashed amounts that an account may withdraw.
     mapping(address account => uint256 amount) public creditOf;
 
@@ -360,6 +360,20 @@ contract ProviderRegistry is IProviderRegistry, ProtocolContract, RegistryEvents
         if (block.timestamp < thawedAt && until > hold.heldUntil) hold.heldUntil = until;
     }
 
+    function _take(uint32 providerId, uint64 asked) private returns (uint64 taken) {
+        (uint64 slashable, uint64 base) = _slashable(providerId);
+        taken = asked < slashable ? asked : slashable;
+        if (taken == 0) revert NothingToSlash(providerId);
+        EraSlashes storage slashes = _eraSlashes[providerId];
+        uint32 era = uint32(block.timestamp / eraSeconds);
+        uint64 takenBefore = slashes.era == era ? slashes.taken : 0;
+        _eraSlashes[providerId] = EraSlashes(era, base, takenBefore + taken);
+        Provider storage provider = _providers[providerId];
+        uint64 fromStake = taken < provider.stake ? taken : provider.stake;
+        provider.stake -= fromStake;
+        provider.thawing -= taken - fromStake;
+    }
+
     /// @return what of the thawing amount proposed slashes could take once the stake is gone
     function _heldOf(uint32 providerId, uint64 staked) private view returns (uint64) {
         Hold memory hold = _holds[providerId];
@@ -378,20 +392,6 @@ contract ProviderRegistry is IProviderRegistry, ProtocolContract, RegistryEvents
         uint64 cap = uint64((uint256(base) * eraCapBps) / BASIS_POINTS);
         amount = sameEra ? cap - slashes.taken : cap;
         if (amount > atStake) amount = atStake;
-    }
-
-    function _take(uint32 providerId, uint64 asked) private returns (uint64 taken) {
-        (uint64 slashable, uint64 base) = _slashable(providerId);
-        taken = asked < slashable ? asked : slashable;
-        if (taken == 0) revert NothingToSlash(providerId);
-        EraSlashes storage slashes = _eraSlashes[providerId];
-        uint32 era = uint32(block.timestamp / eraSeconds);
-        uint64 takenBefore = slashes.era == era ? slashes.taken : 0;
-        _eraSlashes[providerId] = EraSlashes(era, base, takenBefore + taken);
-        Provider storage provider = _providers[providerId];
-        uint64 fromStake = taken < provider.stake ? taken : provider.stake;
-        provider.stake -= fromStake;
-        provider.thawing -= taken - fromStake;
     }
 
     function _pendingSlash(uint32 slashId) private view returns (Slash storage slash) {

@@ -37,7 +37,7 @@ abstract contract SignedConsent is EIP712 {
 
     /// @dev 256 nonces a word.
     mapping(address tenant => mapping(uint256 word => uint256 bits)) private _usedNonces;
-    mapping(bytes32 orderHash => bool) private _createdOrders;
+    mapping(bytes32 orderHash => bool created) private _createdOrders;
 
     /// @notice A tenant put an order on chain itself, in place of a signature.
     event OrderCreated(address indexed tenant, uint256 indexed nonce, bytes32 indexed orderHash, Order order);
@@ -105,14 +105,14 @@ abstract contract SignedConsent is EIP712 {
         _useNonce(order.tenant, order.nonce);
     }
 
+    function _useNonce(address tenant, uint256 nonce) internal {
+        if (isNonceUsed(tenant, nonce)) revert NonceUsed(tenant, nonce);
+        _usedNonces[tenant][nonce >> 8] |= 1 << (nonce & 0xff);
+    }
+
     function _checkSignature(address signer, bytes32 hash, bytes calldata signature) internal view {
         if (!SignatureChecker.isValidSignatureNowCalldata(signer, hash, signature)) {
             revert InvalidSignature(signer);
         }
-    }
-
-    function _useNonce(address tenant, uint256 nonce) internal {
-        if (isNonceUsed(tenant, nonce)) revert NonceUsed(tenant, nonce);
-        _usedNonces[tenant][nonce >> 8] |= 1 << (nonce & 0xff);
     }
 }

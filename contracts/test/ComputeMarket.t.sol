@@ -373,47 +373,4 @@ contract ComputeMarketTest is Base {
         market.unpause();
         fund(STRANGER, 1);
     }
-
-    // --- Gas ---
-
-    /// @dev Without calldata and the 21,000 of the transaction, which cannot be seen from here; libs/chain measures the
-    /// whole transaction.
-    function test_gas_of_a_batch_of_256() public {
-        registerMore(16);
-        bytes memory first;
-        bytes memory second;
-        for (uint32 provider = 1; provider <= 16; provider++) {
-            bytes memory firstRows;
-            bytes memory secondRows;
-            for (uint64 serial = 1; serial <= 16; serial++) {
-                open(TENANT, keyOf(provider, serial + 1000), RATE, 3600);
-                firstRows = abi.encodePacked(firstRows, row(serial + 1000, 10_000 + serial));
-                secondRows = abi.encodePacked(secondRows, row(serial + 1000, 60_000 + serial));
-            }
-            first = abi.encodePacked(first, group(provider, 16, firstRows));
-            second = abi.encodePacked(second, group(provider, 16, secondRows));
-        }
-        vm.warp(block.timestamp + 600);
-        settle(first);
-        coolDown();
-        vm.prank(OPERATOR);
-        uint256 before = gasleft();
-        market.settleBatch(second);
-        uint256 perLease = (before - gasleft()) / 256;
-        vm.assertLe(perLease, 6_300, "gas per settled lease");
-        vm.assertEq(market.earningsOf(16).earned, 16 * 60_000 + 136);
-    }
-
-    function registerMore(uint32 count) private {
-        for (uint32 id = 4; id <= count; id++) {
-            vm.prank(ownerOf(id));
-            registry.register(payoutOf(id), 0);
-        }
-    }
-
-    /// @dev Slots that this test has touched are cheap to touch again; in a transaction of their own they are not.
-    function coolDown() private {
-        (bool done,) = address(vm).call(abi.encodeWithSignature("cool(address)", address(market)));
-        vm.assertTrue(done);
-    }
 }

@@ -227,6 +227,44 @@ contract ExitsTest is Base {
         market.exitOf(KEY);
     }
 
+    function closableAtOf(uint96 leaseKey) private view returns (uint256 closableAt) {
+        (, closableAt) = market.exitOf(leaseKey);
+    }
+
+    function test_zero_time_is_the_first_second_in_which_the_lock_is_earned() public {
+        // Locks 2 micros at 7 an hour: earned after 1,028.57 s.
+        open(TENANT, KEY, 7, 1_000);
+        vm.warp(start + 1_028);
+        vm.assertEq(market.settleableOf(KEY), 1);
+        vm.warp(start + 1_029);
+        vm.assertEq(market.settleableOf(KEY), 2);
+        settle(single(KEY, 2));
+        vm.assertEq(closableAtOf(KEY), start + 1_029 + FORCE_CLOSE_AFTER);
+    }
+
+    function test_the_last_word_counts_and_no_earlier_one() public {
+        open(TENANT, KEY, RATE, 100_000);
+        vm.assertEq(closableAtOf(KEY), start + FORCE_CLOSE_AFTER);
+        vm.warp(start + 60);
+        settle(single(KEY, 1));
+        vm.assertEq(closableAtOf(KEY), start + 60 + FORCE_CLOSE_AFTER);
+        vm.warp(start + 61);
+        settle(single(KEY, 2));
+        vm.assertEq(closableAtOf(KEY), start + 120 + FORCE_CLOSE_AFTER);
+    }
+
+    /// @dev 24 bits of minutes are 31 years; later words count as of then, which frees the lease and never holds it.
+    function test_a_word_after_many_years_counts_as_old() public {
+        uint256 most = uint256(type(uint24).max) * 60;
+        fund(TENANT, 2e9);
+        open(TENANT, KEY, 3_600, 60 * 365 days);
+        vm.warp(start + 40 * 365 days);
+        settle(single(KEY, 1));
+        vm.assertEq(closableAtOf(KEY), start + most + FORCE_CLOSE_AFTER);
+        vm.prank(TENANT);
+        market.forceClose(KEY);
+    }
+
     /// @dev Whenever it is stopped, the rest of the lock covers all that time has earned, and nothing beyond the notice.
     function testFuzz_a_stop_keeps_what_is_earned_and_no_more(
         uint64 rate,
