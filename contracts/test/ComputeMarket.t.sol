@@ -193,9 +193,10 @@ contract ComputeMarketTest is Base {
     function test_malformed_batches_are_refused_whole() public {
         open(TENANT, KEY, RATE, 60);
         vm.warp(block.timestamp + 10);
-        bytes[5] memory batches = [
+        bytes[6] memory batches = [
             bytes(""),
             hex"0000000100",
+            hex"0000000101",
             group(1, 0, ""),
             group(1, 2, row(7, 1)),
             abi.encodePacked(group(1, 1, row(7, 1)), uint8(0))

@@ -1,5 +1,5 @@
 // Breaks the contracts in one way after the other (mutants.mjs) and shows that the tests notice each:
-//   node contracts/tools/mutate.mjs [part of a file's name or of a title]
+//   node contracts/tools/mutate.mjs [part of a file's name or of a title] [--shard=1/3]
 // Mutants are compiled the quick way; first, the tests have to pass on unbroken contracts that are compiled so too.
 import { forgeTest, requireForge, writeBytecode } from './forge.mjs';
 import { MUTANTS } from './mutants.mjs';
@@ -14,6 +14,13 @@ const quick = {
   outputSelection: { '*': { '*': ['evm.bytecode.object'] } },
 };
 
+const wanted = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '';
+/** Several processes can share the work; each has a folder of its own. */
+const [shard, shards] = (/--shard=(\d+)\/(\d+)/.exec(process.argv.join(' ')) ?? ['', '1', '1'])
+  .slice(1)
+  .map(Number);
+const folder = `mutant-${shard}`;
+
 const forge = requireForge();
 const sources = readSources();
 
@@ -26,12 +33,12 @@ const compile = (texts, names) => {
   }));
 };
 
-/** The tests' verdict on the bytecode in cache/mutant: null when all pass, else the first that does not. */
+/** The tests' verdict on the bytecode in the shard's folder: null when all pass, else the first that does not. */
 const verdict = (tests) => {
   const { stdout, status, error } = forgeTest(
     forge,
     ['--match-contract', `^(${tests})Test$`, '--no-match-test', 'gas', '--fail-fast'],
-    { env: { GRIDBOURSE_BYTECODE: 'cache/mutant', FOUNDRY_FUZZ_RUNS: FUZZ_RUNS }, timeoutMs: TIMEOUT_MS },
+    { env: { GRIDBOURSE_BYTECODE: `cache/${folder}`, FOUNDRY_FUZZ_RUNS: FUZZ_RUNS }, timeoutMs: TIMEOUT_MS },
   );
   if (error) throw error;
   if (status === 0 && /\d+ tests passed, 0 failed/.test(stdout)) return null;
@@ -54,12 +61,13 @@ const mutated = (mutant) => {
   return { ...sources, [path]: text };
 };
 
-const wanted = process.argv[2] ?? '';
-const chosen = MUTANTS.filter(({ file, title }) => `${file} ${title}`.includes(wanted));
+const chosen = MUTANTS.filter(({ file, title }) => `${file} ${title}`.includes(wanted)).filter(
+  (_, index) => index % shards === shard - 1,
+);
 for (const mutant of MUTANTS) mutated(mutant);
 
 const whole = compile(sources, CONTRACTS);
-writeBytecode('mutant', whole);
+writeBytecode(folder, whole);
 const broken = verdict([...new Set(chosen.flatMap(({ tests }) => tests.split('|')))].join('|'));
 if (broken) {
   process.stderr.write(`${broken} fails on unbroken contracts\n`);
@@ -69,9 +77,9 @@ if (broken) {
 const survivors = [];
 for (const [index, mutant] of chosen.entries()) {
   const artifacts = compile(mutated(mutant), mutant.contracts);
-  writeBytecode('mutant', artifacts);
+  writeBytecode(folder, artifacts);
   const killer = verdict(mutant.tests);
-  writeBytecode('mutant', whole.filter(({ name }) => mutant.contracts.includes(name)));
+  writeBytecode(folder, whole.filter(({ name }) => mutant.contracts.includes(name)));
   const name = `${mutant.file}: ${mutant.title}`;
   if (killer === null) survivors.push(name);
   process.stdout.write(`${index + 1}/${chosen.length} ${name}: ${killer ?? 'SURVIVED'}\n`);
