@@ -242,6 +242,42 @@ contract ComputeMarketTest is Base {
         vm.assertEq(market.earningsOf(2).earned, highestTwo);
     }
 
+    /// @dev One batch of many rows, good and bad, ends as the same rows do one by one.
+    function testFuzz_a_batch_is_a_sequence_of_singles(uint256 seed) public {
+        for (uint64 serial = 1; serial <= 4; serial++) open(TENANT, keyOf(1, serial), RATE * serial, 600);
+        vm.prank(OPERATOR);
+        market.closeLease(keyOf(1, 4), 0);
+        vm.warp(block.timestamp + 300);
+        bytes memory rows;
+        bytes[] memory singles = new bytes[](12);
+        for (uint256 i = 0; i < singles.length; i++) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            uint64 serial = uint64(seed % 5) + 1;
+            uint64 cumulative = uint64((seed >> 8) % 1_500_000);
+            rows = abi.encodePacked(rows, row(serial, cumulative));
+            singles[i] = single(keyOf(1, serial), cumulative);
+        }
+        uint256 state = vm.snapshotState();
+        settle(group(1, uint16(singles.length), rows));
+        bytes32 together = endOf();
+        vm.revertToState(state);
+        for (uint256 i = 0; i < singles.length; i++) settle(singles[i]);
+        vm.assertEq(endOf(), together);
+    }
+
+    function endOf() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                settledOf(keyOf(1, 1)),
+                settledOf(keyOf(1, 2)),
+                settledOf(keyOf(1, 3)),
+                settledOf(keyOf(1, 4)),
+                market.earningsOf(1),
+                market.tenantOf(TENANT)
+            )
+        );
+    }
+
     function testFuzz_settles_exactly_up_to_lock_and_time(uint64 rate, uint32 duration, uint32 elapsed) public {
         rate = rate % 1e15 + 1;
         duration = duration % (365 days) + 1;

@@ -79,13 +79,17 @@ for (const [index, mutant] of chosen.entries()) {
   const artifacts = compile(mutated(mutant), mutant.contracts);
   writeBytecode(folder, artifacts);
   const killer = verdict(mutant.tests);
-  writeBytecode(folder, whole.filter(({ name }) => mutant.contracts.includes(name)));
+  writeBytecode(
+    folder,
+    whole.filter(({ name }) => mutant.contracts.includes(name)),
+  );
   const name = `${mutant.file}: ${mutant.title}`;
   if (killer === null) survivors.push(name);
   process.stdout.write(`${index + 1}/${chosen.length} ${name}: ${killer ?? 'SURVIVED'}\n`);
 }
 const unexplained = survivors.filter((name) => SURVIVORS[name] === undefined);
-for (const name of survivors) process.stdout.write(`survivor: ${name}: ${SURVIVORS[name] ?? 'NOT EXPLAINED'}\n`);
+for (const name of survivors)
+  process.stdout.write(`survivor: ${name}: ${SURVIVORS[name] ?? 'NOT EXPLAINED'}\n`);
 process.stdout.write(
   `mutants: ${chosen.length - survivors.length} of ${chosen.length} noticed, ${unexplained.length} survivors unexplained\n`,
 );

@@ -85,7 +85,9 @@ export const compileAll = () => {
 export const compileOnce = () => {
   const packages = ['solc', '@openzeppelin/contracts'].map((name) => require(`${name}/package.json`).version);
   const key = createHash('sha256')
-    .update(JSON.stringify([settings, packages, readSources(), readFileSync(new URL(import.meta.url), 'utf8')]))
+    .update(
+      JSON.stringify([settings, packages, readSources(), readFileSync(new URL(import.meta.url), 'utf8')]),
+    )
     .digest('hex');
   const file = new URL('cache/compiled.json', contractsRoot);
   try {

@@ -35,7 +35,12 @@ export const moved = (before, after) => {
 const table = (layouts) => {
   const lines = [];
   for (const [name, { variables, structs }] of Object.entries(layouts)) {
-    lines.push(`**${name}**`, '', '| slot | offset | bytes | variable | type |', '| --- | --- | --- | --- | --- |');
+    lines.push(
+      `**${name}**`,
+      '',
+      '| slot | offset | bytes | variable | type |',
+      '| --- | --- | --- | --- | --- |',
+    );
     const row = (prefix) => (entry) =>
       lines.push(
         `| ${prefix}${entry.slot} | ${entry.offset} | ${entry.bytes} | \`${entry.label}\` | \`${entry.type}\` |`,

@@ -27,7 +27,8 @@ for (const [file, text] of Object.entries(generate(artifacts))) {
   problems.push(`libs/chain/src/generated/${file} is out of date: run npm run contracts`);
 }
 for (const { name, deployedBytes } of artifacts) {
-  if (deployedBytes > MAX_CODE_BYTES) problems.push(`${name} has ${deployedBytes} bytes, and 24,576 is the limit`);
+  if (deployedBytes > MAX_CODE_BYTES)
+    problems.push(`${name} has ${deployedBytes} bytes, and 24,576 is the limit`);
 }
 problems.push(...checkLayout(artifacts));
 
