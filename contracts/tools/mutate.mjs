@@ -26,7 +26,7 @@ const sources = readSources();
 
 const compile = (texts, names) => {
   const roots = Object.fromEntries(names.map((name) => [`src/${name}.sol`, texts[`src/${name}.sol`]]));
-  const contracts = runSolc({ ...roots }, quick, texts);
+  const contracts = runSolc(roots, quick, texts, ['info', 'warning']);
   return names.map((name) => ({
     name,
     bytecode: `0x${contracts[`src/${name}.sol`][name].evm.bytecode.object}`,
@@ -76,8 +76,7 @@ if (broken) {
 
 const survivors = [];
 for (const [index, mutant] of chosen.entries()) {
-  const artifacts = compile(mutated(mutant), mutant.contracts);
-  writeBytecode(folder, artifacts);
+  writeBytecode(folder, compile(mutated(mutant), mutant.contracts));
   const killer = verdict(mutant.tests);
   writeBytecode(
     folder,

@@ -50,9 +50,10 @@ export const readSources = () =>
 /**
  * Runs npm's solc. Throws with the compiler's own words on any error or warning.
  * @param texts path to text of what is compiled
+ * @param tolerated severities that are no reason to stop
  * @param others path to text of what it imports; what is not there is read from this folder and from the packages
  */
-export const runSolc = (texts, withSettings, others = {}) => {
+export const runSolc = (texts, withSettings, others = {}, tolerated = ['info']) => {
   const sources = Object.fromEntries(Object.entries(texts).map(([path, content]) => [path, { content }]));
   const readImported = (path) => (others[path] === undefined ? readImport(path) : { contents: others[path] });
   const input = JSON.stringify({ language: 'Solidity', sources, settings: withSettings });
@@ -60,7 +61,7 @@ export const runSolc = (texts, withSettings, others = {}) => {
   // 2394: the general warning about transient storage, which only OpenZeppelin's reentrancy guard uses.
   // 3860, 5574: size limits, which count for optimised code only.
   const problems = (output.errors ?? []).filter(
-    ({ severity, errorCode }) => severity !== 'info' && !IGNORED.has(errorCode),
+    ({ severity, errorCode }) => !tolerated.includes(severity) && !IGNORED.has(errorCode),
   );
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'));
   return output.contracts;
@@ -85,9 +86,7 @@ export const compileAll = () => {
 export const compileOnce = () => {
   const packages = ['solc', '@openzeppelin/contracts'].map((name) => require(`${name}/package.json`).version);
   const key = createHash('sha256')
-    .update(
-      JSON.stringify([settings, packages, readSources(), readFileSync(new URL(import.meta.url), 'utf8')]),
-    )
+    .update(JSON.stringify([settings, packages, CONTRACTS, readSources()]))
     .digest('hex');
   const file = new URL('cache/compiled.json', contractsRoot);
   try {
