@@ -221,6 +221,16 @@ contract ConsentTest is Base {
         vm.assertTrue(market.isNonceUsed(alice, other));
     }
 
+    /// @dev 256 of them share a word.
+    function test_a_used_nonce_stays_used_when_its_neighbours_are() public {
+        vm.startPrank(alice);
+        for (uint256 nonce = 254; nonce < 259; nonce++) market.cancelNonce(nonce);
+        vm.stopPrank();
+        for (uint256 nonce = 253; nonce < 260; nonce++) {
+            vm.assertEq(market.isNonceUsed(alice, nonce) ? 1 : 0, nonce >= 254 && nonce < 259 ? 1 : 0);
+        }
+    }
+
     function test_an_order_can_be_put_on_chain_in_place_of_a_signature() public {
         Order memory order = orderOf(alice);
         vm.expectRevert(abi.encodeWithSelector(SignedConsent.NotTenant.selector, STRANGER));

@@ -109,7 +109,7 @@ contract HostileTokenTest is Base {
         vm.assertFalse(calling.succeeded());
         owner.on(address(registry), abi.encodeCall(registry.requestUnstake, (50)));
         vm.warp(block.timestamp + THAW);
-        calling.callBack(address(owner), abi.encodeCall(registry.withdrawUnstaked, ()));
+        calling.callBack(address(owner), abi.encodeCall(registry.stake, (1)));
         owner.on(address(registry), abi.encodeCall(registry.withdrawUnstaked, ()));
         vm.assertTrue(calling.called());
         vm.assertFalse(calling.succeeded());
@@ -117,7 +117,7 @@ contract HostileTokenTest is Base {
         registry.proposeSlash(1, 10, address(owner), 10, "evidence");
         vm.warp(block.timestamp + DISPUTE);
         registry.executeSlash(1);
-        calling.callBack(address(owner), abi.encodeCall(registry.withdrawCredit, ()));
+        calling.callBack(address(owner), abi.encodeCall(registry.stake, (1)));
         owner.on(address(registry), abi.encodeCall(registry.withdrawCredit, ()));
         vm.assertTrue(calling.called());
         vm.assertFalse(calling.succeeded());

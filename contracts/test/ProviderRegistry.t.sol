@@ -53,6 +53,21 @@ contract ProviderRegistryTest is Base {
         registry.withdrawUnstaked();
     }
 
+    /// @dev What thaws counts as well: the two are added up in 64 bits.
+    function test_stakes_stay_below_2_to_the_63() public {
+        registerProviders(1);
+        uint64 most = registry.MAX_AMOUNT();
+        token.mint(OWNER, most);
+        vm.startPrank(OWNER);
+        token.approve(address(registry), type(uint256).max);
+        registry.stake(1_000);
+        registry.requestUnstake(1_000);
+        vm.expectRevert(abi.encodeWithSelector(ProtocolContract.AmountTooLarge.selector));
+        registry.stake(most - 999);
+        registry.stake(most - 1_000);
+        vm.stopPrank();
+    }
+
     function test_a_further_request_starts_the_thaw_anew() public {
         registerProviders(1);
         vm.prank(OWNER);

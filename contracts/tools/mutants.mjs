@@ -515,6 +515,11 @@ export const MUTANTS = [
         'uint64 compensated = taken < slash.compensation ? taken : slash.compensation;',
         'uint64 compensated = taken < amount ? 0 : slash.compensation;',
       ],
+      [
+        'a way back into credits',
+        'function withdrawCredit() external nonReentrant',
+        'function withdrawCredit() external',
+      ],
       ['credits are withdrawn twice', 'creditOf[msg.sender] = 0;', ''],
       [
         'anybody names the treasury',

@@ -42,7 +42,9 @@ const verdict = (tests) => {
   );
   if (error) throw error;
   if (status === 0 && /\d+ tests passed, 0 failed/.test(stdout)) return null;
-  return /^\[FAIL[^\n]*\] (\w+)\(/m.exec(stdout)?.[1] ?? 'setUp';
+  const failed = /^\[FAIL[^\n]*\] (\w+)\(/m.exec(stdout);
+  if (!failed) throw new Error(`Foundry did not get to the tests:\n${stdout.slice(-2_000)}`);
+  return failed[1];
 };
 
 const occurrence = (text, { from, nth, title, file }) => {
