@@ -241,6 +241,22 @@ contract SlashingTest is Base {
         vm.assertEq(token.balanceOf(address(registry)), 400);
     }
 
+    /// @dev What has left since the era's first slash is not there any more, whatever the cap would allow.
+    function test_what_left_within_the_era_is_not_slashed() public {
+        unstake(800);
+        vm.warp(start + THAW);
+        uint32 first = propose(100, 0);
+        uint32 second = propose(1_000, 0);
+        vm.warp(start + THAW + DISPUTE);
+        registry.executeSlash(first);
+        withdraw();
+        vm.assertEq(token.balanceOf(OWNER), 800);
+        vm.assertEq(registry.slashableOf(1), 100);
+        registry.executeSlash(second);
+        vm.assertEq(registry.stakeOf(1), 0);
+        vm.assertEq(registry.creditOf(TREASURY), 200);
+    }
+
     function test_nothing_is_taken_from_who_has_nothing() public {
         vm.prank(SLASHER);
         uint32 id = registry.proposeSlash(2, 10, TENANT, 10, "evidence");
