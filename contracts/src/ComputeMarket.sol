@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IERC3009} from "./IERC3009.sol";
 import {IProviderRegistry} from "./IProviderRegistry.sol";
 import {LeaseSlot, LeaseSlots} from "./LeaseSlot.sol";
+import {MarketEvents} from "./MarketEvents.sol";
+import {PackedBatch} from "./PackedBatch.sol";
+import {ProtocolContract} from "./ProtocolContract.sol";
+import {Order, SignedConsent} from "./SignedConsent.sol";
 
 /// @title Escrow and settlement of compute leases.
-/// @notice Tenants deposit, consent to a bound on what the operator may open in their name, and withdraw what is free
-/// at any time. The operator opens leases, settles cumulative amounts in batches, and closes leases; it can never move
-/// more to a provider than time has earned at the agreed rate, nor more than the lock. Providers pull their earnings.
-/// When the operator falls silent, tenant and provider each can close a lease on their own.
+/// @notice Tenants deposit, consent to a bound on what the operator may open in their name (for all leases, or order by
+/// order), and withdraw what is free at any time. The operator opens leases, settles cumulative amounts in batches, and
+/// closes leases; it can never move more to a provider than time has earned at the agreed rate, nor more than the lock.
+/// Providers pull their earnings. Tenant and provider can each stop a lease on their own, and close it when the operator
+/// falls silent or the lock is used up: no key of the operator can hold either of them back.
 ///
 /// Amounts are micro-USDC (the token's own smallest unit), rates are micro-USDC per hour, times are seconds.
 /// A lease key is provider id (32 bits) and serial (64 bits): the provider is known without reading storage.
-/// A pause stops deposits, new leases and batches. Closing, withdrawing and claiming always work.
-contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
+/// A pause stops deposits, new and longer leases, and batches. Stopping, closing, withdrawing and claiming always work.
+contract ComputeMarket is ProtocolContract, SignedConsent, MarketEvents {
     using SafeERC20 for IERC20;
 
-    /// @dev One slot. `locked` and `ratePerHour` are the sums over open leases, as they were opened.
+    /// @dev One slot. `locked` and `ratePerHour` are the sums over open leases.
     struct Tenant {
         uint64 free;
         uint64 locked;
@@ -42,101 +45,53 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         uint128 claimed;
     }
 
+    /// @dev One slot, which settlements do not read.
+    struct LeaseParty {
+        address tenant;
+        bool stopped;
+    }
+
+    /// @notice Opens, extends, settles and closes leases.
     bytes32 public constant OPERATOR_ROLE = keccak256("OPERATOR_ROLE");
-    bytes32 public constant PAUSER_ROLE = keccak256("PAUSER_ROLE");
-    /// @notice Amounts stay below 2^63 micros, so that a sum of two never wraps 64 bits.
-    uint64 public constant MAX_AMOUNT = type(uint64).max >> 1;
-    uint256 private constant SECONDS_PER_HOUR = 3600;
+    /// @notice How long a stopped lease still earns, in seconds: time for the provider to notice.
+    uint256 public constant STOP_NOTICE_SECONDS = 1 hours;
+    uint256 private constant SECONDS_PER_HOUR = 1 hours;
+    uint256 private constant SERIAL_BITS = 64;
 
-    /// @dev Packed batch: groups of provider id (4 bytes), row count (2 bytes), rows. A row in: serial (8), cumulative
-    /// amount (8). A row out: the same, and its result (8): the amount paid, or the flag with a reason.
-    uint256 private constant GROUP_HEADER_BYTES = 6;
-    uint256 private constant ROW_BYTES = 16;
-    uint256 private constant RESULT_ROW_BYTES = 24;
-    uint256 private constant SKIPPED = 1 << 63;
-    uint256 private constant SKIPPED_UNKNOWN_LEASE = SKIPPED | 1;
-    uint256 private constant SKIPPED_CLOSED_LEASE = SKIPPED | 2;
-    uint256 private constant SKIPPED_ALREADY_SETTLED = SKIPPED | 3;
-    uint256 private constant SKIPPED_MORE_THAN_LOCK = SKIPPED | 4;
-    uint256 private constant SKIPPED_MORE_THAN_EARNED = SKIPPED | 5;
-
-    IERC20 public immutable token;
+    /// @notice Who provides, and where they are paid.
     IProviderRegistry public immutable registry;
-    /// @notice How long the operator must have been silent about a lease before tenant or provider may close it.
+    /// @notice How long the operator must have been silent about a lease, or its lock used up, before tenant or provider
+    /// may close it, in seconds.
     uint32 public immutable forceCloseAfterSeconds;
 
-    mapping(address tenant => Tenant) private _tenants;
-    mapping(address tenant => SpendingLimit) private _limits;
-    mapping(uint32 providerId => Earnings) private _earnings;
-    mapping(uint96 leaseKey => LeaseSlot) private _leases;
-    mapping(uint96 leaseKey => address tenant) private _leaseTenants;
+    mapping(address tenant => Tenant balances) private _tenants;
+    mapping(address tenant => SpendingLimit limit) private _limits;
+    mapping(uint32 providerId => Earnings earnings) private _earnings;
+    mapping(uint96 leaseKey => LeaseSlot slot) private _leases;
+    mapping(uint96 leaseKey => LeaseParty party) private _parties;
 
-    event Deposited(address indexed tenant, uint64 amount);
-    event Withdrawn(address indexed tenant, uint64 amount);
-    event SpendingLimitSet(address indexed tenant, uint64 maxRatePerHour, uint64 maxLocked, uint40 validUntil);
-    event LeaseOpened(
-        uint96 indexed leaseKey,
-        bytes32 indexed leaseRef,
-        address indexed tenant,
-        uint64 ratePerHour,
-        uint64 lock,
-        uint40 openedAt
-    );
-    /// @param rows packed: groups of provider id (4 bytes), row count (2), rows of serial (8), cumulative amount (8) and
-    /// result (8). A result below 2^63 is the amount paid; otherwise its lowest byte says why the row was skipped:
-    /// 1 unknown lease, 2 closed lease, 3 already settled so far, 4 more than the lock, 5 more than time has earned.
-    event BatchSettled(bytes rows);
-    /// @param paid the difference that closing paid
-    /// @param settled all that the lease ever paid
-    /// @param refunded what went back from the lock to the tenant's free balance
-    /// @param by who closed it: operator, tenant or provider
-    event LeaseClosed(
-        uint96 indexed leaseKey,
-        address indexed tenant,
-        address indexed by,
-        uint64 paid,
-        uint64 settled,
-        uint64 refunded
-    );
-    event EarningsClaimed(uint32 indexed providerId, address indexed to, uint64 amount);
-
-    error ZeroAddress();
-    error ZeroAmount();
-    error ZeroDuration();
-    error AmountTooLarge();
-    error UnexpectedTokenAmount();
-    error InsufficientFree(address tenant, uint64 free, uint64 needed);
-    /// @notice The tenant has not consented, or the consent has run out.
-    error SpendingLimitExpired(address tenant, uint40 validUntil);
-    error RateLimitExceeded(address tenant, uint64 ratePerHour, uint64 maxRatePerHour);
-    error SpendingLimitExceeded(address tenant, uint64 locked, uint64 maxLocked);
-    error UnknownProvider(uint32 providerId);
-    error LeaseKeyUsed(uint96 leaseKey);
-    error LeaseNotOpen(uint96 leaseKey);
-    error UnknownLease(uint96 leaseKey);
-    error LessThanSettled(uint96 leaseKey, uint64 cumulative, uint64 settled);
-    error MoreThanLock(uint96 leaseKey, uint64 cumulative, uint64 lock);
-    error MoreThanEarned(uint96 leaseKey, uint64 cumulative, uint64 earned);
-    error OperatorNotSilent(uint96 leaseKey, uint40 closableAt);
-    error NotParty(address caller);
-    error MalformedBatch();
-
-    /// @param admin grants and revokes every other role
-    constructor(IERC20 token_, IProviderRegistry registry_, address admin, uint32 forceCloseAfterSeconds_) {
-        if (address(token_) == address(0) || address(registry_) == address(0) || admin == address(0)) {
-            revert ZeroAddress();
-        }
-        token = token_;
+    /// @param upgrader_ the timelock; its delay must cover a stop's notice and a force-close
+    /// @param forceCloseAfterSeconds_ the operator's silence that frees a lease
+    constructor(IERC20 token_, IProviderRegistry registry_, address upgrader_, uint32 forceCloseAfterSeconds_)
+        ProtocolContract(token_, upgrader_, STOP_NOTICE_SECONDS + forceCloseAfterSeconds_)
+    {
+        if (address(registry_) == address(0)) revert ZeroAddress();
         registry = registry_;
         forceCloseAfterSeconds = forceCloseAfterSeconds_;
-        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /// @notice Sets up the proxy, once.
+    /// @param admin grants and revokes every role
+    function initialize(address admin) external initializer {
+        _initializeRoles(admin);
     }
 
     // --- Tenants ---------------------------------------------------------------------------------------------------
 
     /// @notice Moves an allowed amount into the caller's free balance.
     function deposit(uint64 amount) external nonReentrant whenNotPaused {
-        _deposit(amount);
+        _credit(msg.sender, amount);
+        _pull(msg.sender, amount);
     }
 
     /// @notice Deposits with an EIP-2612 signature in place of an earlier approval. A permit that somebody else has
@@ -147,17 +102,57 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         whenNotPaused
     {
         try IERC20Permit(address(token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
-        _deposit(amount);
+        _credit(msg.sender, amount);
+        _pull(msg.sender, amount);
+    }
+
+    /// @notice Deposits for `tenant` what it has signed for (EIP-3009). Anyone may hand it in, for a tenant without gas.
+    /// @param validAfter seconds since 1970 after which the authorization holds
+    /// @param validBefore seconds since 1970 before which it holds
+    function depositWithAuthorization(
+        address tenant,
+        uint64 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external nonReentrant whenNotPaused {
+        _credit(tenant, amount);
+        uint256 before = token.balanceOf(address(this));
+        IERC3009(address(token)).receiveWithAuthorization(
+            tenant, address(this), amount, validAfter, validBefore, nonce, v, r, s
+        );
+        _checkReceived(before, amount);
     }
 
     /// @notice The caller's consent: how much the operator may have open in the caller's name, at any one time.
     /// Lowering it closes nothing that is open. All zero withdraws the consent.
     /// @param maxRatePerHour highest sum of the hourly rates of open leases
     /// @param maxLocked highest sum of the locks of open leases
-    /// @param validUntil last second in which leases may be opened
+    /// @param validUntil last second in which leases may be opened or extended
     function setSpendingLimit(uint64 maxRatePerHour, uint64 maxLocked, uint40 validUntil) external {
-        _limits[msg.sender] = SpendingLimit(maxRatePerHour, maxLocked, validUntil);
-        emit SpendingLimitSet(msg.sender, maxRatePerHour, maxLocked, validUntil);
+        _setSpendingLimit(msg.sender, maxRatePerHour, maxLocked, validUntil);
+    }
+
+    /// @notice The same with the tenant's signature: anyone may hand it in, for a tenant without gas.
+    /// @param nonce any number that the tenant has not used yet, also for orders
+    /// @param deadline last second in which the signature may be handed in
+    function setSpendingLimitWithSignature(
+        address tenant,
+        uint64 maxRatePerHour,
+        uint64 maxLocked,
+        uint40 validUntil,
+        uint256 nonce,
+        uint256 deadline,
+        bytes calldata signature
+    ) external {
+        if (block.timestamp > deadline) revert SignatureExpired(deadline);
+        bytes32 hash = hashSpendingLimit(tenant, maxRatePerHour, maxLocked, validUntil, nonce, deadline);
+        _checkSignature(tenant, hash, signature);
+        _useNonce(tenant, nonce);
+        _setSpendingLimit(tenant, maxRatePerHour, maxLocked, validUntil);
     }
 
     /// @notice Pays out of the caller's free balance, at any time.
@@ -173,7 +168,7 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
 
     // --- Operator --------------------------------------------------------------------------------------------------
 
-    /// @notice Opens a lease within the tenant's consent and locks ceil(rate x duration / 3600).
+    /// @notice Opens a lease within the tenant's spending limit and locks ceil(rate x duration / 3600).
     /// @param leaseKey provider id and a serial that was never used with it
     /// @param ratePerHour micro-USDC per hour, above zero
     /// @param durationSeconds what the lock pays for, above zero
@@ -185,54 +180,88 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         uint32 durationSeconds,
         bytes32 leaseRef
     ) external onlyRole(OPERATOR_ROLE) whenNotPaused {
-        if (ratePerHour == 0) revert ZeroAmount();
-        if (durationSeconds == 0) revert ZeroDuration();
-        if (_leases[leaseKey].exists()) revert LeaseKeyUsed(leaseKey);
-        uint32 providerId = uint32(leaseKey >> 64);
-        if (registry.ownerOf(providerId) == address(0)) revert UnknownProvider(providerId);
+        uint64 lock = _costOf(ratePerHour, durationSeconds);
+        _checkLimit(tenant, lock, ratePerHour);
+        _open(leaseKey, tenant, ratePerHour, lock, leaseRef);
+    }
 
-        uint256 needed =
-            (uint256(ratePerHour) * durationSeconds + SECONDS_PER_HOUR - 1) / SECONDS_PER_HOUR;
-        if (needed > MAX_AMOUNT) revert AmountTooLarge();
-        uint64 lock = uint64(needed);
-        _lock(tenant, lock, ratePerHour);
+    /// @notice Opens a lease within an order that its tenant has signed or created, whatever the spending limit is. The
+    /// order's nonce is used up.
+    /// @param signature of the tenant over `hashOrder(order)`; empty for an order that was created on chain
+    function openLeaseWithOrder(
+        uint96 leaseKey,
+        uint64 ratePerHour,
+        uint32 durationSeconds,
+        bytes32 leaseRef,
+        Order calldata order,
+        bytes calldata signature
+    ) external onlyRole(OPERATOR_ROLE) whenNotPaused {
+        address tenant = order.tenant;
+        uint64 lock = _costOf(ratePerHour, durationSeconds);
+        if (ratePerHour > order.maxRatePerHour) {
+            revert RateLimitExceeded(tenant, ratePerHour, order.maxRatePerHour);
+        }
+        if (lock > order.maxLock) revert SpendingLimitExceeded(tenant, lock, order.maxLock);
+        uint32 providerId = uint32(leaseKey >> SERIAL_BITS);
+        if (order.providerId != 0 && order.providerId != providerId) {
+            revert OrderNamesOtherProvider(providerId, order.providerId);
+        }
+        bytes32 orderHash = _useOrder(order, signature);
+        emit OrderUsed(tenant, order.nonce, leaseKey, orderHash, order.orderRef);
+        _open(leaseKey, tenant, ratePerHour, lock, leaseRef);
+    }
 
-        _leases[leaseKey] = LeaseSlots.opened(lock, ratePerHour, block.timestamp);
-        _leaseTenants[leaseKey] = tenant;
-        emit LeaseOpened(leaseKey, leaseRef, tenant, ratePerHour, lock, uint40(block.timestamp));
+    /// @notice Adds ceil(rate x added / 3600) to the lock of an open lease, from the tenant's free balance. The tenant may
+    /// always; the operator within the tenant's spending limit.
+    function extendLease(uint96 leaseKey, uint32 addedSeconds) external whenNotPaused {
+        LeaseSlot slot = _openSlot(leaseKey);
+        LeaseParty memory party = _parties[leaseKey];
+        if (party.stopped) revert LeaseIsStopped(leaseKey);
+        uint64 added = _costOf(uint64(slot.rate()), addedSeconds);
+        if (msg.sender != party.tenant) {
+            _checkRole(OPERATOR_ROLE);
+            _checkLimit(party.tenant, added, 0);
+        }
+        _lock(party.tenant, added, 0);
+        // Within 64 bits: locks are parts of a balance, and balances stay below 2^63.
+        uint64 lock = uint64(slot.lock()) + added;
+        _leases[leaseKey] = slot.withLock(lock);
+        emit LeaseExtended(leaseKey, party.tenant, msg.sender, added, lock);
     }
 
     /// @notice Pays leases up to cumulative amounts. A row that cannot be honoured moves nothing, is reported in the
     /// event with the reason, and holds back no other row. Replays, duplicates and any order end the same.
     /// @param batch packed: groups of provider id (4 bytes), row count (2), rows of serial (8) and cumulative amount (8)
     function settleBatch(bytes calldata batch) external onlyRole(OPERATOR_ROLE) whenNotPaused {
-        bytes memory results = new bytes(_resultBytes(batch));
-        uint256 input;
+        bytes memory results = new bytes(PackedBatch.resultBytes(batch));
+        (uint256 input, uint256 end) = PackedBatch.bounds(batch);
         uint256 output;
-        uint256 end;
         assembly ("memory-safe") {
-            input := batch.offset
-            end := add(input, batch.length)
             output := add(results, 32)
         }
         unchecked {
             while (input < end) {
-                uint256 header = _load(input, GROUP_HEADER_BYTES);
-                _store(output, header, GROUP_HEADER_BYTES);
-                input += GROUP_HEADER_BYTES;
-                output += GROUP_HEADER_BYTES;
-                uint256 providerId = header >> 16;
-                uint256 groupEnd = input + (header & 0xffff) * ROW_BYTES;
+                uint256 header = PackedBatch.load(input, PackedBatch.HEADER_BYTES);
+                PackedBatch.store(output, header, PackedBatch.HEADER_BYTES);
+                input += PackedBatch.HEADER_BYTES;
+                output += PackedBatch.HEADER_BYTES;
+                uint256 providerId = header >> PackedBatch.COUNT_BITS;
+                uint256 groupEnd = input + (header & PackedBatch.COUNT_MASK) * PackedBatch.ROW_BYTES;
                 uint256 groupPaid = 0;
                 while (input < groupEnd) {
-                    uint256 row = _load(input, ROW_BYTES);
-                    uint256 result =
-                        _settleRow(uint96((providerId << 64) | (row >> 64)), row & type(uint64).max);
-                    if (result < SKIPPED) groupPaid += result;
-                    _store(output, (row << 64) | result, RESULT_ROW_BYTES);
-                    input += ROW_BYTES;
-                    output += RESULT_ROW_BYTES;
+                    uint256 row = PackedBatch.load(input, PackedBatch.ROW_BYTES);
+                    uint256 result = _settleRow(
+                        uint96((providerId << SERIAL_BITS) | (row >> PackedBatch.AMOUNT_BITS)),
+                        row & PackedBatch.AMOUNT_MASK
+                    );
+                    if (result < PackedBatch.SKIPPED) groupPaid += result;
+                    PackedBatch.store(
+                        output, (row << PackedBatch.AMOUNT_BITS) | result, PackedBatch.RESULT_ROW_BYTES
+                    );
+                    input += PackedBatch.ROW_BYTES;
+                    output += PackedBatch.RESULT_ROW_BYTES;
                 }
+                // 128 bits: more than all batches of all time can add up to.
                 if (groupPaid != 0) _earnings[uint32(providerId)].earned += uint128(groupPaid);
             }
         }
@@ -256,14 +285,33 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
 
     // --- Exits that depend on nobody ---------------------------------------------------------------------------------
 
-    /// @notice Lets the tenant or the provider end a lease about which the operator has been silent for
-    /// `forceCloseAfterSeconds`. Pays nothing more than what was settled: no one else can attest what ran.
+    /// @notice Lets the tenant or the provider's owner end what a lease earns, `STOP_NOTICE_SECONDS` from now. What time
+    /// cannot have earned by then goes back to the tenant at once; the rest stays locked until the operator closes the
+    /// lease, or either of them does by `forceClose`. A stopped lease cannot be extended.
+    function stopLease(uint96 leaseKey) external {
+        LeaseSlot slot = _openSlot(leaseKey);
+        LeaseParty memory party = _parties[leaseKey];
+        _checkParty(leaseKey, party.tenant);
+        if (party.stopped) revert LeaseIsStopped(leaseKey);
+        uint256 endsAt = block.timestamp + STOP_NOTICE_SECONDS;
+        uint64 lock = uint64(slot.lock());
+        uint256 earned = slot.earned(endsAt);
+        uint64 kept = earned < lock ? uint64(earned) : lock;
+        _leases[leaseKey] = slot.withLock(kept);
+        _parties[leaseKey].stopped = true;
+        Tenant storage tenant = _tenants[party.tenant];
+        tenant.free += lock - kept;
+        tenant.locked -= lock - kept;
+        emit LeaseStopped(leaseKey, party.tenant, msg.sender, uint40(endsAt), kept, lock - kept);
+    }
+
+    /// @notice Lets the tenant or the provider's owner end a lease `forceCloseAfterSeconds` after the operator was last
+    /// heard of, or after the lock was used up, whichever came first. Pays nothing more than what was settled: no one
+    /// else can attest what ran.
     function forceClose(uint96 leaseKey) external {
         LeaseSlot slot = _openSlot(leaseKey);
-        if (msg.sender != _leaseTenants[leaseKey] && msg.sender != registry.ownerOf(uint32(leaseKey >> 64))) {
-            revert NotParty(msg.sender);
-        }
-        uint256 closableAt = slot.heardAt() + forceCloseAfterSeconds;
+        _checkParty(leaseKey, _parties[leaseKey].tenant);
+        uint256 closableAt = _closableAt(slot);
         if (block.timestamp < closableAt) revert OperatorNotSilent(leaseKey, uint40(closableAt));
         _close(leaseKey, slot, slot.settled());
     }
@@ -283,26 +331,19 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         token.safeTransfer(payout, amount);
     }
 
-    // --- Pause -----------------------------------------------------------------------------------------------------
-
-    function pause() external onlyRole(PAUSER_ROLE) {
-        _pause();
-    }
-
-    function unpause() external onlyRole(PAUSER_ROLE) {
-        _unpause();
-    }
-
     // --- Views -----------------------------------------------------------------------------------------------------
 
+    /// @notice A tenant's free balance, and the sums of its open leases.
     function tenantOf(address tenant) external view returns (Tenant memory) {
         return _tenants[tenant];
     }
 
+    /// @notice A tenant's standing consent.
     function spendingLimitOf(address tenant) external view returns (SpendingLimit memory) {
         return _limits[tenant];
     }
 
+    /// @notice What a provider has earned and claimed, ever.
     function earningsOf(uint32 providerId) external view returns (Earnings memory) {
         return _earnings[providerId];
     }
@@ -314,12 +355,17 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         returns (address tenant, uint64 lock, uint64 settled, uint64 ratePerHour, uint40 openedAt, bool open)
     {
         LeaseSlot slot = _leases[leaseKey];
-        tenant = _leaseTenants[leaseKey];
+        tenant = _parties[leaseKey].tenant;
         lock = uint64(slot.lock());
         settled = uint64(slot.settled());
         ratePerHour = uint64(slot.rate());
         openedAt = uint40(slot.start());
         open = slot.isOpen();
+    }
+
+    /// @notice Whether tenant or provider has stopped a lease, and from when on they may close it; reverts unless open.
+    function exitOf(uint96 leaseKey) external view returns (bool stopped, uint40 closableAt) {
+        return (_parties[leaseKey].stopped, uint40(_closableAt(_openSlot(leaseKey))));
     }
 
     /// @notice The highest cumulative amount that a settlement in this second could reach; 0 unless open.
@@ -333,50 +379,54 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
 
     // --- Internals -------------------------------------------------------------------------------------------------
 
-    function _deposit(uint64 amount) private {
+    function _credit(address tenantAddress, uint64 amount) private {
         if (amount == 0) revert ZeroAmount();
-        Tenant storage tenant = _tenants[msg.sender];
+        Tenant storage tenant = _tenants[tenantAddress];
         uint256 total = uint256(tenant.free) + tenant.locked + amount;
         if (total > MAX_AMOUNT) revert AmountTooLarge();
         tenant.free += amount;
-        emit Deposited(msg.sender, amount);
-        uint256 before = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), amount);
-        if (token.balanceOf(address(this)) - before != amount) revert UnexpectedTokenAmount();
+        emit Deposited(tenantAddress, amount);
+    }
+
+    function _setSpendingLimit(address tenant, uint64 maxRatePerHour, uint64 maxLocked, uint40 validUntil) private {
+        _limits[tenant] = SpendingLimit(maxRatePerHour, maxLocked, validUntil);
+        emit SpendingLimitSet(tenant, maxRatePerHour, maxLocked, validUntil);
+    }
+
+    function _open(uint96 leaseKey, address tenant, uint64 ratePerHour, uint64 lock, bytes32 leaseRef) private {
+        if (_leases[leaseKey].exists()) revert LeaseKeyUsed(leaseKey);
+        uint32 providerId = uint32(leaseKey >> SERIAL_BITS);
+        (address owner, bool suspended) = registry.standingOf(providerId);
+        if (owner == address(0)) revert UnknownProvider(providerId);
+        if (suspended) revert ProviderSuspended(providerId);
+        _lock(tenant, lock, ratePerHour);
+        _leases[leaseKey] = LeaseSlots.opened(lock, ratePerHour, block.timestamp);
+        _parties[leaseKey].tenant = tenant;
+        emit LeaseOpened(leaseKey, leaseRef, tenant, ratePerHour, lock, uint40(block.timestamp));
     }
 
     function _lock(address tenantAddress, uint64 lock, uint64 ratePerHour) private {
         Tenant memory tenant = _tenants[tenantAddress];
-        SpendingLimit memory limit = _limits[tenantAddress];
-        if (block.timestamp > limit.validUntil) revert SpendingLimitExpired(tenantAddress, limit.validUntil);
-        uint256 openRate = uint256(tenant.ratePerHour) + ratePerHour;
-        if (openRate > limit.maxRatePerHour) {
-            revert RateLimitExceeded(tenantAddress, _clamp(openRate), limit.maxRatePerHour);
-        }
-        uint256 locked = uint256(tenant.locked) + lock;
-        if (locked > limit.maxLocked) revert SpendingLimitExceeded(tenantAddress, _clamp(locked), limit.maxLocked);
         if (lock > tenant.free) revert InsufficientFree(tenantAddress, tenant.free, lock);
-        _tenants[tenantAddress] = Tenant(tenant.free - lock, uint64(locked), uint64(openRate));
+        uint256 openRate = uint256(tenant.ratePerHour) + ratePerHour;
+        if (openRate > type(uint64).max) revert AmountTooLarge();
+        _tenants[tenantAddress] = Tenant(tenant.free - lock, tenant.locked + lock, uint64(openRate));
     }
 
     /// @return the amount paid, or why nothing was
     function _settleRow(uint96 leaseKey, uint256 cumulative) private returns (uint256) {
         LeaseSlot slot = _leases[leaseKey];
-        if (!slot.isOpen()) return slot.exists() ? SKIPPED_CLOSED_LEASE : SKIPPED_UNKNOWN_LEASE;
+        if (!slot.isOpen()) {
+            return slot.exists() ? PackedBatch.SKIPPED_CLOSED_LEASE : PackedBatch.SKIPPED_UNKNOWN_LEASE;
+        }
         uint256 settled = slot.settled();
-        if (cumulative <= settled) return SKIPPED_ALREADY_SETTLED;
-        if (cumulative > slot.lock()) return SKIPPED_MORE_THAN_LOCK;
-        if (cumulative > slot.earned(block.timestamp)) return SKIPPED_MORE_THAN_EARNED;
+        if (cumulative <= settled) return PackedBatch.SKIPPED_ALREADY_SETTLED;
+        if (cumulative > slot.lock()) return PackedBatch.SKIPPED_MORE_THAN_LOCK;
+        if (cumulative > slot.earned(block.timestamp)) return PackedBatch.SKIPPED_MORE_THAN_EARNED;
         _leases[leaseKey] = slot.withSettled(cumulative, block.timestamp);
         unchecked {
             return cumulative - settled;
         }
-    }
-
-    function _openSlot(uint96 leaseKey) private view returns (LeaseSlot slot) {
-        slot = _leases[leaseKey];
-        if (!slot.exists()) revert UnknownLease(leaseKey);
-        if (!slot.isOpen()) revert LeaseNotOpen(leaseKey);
     }
 
     /// @dev The caller has checked that settled <= finalCumulative <= lock.
@@ -386,48 +436,52 @@ contract ComputeMarket is AccessControl, Pausable, ReentrancyGuardTransient {
         uint64 refunded = lock - uint64(finalCumulative);
         uint64 rate = uint64(slot.rate());
         _leases[leaseKey] = slot.withSettled(finalCumulative, block.timestamp).closed();
-        address tenantAddress = _leaseTenants[leaseKey];
+        address tenantAddress = _parties[leaseKey].tenant;
         Tenant memory tenant = _tenants[tenantAddress];
         _tenants[tenantAddress] =
             Tenant(tenant.free + refunded, tenant.locked - lock, tenant.ratePerHour - rate);
-        if (paid != 0) _earnings[uint32(leaseKey >> 64)].earned += paid;
+        if (paid != 0) _earnings[uint32(leaseKey >> SERIAL_BITS)].earned += paid;
         emit LeaseClosed(leaseKey, tenantAddress, msg.sender, paid, uint64(finalCumulative), refunded);
     }
 
-    /// @dev Walks the group headers: the length of the results, if the batch is well formed.
-    function _resultBytes(bytes calldata batch) private pure returns (uint256 length) {
-        uint256 input;
-        uint256 end;
-        assembly ("memory-safe") {
-            input := batch.offset
-            end := add(input, batch.length)
+    function _checkLimit(address tenantAddress, uint64 lock, uint64 ratePerHour) private view {
+        Tenant memory tenant = _tenants[tenantAddress];
+        SpendingLimit memory limit = _limits[tenantAddress];
+        if (block.timestamp > limit.validUntil) revert SpendingLimitExpired(tenantAddress, limit.validUntil);
+        uint256 openRate = uint256(tenant.ratePerHour) + ratePerHour;
+        if (openRate > limit.maxRatePerHour) {
+            revert RateLimitExceeded(tenantAddress, _clamp(openRate), limit.maxRatePerHour);
         }
-        unchecked {
-            while (input < end) {
-                if (end - input < GROUP_HEADER_BYTES) revert MalformedBatch();
-                uint256 count = _load(input, GROUP_HEADER_BYTES) & 0xffff;
-                input += GROUP_HEADER_BYTES;
-                if (count == 0 || count * ROW_BYTES > end - input) revert MalformedBatch();
-                input += count * ROW_BYTES;
-                length += GROUP_HEADER_BYTES + count * RESULT_ROW_BYTES;
-            }
-        }
-        if (length == 0) revert MalformedBatch();
+        uint256 locked = uint256(tenant.locked) + lock;
+        if (locked > limit.maxLocked) revert SpendingLimitExceeded(tenantAddress, _clamp(locked), limit.maxLocked);
     }
 
-    /// @return value the first `size` bytes of calldata at `offset`, as a number
-    function _load(uint256 offset, uint256 size) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            value := shr(sub(256, shl(3, size)), calldataload(offset))
+    function _openSlot(uint96 leaseKey) private view returns (LeaseSlot slot) {
+        slot = _leases[leaseKey];
+        if (!slot.exists()) revert UnknownLease(leaseKey);
+        if (!slot.isOpen()) revert LeaseNotOpen(leaseKey);
+    }
+
+    function _checkParty(uint96 leaseKey, address tenant) private view {
+        if (msg.sender != tenant && msg.sender != registry.ownerOf(uint32(leaseKey >> SERIAL_BITS))) {
+            revert NotParty(msg.sender);
         }
     }
 
-    /// @dev Writes `size` bytes, and zeroes behind them up to a word: rows are written front to back, and the memory
-    /// behind the last one is padding up to a full word or not in use yet.
-    function _store(uint256 pointer, uint256 value, uint256 size) private pure {
-        assembly ("memory-safe") {
-            mstore(pointer, shl(sub(256, shl(3, size)), value))
-        }
+    /// @dev What the operator says after zero-time puts nothing off: there is nothing left that it could settle.
+    function _closableAt(LeaseSlot slot) private view returns (uint256) {
+        uint256 heardAt = slot.heardAt();
+        uint256 usedUpAt = slot.usedUpAt();
+        return (heardAt < usedUpAt ? heardAt : usedUpAt) + forceCloseAfterSeconds;
+    }
+
+    /// @return ceil(rate x duration / 3600), in micro-USDC
+    function _costOf(uint64 ratePerHour, uint32 durationSeconds) private pure returns (uint64) {
+        if (ratePerHour == 0) revert ZeroAmount();
+        if (durationSeconds == 0) revert ZeroDuration();
+        uint256 cost = (uint256(ratePerHour) * durationSeconds + SECONDS_PER_HOUR - 1) / SECONDS_PER_HOUR;
+        if (cost > MAX_AMOUNT) revert AmountTooLarge();
+        return uint64(cost);
     }
 
     function _clamp(uint256 value) private pure returns (uint64) {

@@ -3,7 +3,9 @@ pragma solidity 0.8.37;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
-import {ComputeMarket as Market} from "../src/ComputeMarket.sol";
+import {MarketEvents} from "../src/MarketEvents.sol";
+import {PackedBatch} from "../src/PackedBatch.sol";
+import {ProtocolContract} from "../src/ProtocolContract.sol";
 import {Base, Vm} from "./Base.sol";
 
 contract ComputeMarketTest is Base {
@@ -30,15 +32,15 @@ contract ComputeMarketTest is Base {
         vm.prank(TENANT);
         market.withdraw(DEPOSIT);
         vm.assertEq(token.balanceOf(TENANT), DEPOSIT);
-        refuses(abi.encodeWithSelector(Market.InsufficientFree.selector, TENANT, 0, 1));
+        refuses(abi.encodeWithSelector(MarketEvents.InsufficientFree.selector, TENANT, 0, 1));
         vm.prank(TENANT);
         market.withdraw(1);
     }
 
     function test_zero_amounts_are_refused() public {
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         market.deposit(0);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         market.withdraw(0);
     }
 
@@ -47,7 +49,7 @@ contract ComputeMarketTest is Base {
         token.mint(TENANT, most);
         vm.prank(TENANT);
         token.approve(address(market), most);
-        refuses(abi.encodeWithSelector(Market.AmountTooLarge.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.AmountTooLarge.selector));
         vm.prank(TENANT);
         market.deposit(most);
     }
@@ -97,36 +99,36 @@ contract ComputeMarketTest is Base {
     function test_opening_needs_consent_in_time_rate_and_lock() public {
         vm.prank(TENANT);
         market.setSpendingLimit(RATE, 3_000_000, uint40(block.timestamp));
-        refuses(abi.encodeWithSelector(Market.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
+        refuses(abi.encodeWithSelector(MarketEvents.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
         open(TENANT, KEY, RATE + 1, 60);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
         open(TENANT, KEY, RATE, 3600);
         open(TENANT, KEY, RATE / 2, 3600);
         // The bounds are on what is open at one time.
-        refuses(abi.encodeWithSelector(Market.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
+        refuses(abi.encodeWithSelector(MarketEvents.RateLimitExceeded.selector, TENANT, RATE + 1, RATE));
         open(TENANT, keyOf(1, 8), RATE / 2 + 1, 60);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExceeded.selector, TENANT, 3_600_000, 3_000_000));
         open(TENANT, keyOf(1, 8), RATE / 2, 3600);
         vm.warp(block.timestamp + 1);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExpired.selector, TENANT, block.timestamp - 1));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExpired.selector, TENANT, block.timestamp - 1));
         open(TENANT, keyOf(1, 8), 1, 60);
     }
 
     function test_opening_needs_free_money_a_provider_and_an_unused_key() public {
         refuses(
-            abi.encodeWithSelector(Market.InsufficientFree.selector, TENANT, DEPOSIT, uint64(RATE) * 1000)
+            abi.encodeWithSelector(MarketEvents.InsufficientFree.selector, TENANT, DEPOSIT, uint64(RATE) * 1000)
         );
         open(TENANT, KEY, RATE, 3_600_000);
-        refuses(abi.encodeWithSelector(Market.UnknownProvider.selector, 4));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownProvider.selector, 4));
         open(TENANT, keyOf(4, 1), RATE, 60);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         open(TENANT, KEY, 0, 60);
-        refuses(abi.encodeWithSelector(Market.ZeroDuration.selector));
+        refuses(abi.encodeWithSelector(MarketEvents.ZeroDuration.selector));
         open(TENANT, KEY, RATE, 0);
-        refuses(abi.encodeWithSelector(Market.SpendingLimitExpired.selector, STRANGER, 0));
+        refuses(abi.encodeWithSelector(MarketEvents.SpendingLimitExpired.selector, STRANGER, 0));
         open(STRANGER, KEY, RATE, 60);
         open(TENANT, KEY, RATE, 60);
-        refuses(abi.encodeWithSelector(Market.LeaseKeyUsed.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseKeyUsed.selector, KEY));
         open(TENANT, KEY, RATE, 60);
     }
 
@@ -134,7 +136,7 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 60);
         vm.prank(OPERATOR);
         market.closeLease(KEY, 0);
-        refuses(abi.encodeWithSelector(Market.LeaseKeyUsed.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseKeyUsed.selector, KEY));
         open(TENANT, KEY, RATE, 60);
     }
 
@@ -191,15 +193,16 @@ contract ComputeMarketTest is Base {
     function test_malformed_batches_are_refused_whole() public {
         open(TENANT, KEY, RATE, 60);
         vm.warp(block.timestamp + 10);
-        bytes[5] memory batches = [
+        bytes[6] memory batches = [
             bytes(""),
             hex"0000000100",
+            hex"0000000101",
             group(1, 0, ""),
             group(1, 2, row(7, 1)),
             abi.encodePacked(group(1, 1, row(7, 1)), uint8(0))
         ];
         for (uint256 i = 0; i < batches.length; i++) {
-            refuses(abi.encodeWithSelector(Market.MalformedBatch.selector));
+            refuses(abi.encodeWithSelector(PackedBatch.MalformedBatch.selector));
             settle(batches[i]);
         }
         vm.assertEq(settledOf(KEY), 0);
@@ -239,6 +242,42 @@ contract ComputeMarketTest is Base {
         vm.assertEq(market.earningsOf(2).earned, highestTwo);
     }
 
+    /// @dev One batch of many rows, good and bad, ends as the same rows do one by one.
+    function testFuzz_a_batch_is_a_sequence_of_singles(uint256 seed) public {
+        for (uint64 serial = 1; serial <= 4; serial++) open(TENANT, keyOf(1, serial), RATE * serial, 600);
+        vm.prank(OPERATOR);
+        market.closeLease(keyOf(1, 4), 0);
+        vm.warp(block.timestamp + 300);
+        bytes memory rows;
+        bytes[] memory singles = new bytes[](12);
+        for (uint256 i = 0; i < singles.length; i++) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            uint64 serial = uint64(seed % 5) + 1;
+            uint64 cumulative = uint64((seed >> 8) % 1_500_000);
+            rows = abi.encodePacked(rows, row(serial, cumulative));
+            singles[i] = single(keyOf(1, serial), cumulative);
+        }
+        uint256 state = vm.snapshotState();
+        settle(group(1, uint16(singles.length), rows));
+        bytes32 together = endOf();
+        vm.revertToState(state);
+        for (uint256 i = 0; i < singles.length; i++) settle(singles[i]);
+        vm.assertEq(endOf(), together);
+    }
+
+    function endOf() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                settledOf(keyOf(1, 1)),
+                settledOf(keyOf(1, 2)),
+                settledOf(keyOf(1, 3)),
+                settledOf(keyOf(1, 4)),
+                market.earningsOf(1),
+                market.tenantOf(TENANT)
+            )
+        );
+    }
+
     function testFuzz_settles_exactly_up_to_lock_and_time(uint64 rate, uint32 duration, uint32 elapsed) public {
         rate = rate % 1e15 + 1;
         duration = duration % (365 days) + 1;
@@ -268,7 +307,7 @@ contract ComputeMarketTest is Base {
         vm.assertEq(market.tenantOf(TENANT).free, DEPOSIT - 10_000);
         vm.assertEq(market.tenantOf(TENANT).locked, 0);
         vm.assertEq(market.tenantOf(TENANT).ratePerHour, 0);
-        refuses(abi.encodeWithSelector(Market.LeaseNotOpen.selector, KEY));
+        refuses(abi.encodeWithSelector(MarketEvents.LeaseNotOpen.selector, KEY));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 10_000);
         settle(single(KEY, 10_001));
@@ -279,16 +318,16 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 10);
         vm.warp(block.timestamp + 5);
         settle(single(KEY, 3_000));
-        refuses(abi.encodeWithSelector(Market.LessThanSettled.selector, KEY, 2_999, 3_000));
+        refuses(abi.encodeWithSelector(MarketEvents.LessThanSettled.selector, KEY, 2_999, 3_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 2_999);
-        refuses(abi.encodeWithSelector(Market.MoreThanLock.selector, KEY, 10_001, 10_000));
+        refuses(abi.encodeWithSelector(MarketEvents.MoreThanLock.selector, KEY, 10_001, 10_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 10_001);
-        refuses(abi.encodeWithSelector(Market.MoreThanEarned.selector, KEY, 5_001, 5_000));
+        refuses(abi.encodeWithSelector(MarketEvents.MoreThanEarned.selector, KEY, 5_001, 5_000));
         vm.prank(OPERATOR);
         market.closeLease(KEY, 5_001);
-        refuses(abi.encodeWithSelector(Market.UnknownLease.selector, keyOf(1, 8)));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownLease.selector, keyOf(1, 8)));
         vm.prank(OPERATOR);
         market.closeLease(keyOf(1, 8), 0);
     }
@@ -302,11 +341,11 @@ contract ComputeMarketTest is Base {
         // The word is kept in minutes, rounded up: never early.
         uint256 closableAt = start + 120 + FORCE_CLOSE_AFTER;
         vm.warp(closableAt - 1);
-        refuses(abi.encodeWithSelector(Market.OperatorNotSilent.selector, KEY, closableAt));
+        refuses(abi.encodeWithSelector(MarketEvents.OperatorNotSilent.selector, KEY, closableAt));
         vm.prank(TENANT);
         market.forceClose(KEY);
         vm.warp(closableAt);
-        refuses(abi.encodeWithSelector(Market.NotParty.selector, STRANGER));
+        refuses(abi.encodeWithSelector(MarketEvents.NotParty.selector, STRANGER));
         vm.prank(STRANGER);
         market.forceClose(KEY);
         vm.prank(TENANT);
@@ -324,12 +363,12 @@ contract ComputeMarketTest is Base {
         open(TENANT, KEY, RATE, 60);
         vm.warp(block.timestamp + 10);
         settle(single(KEY, 4_000));
-        refuses(abi.encodeWithSelector(Market.NotParty.selector, STRANGER));
+        refuses(abi.encodeWithSelector(MarketEvents.NotParty.selector, STRANGER));
         vm.prank(STRANGER);
         market.claim(1);
         vm.prank(ownerOf(1));
         vm.assertEq(market.claim(1), 4_000);
-        refuses(abi.encodeWithSelector(Market.ZeroAmount.selector));
+        refuses(abi.encodeWithSelector(ProtocolContract.ZeroAmount.selector));
         vm.prank(payoutOf(1));
         market.claim(1);
         settle(single(KEY, 9_000));
@@ -337,7 +376,7 @@ contract ComputeMarketTest is Base {
         market.claim(1);
         vm.assertEq(token.balanceOf(payoutOf(1)), 9_000);
         vm.assertEq(market.earningsOf(1).claimed, 9_000);
-        refuses(abi.encodeWithSelector(Market.UnknownProvider.selector, 4));
+        refuses(abi.encodeWithSelector(MarketEvents.UnknownProvider.selector, 4));
         market.claim(4);
     }
 
@@ -370,48 +409,5 @@ contract ComputeMarketTest is Base {
         vm.prank(PAUSER);
         market.unpause();
         fund(STRANGER, 1);
-    }
-
-    // --- Gas ---
-
-    /// @dev Without calldata and the 21,000 of the transaction, which cannot be seen from here; libs/chain measures the
-    /// whole transaction.
-    function test_gas_of_a_batch_of_256() public {
-        registerMore(16);
-        bytes memory first;
-        bytes memory second;
-        for (uint32 provider = 1; provider <= 16; provider++) {
-            bytes memory firstRows;
-            bytes memory secondRows;
-            for (uint64 serial = 1; serial <= 16; serial++) {
-                open(TENANT, keyOf(provider, serial + 1000), RATE, 3600);
-                firstRows = abi.encodePacked(firstRows, row(serial + 1000, 10_000 + serial));
-                secondRows = abi.encodePacked(secondRows, row(serial + 1000, 60_000 + serial));
-            }
-            first = abi.encodePacked(first, group(provider, 16, firstRows));
-            second = abi.encodePacked(second, group(provider, 16, secondRows));
-        }
-        vm.warp(block.timestamp + 600);
-        settle(first);
-        coolDown();
-        vm.prank(OPERATOR);
-        uint256 before = gasleft();
-        market.settleBatch(second);
-        uint256 perLease = (before - gasleft()) / 256;
-        vm.assertLe(perLease, 6_300, "gas per settled lease");
-        vm.assertEq(market.earningsOf(16).earned, 16 * 60_000 + 136);
-    }
-
-    function registerMore(uint32 count) private {
-        for (uint32 id = 4; id <= count; id++) {
-            vm.prank(ownerOf(id));
-            registry.register(payoutOf(id), 0);
-        }
-    }
-
-    /// @dev Slots that this test has touched are cheap to touch again; in a transaction of their own they are not.
-    function coolDown() private {
-        (bool done,) = address(vm).call(abi.encodeWithSignature("cool(address)", address(market)));
-        vm.assertTrue(done);
     }
 }

@@ -1,7 +1,8 @@
-// Compiles the contracts and writes what libs/chain needs of them: node contracts/tools/compile.mjs
+// Compiles the contracts and writes what libs/chain needs of them, and how they lay out their storage: node contracts/tools/compile.mjs
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { compileAll, contractsRoot } from './solc-input.mjs';
+import { compileOnce, contractsRoot } from './solc-input.mjs';
+import { writeLayout } from './storage-layout.mjs';
 
 export const generatedFolder = new URL('../libs/chain/src/generated/', contractsRoot);
 
@@ -21,7 +22,9 @@ export const generate = (artifacts) =>
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(generatedFolder, { recursive: true });
-  for (const [name, text] of Object.entries(generate(compileAll()))) {
+  const artifacts = compileOnce();
+  writeLayout(artifacts);
+  for (const [name, text] of Object.entries(generate(artifacts))) {
     writeFileSync(new URL(name, generatedFolder), text);
   }
 }

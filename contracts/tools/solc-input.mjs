@@ -1,8 +1,21 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 export const contractsRoot = new URL('../', import.meta.url);
+
+const IGNORED = new Set(['2394', '3860', '5574']);
+
+/** Everything that is deployed. */
+export const CONTRACTS = [
+  'TestUSDC',
+  'UpgradeTimelock',
+  'GridbourseProxy',
+  'ProviderRegistry',
+  'ComputeMarket',
+  'LivenessRewards',
+];
 
 /** How everything that is deployed is compiled. */
 export const settings = {
@@ -11,7 +24,9 @@ export const settings = {
   evmVersion: 'cancun',
   // No hash of the sources behind the code: the same code whatever the comments and paths are.
   metadata: { bytecodeHash: 'none', appendCBOR: false },
-  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+  outputSelection: {
+    '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] },
+  },
 };
 
 const readImport = (path) => {
@@ -23,34 +38,87 @@ const readImport = (path) => {
   }
 };
 
-/** Compiles every contract under src/ with npm's solc. Throws with the compiler's own words on any error. */
-export const compileAll = () => {
-  const solc = require('solc');
-  const sources = Object.fromEntries(
+/** What of a contract's own sources is compiled: path to text. */
+export const readSources = () =>
+  Object.fromEntries(
     readdirSync(new URL('src/', contractsRoot))
       .filter((file) => file.endsWith('.sol'))
       .sort()
-      .map((file) => [
-        `src/${file}`,
-        { content: readFileSync(new URL(`src/${file}`, contractsRoot), 'utf8') },
-      ]),
+      .map((file) => [`src/${file}`, readFileSync(new URL(`src/${file}`, contractsRoot), 'utf8')]),
   );
-  const output = JSON.parse(
-    solc.compile(JSON.stringify({ language: 'Solidity', sources, settings }), { import: readImport }),
-  );
+
+/**
+ * Runs npm's solc. Throws with the compiler's own words on any error or warning.
+ * @param texts path to text of what is compiled
+ * @param tolerated severities that are no reason to stop
+ * @param others path to text of what it imports; what is not there is read from this folder and from the packages
+ */
+export const runSolc = (texts, withSettings, others = {}, tolerated = ['info']) => {
+  const sources = Object.fromEntries(Object.entries(texts).map(([path, content]) => [path, { content }]));
+  const readImported = (path) => (others[path] === undefined ? readImport(path) : { contents: others[path] });
+  const input = JSON.stringify({ language: 'Solidity', sources, settings: withSettings });
+  const output = JSON.parse(require('solc').compile(input, { import: readImported }));
   // 2394: the general warning about transient storage, which only OpenZeppelin's reentrancy guard uses.
+  // 3860, 5574: size limits, which count for optimised code only.
   const problems = (output.errors ?? []).filter(
-    (problem) => problem.severity !== 'info' && problem.errorCode !== '2394',
+    ({ severity, errorCode }) => !tolerated.includes(severity) && !IGNORED.has(errorCode),
   );
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'));
-  const artifact = (name) => {
-    const contract = output.contracts[`src/${name}.sol`][name];
+  return output.contracts;
+};
+
+/** Compiles everything that is deployed. Throws with the compiler's own words on any error. */
+export const compileAll = () => {
+  const contracts = runSolc(readSources(), settings);
+  return CONTRACTS.map((name) => {
+    const contract = contracts[`src/${name}.sol`][name];
     return {
       name,
       abi: contract.abi,
       bytecode: `0x${contract.evm.bytecode.object}`,
       deployedBytes: contract.evm.deployedBytecode.object.length / 2,
+      storage: layoutOf(contract.storageLayout),
     };
+  });
+};
+
+/** The same, from the last run where nothing has changed since: the compiler takes half a minute. */
+export const compileOnce = () => {
+  const packages = ['solc', '@openzeppelin/contracts'].map((name) => require(`${name}/package.json`).version);
+  const key = createHash('sha256')
+    .update(JSON.stringify([settings, packages, CONTRACTS, readSources()]))
+    .digest('hex');
+  const file = new URL('cache/compiled.json', contractsRoot);
+  try {
+    const cached = JSON.parse(readFileSync(file, 'utf8'));
+    if (cached.key === key) return cached.artifacts;
+  } catch {
+    // Nothing there yet.
+  }
+  const artifacts = compileAll();
+  mkdirSync(new URL('.', file), { recursive: true });
+  writeFileSync(file, JSON.stringify({ key, artifacts }));
+  return artifacts;
+};
+
+/** solc's storageLayout as rows that a reader can compare: members of structs follow the variable that holds them. */
+const layoutOf = ({ storage, types }) => {
+  const row = ({ label, slot, offset, type }) => ({
+    label,
+    slot: Number(slot),
+    offset,
+    type: types[type].label,
+    bytes: Number(types[type].numberOfBytes),
+  });
+  const structs = {};
+  const visit = (type) => {
+    const known = types[type];
+    if (known.members && structs[known.label] === undefined) {
+      structs[known.label] = known.members.map(row);
+      for (const member of known.members) visit(member.type);
+    }
+    for (const inner of [known.key, known.value, known.base]) if (inner) visit(inner);
   };
-  return ['TestUSDC', 'ProviderRegistry', 'ComputeMarket'].map(artifact);
+  for (const { type } of storage ?? []) visit(type);
+  return { variables: (storage ?? []).map(row), structs };
 };

@@ -1,51 +1,65 @@
-// Tests the contracts: what is committed of them is what their sources give, and their tests pass under Foundry.
-// Arguments are handed on to forge: node contracts/tools/test.mjs --match-test gas -vvv
+// Tests the contracts: what is committed of them is what their sources give, their style holds, their tests pass under
+// Foundry, and nothing has become dearer. Arguments are handed on to forge:
+//   node contracts/tools/test.mjs --match-test gas -vvv
+// With --deep first: the long campaigns (profile deep of foundry.toml).
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generate, generatedFolder } from './compile.mjs';
-import { compileAll, contractsRoot } from './solc-input.mjs';
+import { forgeTest, requireForge, writeBytecode } from './forge.mjs';
+import { compareGas, forgetGas } from './gas-snapshot.mjs';
+import { compileOnce, contractsRoot } from './solc-input.mjs';
+import { checkLayout } from './storage-layout.mjs';
 
-const architectures = { x64: 'amd64', arm64: 'arm64' };
-const name = `@foundry-rs/forge-${process.platform}-${architectures[process.arch] ?? process.arch}`;
+/** EIP-170: more code than this no chain takes. */
+const MAX_CODE_BYTES = 24_576;
 
-const binary = () => {
-  try {
-    const folder = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-    return join(folder, 'bin', process.platform === 'win32' ? 'forge.exe' : 'forge');
-  } catch {
-    process.stderr.write(`${name} is not installed: the contracts' tests cannot run on this machine\n`);
-    process.exit(2);
-  }
-};
-
-const forge = binary();
-const artifacts = compileAll();
+const forge = requireForge();
+const artifacts = compileOnce();
+const deep = process.argv[2] === '--deep';
+const forgeArguments = process.argv.slice(deep ? 3 : 2);
+const problems = [];
 
 for (const [file, text] of Object.entries(generate(artifacts))) {
   if (readFileSync(new URL(file, generatedFolder), 'utf8') === text) continue;
-  process.stderr.write(`libs/chain/src/generated/${file} is out of date: run npm run contracts\n`);
-  process.exit(1);
+  problems.push(`libs/chain/src/generated/${file} is out of date: run npm run contracts`);
 }
+for (const { name, deployedBytes } of artifacts) {
+  if (deployedBytes > MAX_CODE_BYTES)
+    problems.push(`${name} has ${deployedBytes} bytes, and 24,576 is the limit`);
+}
+problems.push(...checkLayout(artifacts));
+
+const solhint = join(dirname(createRequire(import.meta.url).resolve('solhint/package.json')), 'solhint.js');
+const linted = spawnSync(process.execPath, [solhint, '--max-warnings', '0', '--disc', 'src/**/*.sol'], {
+  cwd: fileURLToPath(contractsRoot),
+  encoding: 'utf8',
+});
+if (linted.status !== 0) problems.push(`solhint:\n${linted.stdout}${linted.stderr}`);
 
 // The tests deploy this, the very bytecode that is deployed anywhere else.
-const bytecodes = new URL('cache/bytecode/', contractsRoot);
-mkdirSync(bytecodes, { recursive: true });
-for (const { name: contract, bytecode } of artifacts) {
-  writeFileSync(new URL(`${contract}.hex`, bytecodes), bytecode);
-}
-
-const { status, error, stdout } = spawnSync(forge, ['test', ...process.argv.slice(2)], {
-  cwd: fileURLToPath(contractsRoot),
-  stdio: ['ignore', 'pipe', 'inherit'],
-  encoding: 'utf8',
-  maxBuffer: 64 * 2 ** 20,
-  env: { ...process.env, FOUNDRY_DISABLE_NIGHTLY_WARNING: '1', NO_COLOR: '1' },
+writeBytecode('bytecode', artifacts);
+forgetGas();
+const { status, error, stdout } = forgeTest(forge, forgeArguments, {
+  env: deep ? { FOUNDRY_PROFILE: 'deep' } : {},
 });
 if (error) throw error;
 process.stdout.write(stdout);
+
+const gas = compareGas();
+// A part of the tests measures a part of the gas: what is missing says nothing then.
+const risen = (gas?.risen ?? []).filter((line) => forgeArguments.length === 0 || line.includes('was'));
+problems.push(...risen.map((line) => `gas has risen: ${line}`));
+if (forgeArguments.length === 0 && gas === null) problems.push('no gas was measured');
+for (const line of gas?.fallen ?? []) {
+  process.stdout.write(`gas has fallen: ${line} (node contracts/tools/gas-snapshot.mjs writes it down)\n`);
+}
+
+for (const problem of problems) process.stderr.write(`${problem}\n`);
 const counts = /(\d+) tests passed, (\d+) failed/.exec(stdout);
-if (counts) process.stdout.write(`contracts: ${counts[1]} passed, ${counts[2]} failed\n`);
-process.exit(status ?? 1);
+if (counts) {
+  process.stdout.write(`contracts: ${counts[1]} passed, ${Number(counts[2]) + problems.length} failed\n`);
+}
+process.exit(problems.length > 0 ? 1 : (status ?? 1));

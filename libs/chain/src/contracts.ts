@@ -1,17 +1,23 @@
 import { Contract, type ContractRunner, type ContractTransactionResponse, Interface } from 'ethers';
 import { abi as computeMarketAbi } from './generated/ComputeMarket.ts';
+import { abi as livenessRewardsAbi } from './generated/LivenessRewards.ts';
 import { abi as providerRegistryAbi } from './generated/ProviderRegistry.ts';
 import { abi as testUsdcAbi } from './generated/TestUSDC.ts';
+import { abi as upgradeTimelockAbi } from './generated/UpgradeTimelock.ts';
 
 export const abis = {
   ComputeMarket: computeMarketAbi,
   ProviderRegistry: providerRegistryAbi,
+  LivenessRewards: livenessRewardsAbi,
+  UpgradeTimelock: upgradeTimelockAbi,
   TestUSDC: testUsdcAbi,
 } as const;
 
 export const interfaces = {
   ComputeMarket: new Interface(computeMarketAbi),
   ProviderRegistry: new Interface(providerRegistryAbi),
+  LivenessRewards: new Interface(livenessRewardsAbi),
+  UpgradeTimelock: new Interface(upgradeTimelockAbi),
   TestUSDC: new Interface(testUsdcAbi),
 } as const;
 
@@ -39,7 +45,10 @@ export type ComputeMarketContract = Contract &
     ): Sent;
     settleBatch(batch: string): Sent;
     closeLease(leaseKey: string | bigint, finalCumulative: bigint): Sent;
+    extendLease(leaseKey: string | bigint, addedSeconds: bigint | number): Sent;
+    stopLease(leaseKey: string | bigint): Sent;
     forceClose(leaseKey: string | bigint): Sent;
+    cancelNonce(nonce: bigint): Sent;
     claim(chainProviderId: number): Sent;
     pause(): Sent;
     unpause(): Sent;
@@ -75,11 +84,32 @@ export type ProviderRegistryContract = Contract &
     providerOf(chainProviderId: number): Promise<{
       owner: string;
       stake: bigint;
+      tier: bigint;
+      suspended: boolean;
       payout: string;
       thawing: bigint;
       thawedAt: bigint;
       metadataHash: string;
     }>;
+  };
+
+/** What a provider proves to claim an era's reward: amounts are cumulative micro-USDC. */
+export type EraReward = {
+  readonly era: number;
+  readonly providerId: number;
+  readonly previous: bigint;
+  readonly cumulative: bigint;
+};
+
+export type LivenessRewardsContract = Contract &
+  WithRoles & {
+    fund(era: number, amount: bigint): Sent;
+    postRoot(era: number, root: string): Sent;
+    disputeRoot(era: number, reasonHash: string): Sent;
+    claim(reward: EraReward, proof: readonly string[]): Sent;
+    currentEra(): Promise<bigint>;
+    claimedOf(chainProviderId: number): Promise<bigint>;
+    eraOf(era: number): Promise<{ pool: bigint; paid: bigint; claimableAt: bigint; root: string }>;
   };
 
 export type TestUsdcContract = Contract & {
@@ -95,5 +125,7 @@ export const computeMarket = (address: string, runner: ContractRunner): ComputeM
   new Contract(address, interfaces.ComputeMarket, runner) as ComputeMarketContract;
 export const providerRegistry = (address: string, runner: ContractRunner): ProviderRegistryContract =>
   new Contract(address, interfaces.ProviderRegistry, runner) as ProviderRegistryContract;
+export const livenessRewards = (address: string, runner: ContractRunner): LivenessRewardsContract =>
+  new Contract(address, interfaces.LivenessRewards, runner) as LivenessRewardsContract;
 export const testUsdc = (address: string, runner: ContractRunner): TestUsdcContract =>
   new Contract(address, interfaces.TestUSDC, runner) as TestUsdcContract;

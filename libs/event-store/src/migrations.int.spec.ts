@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { testDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
-import { eventStoreMigration, migrate, sqlMigrations } from './index.ts';
+import { eventStoreMigrations, migrate, sqlMigrations } from './index.ts';
 
 const nothing = (): void => undefined;
 /** TypeORM writes a failed migration to the console. */
@@ -35,7 +35,7 @@ describe('migrations', () => {
         }),
         'matchmaker',
       ),
-      eventStoreMigration,
+      ...eventStoreMigrations,
     ];
     const sources = await Promise.all(
       [1, 2, 3].map(() => new DataSource({ type: 'postgres', url: database.url, migrations }).initialize()),
@@ -43,6 +43,10 @@ describe('migrations', () => {
     const ran = (await Promise.all(sources.map(migrate))).flat();
     expect(ran).toEqual([
       'EventStore1700000000001',
+      'EventStoreAppendInSets1700000000011',
+      'EventStoreSnapshots1700000000012',
+      'EventStoreSubscriptions1700000000013',
+      'EventStoreRebuilds1700000000014',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);

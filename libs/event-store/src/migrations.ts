@@ -22,7 +22,7 @@ const migrationClass = (name: string, sql: () => string): MigrationClass =>
   };
 
 /** Tables of the event store, its outbox and the inbox. Runs before the migrations of `sqlMigrations`. */
-export const eventStoreMigration: MigrationClass = migrationClass(
+const eventStoreMigration: MigrationClass = migrationClass(
   `EventStore${SHARED_ORDER + 1}`,
   () =>
     readFileSync(new URL('../migrations/0001-event-store.sql', import.meta.url), 'utf8') +

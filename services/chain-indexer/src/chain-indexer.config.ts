@@ -10,7 +10,13 @@ export const chainIndexerConfig = baseConfig.extend({
   deployment: z.object({
     chainId: z.number().int().min(1),
     deployBlock: z.number().int().min(1),
-    contracts: z.object({ ComputeMarket: address, ProviderRegistry: address, TestUSDC: address }),
+    contracts: z.object({
+      ComputeMarket: address,
+      ProviderRegistry: address,
+      TestUSDC: address,
+      LivenessRewards: address.exactOptional(),
+      UpgradeTimelock: address.exactOptional(),
+    }),
   }),
   /** How often the node is asked for its newest block. */
   pollMs: milliseconds(250, 10),

@@ -15,7 +15,7 @@ export const abi = [
    },
    {
     "internalType": "address",
-    "name": "admin",
+    "name": "upgrader_",
     "type": "address"
    },
    {
@@ -49,8 +49,35 @@ export const abi = [
   "type": "error"
  },
  {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "target",
+    "type": "address"
+   }
+  ],
+  "name": "AddressEmptyCode",
+  "type": "error"
+ },
+ {
   "inputs": [],
   "name": "AmountTooLarge",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "implementation",
+    "type": "address"
+   }
+  ],
+  "name": "ERC1967InvalidImplementation",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "ERC1967NonPayable",
   "type": "error"
  },
  {
@@ -61,6 +88,11 @@ export const abi = [
  {
   "inputs": [],
   "name": "ExpectedPause",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "FailedCall",
   "type": "error"
  },
  {
@@ -82,6 +114,38 @@ export const abi = [
    }
   ],
   "name": "InsufficientFree",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "InvalidInitialization",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "InvalidShortString",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "signer",
+    "type": "address"
+   }
+  ],
+  "name": "InvalidSignature",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   }
+  ],
+  "name": "LeaseIsStopped",
   "type": "error"
  },
  {
@@ -178,11 +242,54 @@ export const abi = [
   "inputs": [
    {
     "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   }
+  ],
+  "name": "NonceUsed",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "NotInitializing",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
     "name": "caller",
     "type": "address"
    }
   ],
   "name": "NotParty",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "caller",
+    "type": "address"
+   }
+  ],
+  "name": "NotTenant",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "caller",
+    "type": "address"
+   }
+  ],
+  "name": "NotUpgrader",
   "type": "error"
  },
  {
@@ -199,6 +306,33 @@ export const abi = [
    }
   ],
   "name": "OperatorNotSilent",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "internalType": "uint32",
+    "name": "named",
+    "type": "uint32"
+   }
+  ],
+  "name": "OrderNamesOtherProvider",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "ProviderSuspended",
   "type": "error"
  },
  {
@@ -241,6 +375,17 @@ export const abi = [
  {
   "inputs": [
    {
+    "internalType": "uint256",
+    "name": "deadline",
+    "type": "uint256"
+   }
+  ],
+  "name": "SignatureExpired",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "address",
     "name": "tenant",
     "type": "address"
@@ -273,6 +418,49 @@ export const abi = [
    }
   ],
   "name": "SpendingLimitExpired",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "string",
+    "name": "str",
+    "type": "string"
+   }
+  ],
+  "name": "StringTooLong",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint256",
+    "name": "delay",
+    "type": "uint256"
+   },
+   {
+    "internalType": "uint256",
+    "name": "longestExit",
+    "type": "uint256"
+   }
+  ],
+  "name": "TimelockTooShort",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "UUPSUnauthorizedCallContext",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "bytes32",
+    "name": "slot",
+    "type": "bytes32"
+   }
+  ],
+  "name": "UUPSUnsupportedProxiableUUID",
   "type": "error"
  },
  {
@@ -351,6 +539,12 @@ export const abi = [
  },
  {
   "anonymous": false,
+  "inputs": [],
+  "name": "EIP712DomainChanged",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
   "inputs": [
    {
     "indexed": true,
@@ -372,6 +566,19 @@ export const abi = [
    }
   ],
   "name": "EarningsClaimed",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "version",
+    "type": "uint64"
+   }
+  ],
+  "name": "Initialized",
   "type": "event"
  },
  {
@@ -428,6 +635,43 @@ export const abi = [
    },
    {
     "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "by",
+    "type": "address"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "added",
+    "type": "uint64"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "lock",
+    "type": "uint64"
+   }
+  ],
+  "name": "LeaseExtended",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   },
+   {
+    "indexed": true,
     "internalType": "bytes32",
     "name": "leaseRef",
     "type": "bytes32"
@@ -458,6 +702,173 @@ export const abi = [
    }
   ],
   "name": "LeaseOpened",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   },
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "by",
+    "type": "address"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint40",
+    "name": "endsAt",
+    "type": "uint40"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "lock",
+    "type": "uint64"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "refunded",
+    "type": "uint64"
+   }
+  ],
+  "name": "LeaseStopped",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   }
+  ],
+  "name": "NonceCancelled",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   },
+   {
+    "indexed": true,
+    "internalType": "bytes32",
+    "name": "orderHash",
+    "type": "bytes32"
+   },
+   {
+    "components": [
+     {
+      "internalType": "address",
+      "name": "tenant",
+      "type": "address"
+     },
+     {
+      "internalType": "uint32",
+      "name": "providerId",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxRatePerHour",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxLock",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint40",
+      "name": "deadline",
+      "type": "uint40"
+     },
+     {
+      "internalType": "uint256",
+      "name": "nonce",
+      "type": "uint256"
+     },
+     {
+      "internalType": "bytes32",
+      "name": "orderRef",
+      "type": "bytes32"
+     }
+    ],
+    "indexed": false,
+    "internalType": "struct Order",
+    "name": "order",
+    "type": "tuple"
+   }
+  ],
+  "name": "OrderCreated",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   },
+   {
+    "indexed": false,
+    "internalType": "bytes32",
+    "name": "orderHash",
+    "type": "bytes32"
+   },
+   {
+    "indexed": false,
+    "internalType": "bytes32",
+    "name": "orderRef",
+    "type": "bytes32"
+   }
+  ],
+  "name": "OrderUsed",
   "type": "event"
  },
  {
@@ -598,6 +1009,19 @@ export const abi = [
    {
     "indexed": true,
     "internalType": "address",
+    "name": "implementation",
+    "type": "address"
+   }
+  ],
+  "name": "Upgraded",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
     "name": "tenant",
     "type": "address"
    },
@@ -652,6 +1076,19 @@ export const abi = [
  },
  {
   "inputs": [],
+  "name": "ORDER_TYPEHASH",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
   "name": "PAUSER_ROLE",
   "outputs": [
    {
@@ -661,6 +1098,58 @@ export const abi = [
    }
   ],
   "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "SPENDING_LIMIT_TYPEHASH",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "STOP_NOTICE_SECONDS",
+  "outputs": [
+   {
+    "internalType": "uint256",
+    "name": "",
+    "type": "uint256"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "UPGRADE_INTERFACE_VERSION",
+  "outputs": [
+   {
+    "internalType": "string",
+    "name": "",
+    "type": "string"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   }
+  ],
+  "name": "cancelNonce",
+  "outputs": [],
+  "stateMutability": "nonpayable",
   "type": "function"
  },
  {
@@ -703,12 +1192,110 @@ export const abi = [
  {
   "inputs": [
    {
+    "components": [
+     {
+      "internalType": "address",
+      "name": "tenant",
+      "type": "address"
+     },
+     {
+      "internalType": "uint32",
+      "name": "providerId",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxRatePerHour",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxLock",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint40",
+      "name": "deadline",
+      "type": "uint40"
+     },
+     {
+      "internalType": "uint256",
+      "name": "nonce",
+      "type": "uint256"
+     },
+     {
+      "internalType": "bytes32",
+      "name": "orderRef",
+      "type": "bytes32"
+     }
+    ],
+    "internalType": "struct Order",
+    "name": "order",
+    "type": "tuple"
+   }
+  ],
+  "name": "createOrder",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "uint64",
     "name": "amount",
     "type": "uint64"
    }
   ],
   "name": "deposit",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint64",
+    "name": "amount",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint256",
+    "name": "validAfter",
+    "type": "uint256"
+   },
+   {
+    "internalType": "uint256",
+    "name": "validBefore",
+    "type": "uint256"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "nonce",
+    "type": "bytes32"
+   },
+   {
+    "internalType": "uint8",
+    "name": "v",
+    "type": "uint8"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "r",
+    "type": "bytes32"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "s",
+    "type": "bytes32"
+   }
+  ],
+  "name": "depositWithAuthorization",
   "outputs": [],
   "stateMutability": "nonpayable",
   "type": "function"
@@ -775,6 +1362,91 @@ export const abi = [
    }
   ],
   "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "eip712Domain",
+  "outputs": [
+   {
+    "internalType": "bytes1",
+    "name": "fields",
+    "type": "bytes1"
+   },
+   {
+    "internalType": "string",
+    "name": "name",
+    "type": "string"
+   },
+   {
+    "internalType": "string",
+    "name": "version",
+    "type": "string"
+   },
+   {
+    "internalType": "uint256",
+    "name": "chainId",
+    "type": "uint256"
+   },
+   {
+    "internalType": "address",
+    "name": "verifyingContract",
+    "type": "address"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "salt",
+    "type": "bytes32"
+   },
+   {
+    "internalType": "uint256[]",
+    "name": "extensions",
+    "type": "uint256[]"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   }
+  ],
+  "name": "exitOf",
+  "outputs": [
+   {
+    "internalType": "bool",
+    "name": "stopped",
+    "type": "bool"
+   },
+   {
+    "internalType": "uint40",
+    "name": "closableAt",
+    "type": "uint40"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   },
+   {
+    "internalType": "uint32",
+    "name": "addedSeconds",
+    "type": "uint32"
+   }
+  ],
+  "name": "extendLease",
+  "outputs": [],
+  "stateMutability": "nonpayable",
   "type": "function"
  },
  {
@@ -867,6 +1539,143 @@ export const abi = [
  {
   "inputs": [
    {
+    "components": [
+     {
+      "internalType": "address",
+      "name": "tenant",
+      "type": "address"
+     },
+     {
+      "internalType": "uint32",
+      "name": "providerId",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxRatePerHour",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxLock",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint40",
+      "name": "deadline",
+      "type": "uint40"
+     },
+     {
+      "internalType": "uint256",
+      "name": "nonce",
+      "type": "uint256"
+     },
+     {
+      "internalType": "bytes32",
+      "name": "orderRef",
+      "type": "bytes32"
+     }
+    ],
+    "internalType": "struct Order",
+    "name": "order",
+    "type": "tuple"
+   }
+  ],
+  "name": "hashOrder",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint64",
+    "name": "maxRatePerHour",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint64",
+    "name": "maxLocked",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint40",
+    "name": "validUntil",
+    "type": "uint40"
+   },
+   {
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   },
+   {
+    "internalType": "uint256",
+    "name": "deadline",
+    "type": "uint256"
+   }
+  ],
+  "name": "hashSpendingLimit",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "admin",
+    "type": "address"
+   }
+  ],
+  "name": "initialize",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   }
+  ],
+  "name": "isNonceUsed",
+  "outputs": [
+   {
+    "internalType": "bool",
+    "name": "",
+    "type": "bool"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "uint96",
     "name": "leaseKey",
     "type": "uint96"
@@ -942,6 +1751,81 @@ export const abi = [
   "type": "function"
  },
  {
+  "inputs": [
+   {
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   },
+   {
+    "internalType": "uint64",
+    "name": "ratePerHour",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint32",
+    "name": "durationSeconds",
+    "type": "uint32"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "leaseRef",
+    "type": "bytes32"
+   },
+   {
+    "components": [
+     {
+      "internalType": "address",
+      "name": "tenant",
+      "type": "address"
+     },
+     {
+      "internalType": "uint32",
+      "name": "providerId",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxRatePerHour",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint64",
+      "name": "maxLock",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint40",
+      "name": "deadline",
+      "type": "uint40"
+     },
+     {
+      "internalType": "uint256",
+      "name": "nonce",
+      "type": "uint256"
+     },
+     {
+      "internalType": "bytes32",
+      "name": "orderRef",
+      "type": "bytes32"
+     }
+    ],
+    "internalType": "struct Order",
+    "name": "order",
+    "type": "tuple"
+   },
+   {
+    "internalType": "bytes",
+    "name": "signature",
+    "type": "bytes"
+   }
+  ],
+  "name": "openLeaseWithOrder",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
   "inputs": [],
   "name": "pause",
   "outputs": [],
@@ -956,6 +1840,19 @@ export const abi = [
     "internalType": "bool",
     "name": "",
     "type": "bool"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "proxiableUUID",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
    }
   ],
   "stateMutability": "view",
@@ -1036,6 +1933,49 @@ export const abi = [
  {
   "inputs": [
    {
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint64",
+    "name": "maxRatePerHour",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint64",
+    "name": "maxLocked",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint40",
+    "name": "validUntil",
+    "type": "uint40"
+   },
+   {
+    "internalType": "uint256",
+    "name": "nonce",
+    "type": "uint256"
+   },
+   {
+    "internalType": "uint256",
+    "name": "deadline",
+    "type": "uint256"
+   },
+   {
+    "internalType": "bytes",
+    "name": "signature",
+    "type": "bytes"
+   }
+  ],
+  "name": "setSpendingLimitWithSignature",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "bytes",
     "name": "batch",
     "type": "bytes"
@@ -1099,6 +2039,19 @@ export const abi = [
    }
   ],
   "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint96",
+    "name": "leaseKey",
+    "type": "uint96"
+   }
+  ],
+  "name": "stopLease",
+  "outputs": [],
+  "stateMutability": "nonpayable",
   "type": "function"
  },
  {
@@ -1179,6 +2132,37 @@ export const abi = [
  {
   "inputs": [
    {
+    "internalType": "address",
+    "name": "newImplementation",
+    "type": "address"
+   },
+   {
+    "internalType": "bytes",
+    "name": "data",
+    "type": "bytes"
+   }
+  ],
+  "name": "upgradeToAndCall",
+  "outputs": [],
+  "stateMutability": "payable",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "upgrader",
+  "outputs": [
+   {
+    "internalType": "address",
+    "name": "",
+    "type": "address"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "uint64",
     "name": "amount",
     "type": "uint64"
@@ -1192,5 +2176,5 @@ export const abi = [
 ] as const;
 
 export const bytecode =
-  '0x60e03461013e57601f61326838819003918201601f19168301916001600160401b038311848410176101425780849260809460405283398101031261013e578051906001600160a01b03821680830361013e5760208201516001600160a01b03811680820361013e576040840151936001600160a01b0385169081860361013e57606001519363ffffffff8516850361013e5715918215610135575b50811561012c575b5061011d576100ba9360805260a05260c052610156565b5060405161306890816101e082396080518181816101b201528181610edb01528181610fee01528181611eec01526129c4015260a05181818161051301528181610dd701528181611ca20152611d71015260c0518181816114660152611b9e0152f35b63d92e233d60e01b5f5260045ffd5b9050155f6100a3565b1591505f61009b565b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b6001600160a01b0381165f9081525f5160206132485f395f51905f52602052604090205460ff166101da576001600160a01b03165f8181525f5160206132485f395f51905f5260205260408120805460ff191660011790553391907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d8180a4600190565b505f9056fe6080806040526004361015610012575f80fd5b5f905f3560e01c90816301ffc9a71461206c575080630495189114611d1b5780630a6ab1ab14611b085780631376583814611a94578063248a9ca314611a4457806326dc94e8146118a5578063279b3b951461156f5780632f2ff15d1461151457806336568abe1461148a57806337ac30fe1461142c5780633f4ba83a14611371578063498a856d1461131e5780635c975abb146112de578063616cebce1461122f5780636ca020321461117b5780637158782f146110ac57806373bfc72914610f81578063750f0acc14610dfb5780637b10399914610d8c5780638456cb5914610cf657806391d1485414610c81578063a217fddf14610c47578063ad0eaf9014610bae578063d40dc87014610b6b578063d547741f14610b06578063dcdbd95d1461041b578063e63ab1e9146103c2578063ee952c0a14610232578063f5b541a6146101d95763fc0c546a14610168575f80fd5b346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b80fd5b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d65760206040517f97667070c54ef182b0f5858b034beac1b6f3089aa2d3188bb1e8929f4fa9b9298152f35b50346101d65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d65761026a61213b565b9061027361216d565b61027b612bea565b6102848361250c565b67ffffffffffffffff808260401c16921691808310610380575067ffffffffffffffff811680831161033e5750610e1060c082901c64ffffffffff164203608083901c67ffffffffffffffff160204938483116102e9576102e69394506125bd565b80f35b905067ffffffffffffffff916bffffffffffffffffffffffff61030d606496612fe6565b927f84a124b80000000000000000000000000000000000000000000000000000000086521660045260245216604452fd5b9190506bffffffffffffffffffffffff6064947fbc53569e00000000000000000000000000000000000000000000000000000000855216600452602452604452fd5b9190506bffffffffffffffffffffffff6064947f7336af9000000000000000000000000000000000000000000000000000000000855216600452602452604452fd5b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d65760206040517f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a8152f35b50346101d65760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d65761045361213b565b61045b612184565b6044359167ffffffffffffffff831692838103610b025760643563ffffffff8116809103610afe5761048b612bea565b6104936128d5565b8415610ad6578015610aae576bffffffffffffffffffffffff83169283875260056020526040872054610a825763ffffffff9060401c166040517f23b7ec3b00000000000000000000000000000000000000000000000000000000815281600482015260208160248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa8015610a775773ffffffffffffffffffffffffffffffffffffffff918991610a48575b501615610a1d575080850290858204036109c357610e108101908181116109f057610e0f019081116109c357610e109004677fffffffffffffff811161099b5767ffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff9116931693848652600260205260408620604051906105d4826121ca565b549067ffffffffffffffff821681526020810167ffffffffffffffff8360401c16815267ffffffffffffffff604083019360801c1683528789526003602052604089209360405194610625866121ca565b549367ffffffffffffffff8516865264ffffffffff602087019567ffffffffffffffff8160401c16875260801c1680604088015280421161096b575067ffffffffffffffff91826106779251166122ce565b94511680851161092457506106988767ffffffffffffffff809351166122ce565b9251168083116108dd575067ffffffffffffffff8151168087116108a957506108a39261079867ffffffffffffffff7f683a88f338c207c4cfa4c6ef03553fc51d98bab725f431f1b90d598f373a133a9694818060408e6106ff8f998f908590511661239f565b988383519a61070d8c6121ca565b168a528360208b019616865283838b01991689528152600260205220965116167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000865416178555511683907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b517fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff77ffffffffffffffff0000000000000000000000000000000083549260801b16911617905583875260056020527cffffffffff0000000000000000000000000000000000000000000000004260c01b1677ffffffffffffffff000000000000000000000000000000008260801b168617176040882055838752600660205260408720867fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790556040519182916084359664ffffffffff4216918491604091949367ffffffffffffffff64ffffffffff9281606087019816865216602085015216910152565b0390a480f35b88876064928a7f8303e59d000000000000000000000000000000000000000000000000000000008452600452602452604452fd5b8860649167ffffffffffffffff8a6108f487612fe6565b907fe260692d00000000000000000000000000000000000000000000000000000000855260045216602452604452fd5b8960649167ffffffffffffffff8b61093b89612fe6565b907fa172196e00000000000000000000000000000000000000000000000000000000855260045216602452604452fd5b8b6044918c7f423e90e5000000000000000000000000000000000000000000000000000000008352600452602452fd5b6004867f06250401000000000000000000000000000000000000000000000000000000008152fd5b6024867f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b6024877f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b7f7ecd80a4000000000000000000000000000000000000000000000000000000008752600452602486fd5b610a6a915060203d602011610a70575b610a62818361222f565b810190612270565b5f610558565b503d610a58565b6040513d8a823e3d90fd5b602487857f2941ed34000000000000000000000000000000000000000000000000000000008252600452fd5b6004867f68d5686e000000000000000000000000000000000000000000000000000000008152fd5b6004867f1f2a2005000000000000000000000000000000000000000000000000000000008152fd5b8580fd5b8480fd5b50346101d65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657610b67600435610b44612184565b90610b62610b5d825f525f602052600160405f20015490565b612cfa565b612f1e565b5080f35b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657506020677fffffffffffffff604051908152f35b50346101d65760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d6576040809163ffffffff610bef612128565b8260208551610bfd81612213565b82815201521681526004602052206fffffffffffffffffffffffffffffffff825191610c2883612213565b54602082821693848152019060801c8152835192835251166020820152f35b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657602090604051908152f35b50346101d65760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d65773ffffffffffffffffffffffffffffffffffffffff6040610cd0612184565b926004358152806020522091165f52602052602060ff60405f2054166040519015158152f35b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657610d2d612c72565b610d356128d5565b60017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416176001557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a2586020604051338152a180f35b50346101d657807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346101d65760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101d657610e33612156565b90610e3c6123ce565b67ffffffffffffffff82168015610f595733825260026020526040822067ffffffffffffffff81541693848311610f2557610e8467ffffffffffffffff91610eff959661239f565b167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790556040518181527fbae95d59332d6e1e8f1ae78e7bebdaeef072d57b731c8790a636667e3a0a87ee60203392a2337f0000000000000000000000000000000000000000000000000000000000000000612442565b807f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d80f35b50506064927f8303e59d00000000000000000000000000000000000000000000000000000000835233600452602452604452fd5b6004827f1f2a2005000000000000000000000000000000000000000000000000000000008152fd5b50346110a85760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857610fb9612156565b60443560ff81168091036110a857610fcf6123ce565b610fd76128d5565b73ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001690813b156110a8575f9160e4839260405194859384927fd505accf00000000000000000000000000000000000000000000000000000000845233600485015230602485015267ffffffffffffffff891660448501526024356064850152608484015260643560a484015260843560c48401525af1611091575b50610eff90612909565b61109e9192505f9061222f565b5f90610eff611087565b5f80fd5b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a85760c06bffffffffffffffffffffffff6110f261213b565b16805f52600560205260405f2054905f52600660205273ffffffffffffffffffffffffffffffffffffffff60405f2054169067ffffffffffffffff8160401c169067ffffffffffffffff8160801c169167ffffffffffffffff64ffffffffff83871c169260405195865216602085015260408401528160608401526080830152151560a0820152f35b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a85773ffffffffffffffffffffffffffffffffffffffff6111c76121a7565b6111cf612381565b50165f526003602052606060405f2064ffffffffff604051916111f1836121ca565b5467ffffffffffffffff8082169384815283604060208301928486831c168452019360801c1683526040519485525116602084015251166040820152f35b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a85773ffffffffffffffffffffffffffffffffffffffff61127b6121a7565b611283612381565b50165f526002602052606060405f2067ffffffffffffffff604051916112a8836121ca565b54818082169384815281604060208301928286831c168452019360801c1683526040519485525116602084015251166040820152f35b346110a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857602060ff600154166040519015158152f35b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857602061135f61135a61213b565b612315565b67ffffffffffffffff60405191168152f35b346110a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a8576113a7612c72565b60015460ff811615611404577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00166001557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa6020604051338152a1005b7f8dfc202b000000000000000000000000000000000000000000000000000000005f5260045ffd5b346110a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346110a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a8576114c1612184565b3373ffffffffffffffffffffffffffffffffffffffff8216036114ec576114ea90600435612f1e565b005b7f6697b232000000000000000000000000000000000000000000000000000000005f5260045ffd5b346110a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a8576114ea600435611551612184565b9061156a610b5d825f525f602052600160405f20015490565b612e4c565b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a85760043567ffffffffffffffff81116110a857366023820112156110a857806004013567ffffffffffffffff81116110a85760248201910190602482013681116110a8576115e9612bea565b6115f16128d5565b5f92825b8281106118295750508215611801576116286116128493946122db565b92611620604051948561222f565b8084526122db565b927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe06020840194013685379280925b848381101561179257600680808335937fffffffffffff00000000000000000000000000000000000000000000000000008516895201960196620ffff08360cc1c160101905f916bffffffff00000000000000008260a01c16905b808810611723575050816116cb575b5050939293611657565b60e01c5f5260046020526fffffffffffffffffffffffffffffffff808060405f209316818454160116167fffffffffffffffffffffffffffffffff0000000000000000000000000000000082541617905585806116c1565b909796803561174467ffffffffffffffff8260801c168260c01c8c17612d60565b906780000000000000008210611789575b9160109177ffffffffffffffffffffffffffffffff000000000000000060189460401c161760401b8a5201970197906116b2565b94810194611755565b7fd6ce9c1d88e9a55c95cdf5fb96bff6d1a5d1bb9230236a4f2c7fdaf54c6824e7836040847fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f8351948593602085525180918160208701528686015e5f85828601015201168101030190a1005b7fc1f97e35000000000000000000000000000000000000000000000000000000005f5260045ffd5b602481839693030191600683106118015781359161ffff8360d01c16938415908115611871575b50611801576006601891620ffff0829560cc1c1601019302010193906115f5565b7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa915001620ffff08460cc1c161188611850565b346110a85760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a8576118dc612156565b6118e461216d565b60443564ffffffffff8116918282036110a8576040517f0a486c3344ce78781002040856220f375748b1822188e577ac81fc74a26ea0a893611925826121ca565b67ffffffffffffffff861682526119cb67ffffffffffffffff60208401818616815260408501938452335f526003602052818060405f20965116167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000865416178555511683907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b5181547fffffffffffffffffffffff0000000000ffffffffffffffffffffffffffffffff1660809190911b74ffffffffff00000000000000000000000000000000161790556040805167ffffffffffffffff958616815294909116602085015264ffffffffff90911690830152339180606081010390a2005b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a8576020611a8c6004355f525f602052600160405f20015490565b604051908152f35b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857611ae3611ace612156565b611ad66123ce565b611ade6128d5565b612909565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857611b3f61213b565b611b488161250c565b906bffffffffffffffffffffffff811691825f52600660205273ffffffffffffffffffffffffffffffffffffffff60405f20541633141580611c4f575b611c2357611bcc64ffffffffff8260c01c1663ffffffff7f00000000000000000000000000000000000000000000000000000000000000001690603c8460e81c02016122ce565b804210611bec576114ea838367ffffffffffffffff8160401c16916125bd565b64ffffffffff90847f2dcae494000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b7f20b9b340000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b506040517f23b7ec3b00000000000000000000000000000000000000000000000000000000815263ffffffff8360401c16600482015260208160248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa8015611d105773ffffffffffffffffffffffffffffffffffffffff915f91611cf1575b5016331415611b85565b611d0a915060203d602011610a7057610a62818361222f565b85611ce7565b6040513d5f823e3d90fd5b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857611d52612128565b611d5a6123ce565b73ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001663ffffffff604051927f3825d35400000000000000000000000000000000000000000000000000000000845216806004840152602083602481855afa928315611d10575f9361204b575b5073ffffffffffffffffffffffffffffffffffffffff831691821561201f57823314159081611f99575b50611c2357805f52600460205260405f20918254936fffffffffffffffffffffffffffffffff85169460801c91828603936fffffffffffffffffffffffffffffffff8511611f6c576fffffffffffffffffffffffffffffffff8516958615611f44576020977fffffffffffffffffffffffffffffffff0000000000000000000000000000000067ffffffffffffffff611eba99611f1099677fffffffffffffff8092115f14611f3b57505b169889809861229c565b60801b161790557f593df8cf6989dbcbc88587d67c7f96a2e26897f6b74488190fc86cdb7752ef2087604051868152a37f0000000000000000000000000000000000000000000000000000000000000000612442565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d604051908152f35b82915016611eb0565b7f1f2a2005000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b60249150602090604051928380927f23b7ec3b0000000000000000000000000000000000000000000000000000000082528660048301525afa8015611d105773ffffffffffffffffffffffffffffffffffffffff915f91612000575b501633141584611e05565b612019915060203d602011610a7057610a62818361222f565b85611ff5565b507f7ecd80a4000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b61206591935060203d602011610a7057610a62818361222f565b9183611ddb565b346110a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110a857600435907fffffffff0000000000000000000000000000000000000000000000000000000082168092036110a857817f7965db0b00000000000000000000000000000000000000000000000000000000602093149081156120fe575b5015158152f35b7f01ffc9a700000000000000000000000000000000000000000000000000000000915014836120f7565b6004359063ffffffff821682036110a857565b600435906bffffffffffffffffffffffff821682036110a857565b6004359067ffffffffffffffff821682036110a857565b6024359067ffffffffffffffff821682036110a857565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036110a857565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036110a857565b6060810190811067ffffffffffffffff8211176121e657604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b6040810190811067ffffffffffffffff8211176121e657604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff8211176121e657604052565b908160209103126110a8575173ffffffffffffffffffffffffffffffffffffffff811681036110a85790565b906fffffffffffffffffffffffffffffffff809116911601906fffffffffffffffffffffffffffffffff8211611f6c57565b91908201809211611f6c57565b67ffffffffffffffff81116121e657601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200190565b6bffffffffffffffffffffffff165f52600560205260405f205467ffffffffffffffff8160801c161561237c5767ffffffffffffffff9081610e1060c083901c64ffffffffff164203608084901c8316020491168082101561237657501690565b90501690565b505f90565b6040519061238e826121ca565b5f6040838281528260208201520152565b9067ffffffffffffffff8091169116039067ffffffffffffffff8211611f6c57565b91908203918211611f6c57565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c61241a5760017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d565b7f3ee5aeb5000000000000000000000000000000000000000000000000000000005f5260045ffd5b9173ffffffffffffffffffffffffffffffffffffffff604051927fa9059cbb000000000000000000000000000000000000000000000000000000005f521660045260245260205f60448180865af19060015f51148216156124eb575b604052156124a95750565b73ffffffffffffffffffffffffffffffffffffffff907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b90600181151661250357823b15153d1516169061249e565b503d5f823e3d90fd5b6bffffffffffffffffffffffff1690815f52600560205260405f20549182156125705767ffffffffffffffff8360801c16156125455750565b7f6ce35d0a000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f6129a63e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9067ffffffffffffffff8091169116019067ffffffffffffffff8211611f6c57565b909167ffffffffffffffff8316918360401c67ffffffffffffffff166125e390836123c1565b67ffffffffffffffff169367ffffffffffffffff8316612603818661239f565b918060801c67ffffffffffffffff1694429061261e92613010565b7fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff16936bffffffffffffffffffffffff841694855f52600560205260405f2055845f52600660205260405f205473ffffffffffffffffffffffffffffffffffffffff1695865f52600260205260405f20916040519261269c846121ca565b549167ffffffffffffffff83168085528660208601958560401c67ffffffffffffffff1687526040019460801c67ffffffffffffffff1685526126de9161259b565b935167ffffffffffffffff16906126f49161239f565b915167ffffffffffffffff169061270a9161239f565b9060405192612718846121ca565b67ffffffffffffffff168352602083019067ffffffffffffffff168152604083019167ffffffffffffffff168252875f52600260205260405f20925167ffffffffffffffff1667ffffffffffffffff1683547fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000161783555167ffffffffffffffff166127e09083907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b5181549060801b77ffffffffffffffff0000000000000000000000000000000016907fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff161790558515159267ffffffffffffffff93612874575b5060405195865260208601521660408401527f76c0b037dc656fa24d3c940dda2ac97accb55f6a7ba59df317839feca3fc574860603394a4565b63ffffffff9060401c165f52600460205260405f206fffffffffffffffffffffffffffffffff6128a7888284541661229c565b167fffffffffffffffffffffffffffffffff000000000000000000000000000000008254161790555f61283a565b60ff600154166128e157565b7fd93c0665000000000000000000000000000000000000000000000000000000005f5260045ffd5b67ffffffffffffffff8116908115611f4457335f52600260205260405f2090815461294d8461294867ffffffffffffffff8085169460401c16846122ce565b6122ce565b677fffffffffffffff10612bc25767ffffffffffffffff9161296e9161259b565b167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790556040518181527f1097be1d8298997c7140059298ce265b07a3781b991fd7ec8dd614705c9ca3fb60203392a27f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff8116604051907f70a08231000000000000000000000000000000000000000000000000000000008252306004830152602082602481845afa918215611d10575f92612b8e575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f5114821615612b6f575b50836040525f60605215612b4457826024816020937f70a082310000000000000000000000000000000000000000000000000000000082523060048301525afa8015611d10575f90612b10575b612ae192506123c1565b03612ae857565b7ff9984565000000000000000000000000000000000000000000000000000000005f5260045ffd5b506020823d602011612b3c575b81612b2a6020938361222f565b810103126110a857612ae19151612ad7565b3d9150612b1d565b7f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6001821516612b85573b15153d1516165f612a8a565b843d5f823e3d90fd5b9091506020813d602011612bba575b81612baa6020938361222f565b810103126110a85751905f612a3e565b3d9150612b9d565b7f06250401000000000000000000000000000000000000000000000000000000005f5260045ffd5b335f9081527fee57cd81e84075558e8fcc182a1f4393f91fc97f963a136e66b7f949a62f319f602052604090205460ff1615612c2257565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f97667070c54ef182b0f5858b034beac1b6f3089aa2d3188bb1e8929f4fa9b92960245260445ffd5b335f9081527ff7c9542c591017a21c74b6f3fab6263c7952fc0aaf9db4c22a2a04ddc7f8674f602052604090205460ff1615612caa57565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a60245260445ffd5b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260ff60405f20541615612d315750565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b6bffffffffffffffffffffffff1690815f52600560205260405f20549167ffffffffffffffff8360801c1615612e2d5767ffffffffffffffff8360401c169283831115612e1d5767ffffffffffffffff81168311612e0d57610e1060c082901c64ffffffffff164203608083901c67ffffffffffffffff1602048311612dfd57612dec90834291613010565b905f52600560205260405f20550390565b5050505067800000000000000590565b5050505067800000000000000490565b5050505067800000000000000390565b505015612e405767800000000000000290565b67800000000000000190565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f205416155f14612f1857805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905573ffffffffffffffffffffffffffffffffffffffff339216907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d5f80a4600190565b50505f90565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f2054165f14612f1857805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905573ffffffffffffffffffffffffffffffffffffffff339216907ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b5f80a4600190565b67ffffffffffffffff811115613003575067ffffffffffffffff90565b67ffffffffffffffff1690565b9091603b603c9164ffffffffff8460c01c169003010462ffffff811161305e575b7cffffffffffffffffffffffffff0000000000000000ffffffffffffffff9060e81b9260401b9116171790565b5062ffffff61303156ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5';
+  '0x610200806040523461038557608081615d9a803803809161002082856103b8565b833981010312610385578051906001600160a01b038216808303610385576020820151916001600160a01b038316918284036103855760408201516001600160a01b0381169283820361038557606001519563ffffffff871680880361038557610e10019182610e10116103a4576040519161009d6040846103b8565b6018835260208301937f47726964626f7572736520436f6d707574654d61726b657400000000000000008552604051966100d86040896103b8565b600188526020880196603160f81b88523060805215801561039c575b6102d25760206004916040519283809263793d064960e11b82525afa908115610391575f9161035b575b5081811061034657505060a05260c0525f516020615d7a5f395f51905f525460ff8160401c16610337576002600160401b03196001600160401b038216016102e1575b5061016b816103ef565b61018052610178846103ef565b6101a052519020918261014052519020806101605246610100526040519060208201927f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f8452604083015260608201524660808201523060a082015260a081526101e360c0826103b8565b51902060e0523061012052156102d2576101c0526101e05260405161591f908161045b82396080518181816128070152612922015260a05181818161028e01528181610e9a01528181611ea301528181611f910152818161350b015281816145ab01526153d9015260c05181818161165e0152612969015260e051816154e9015261010051816155a6015261012051816154ba015261014051816155380152610160518161555e01526101805181611bc001526101a05181611bea01526101c051818181611d9f0152818161339001528181613ffc0152614faf01526101e051818181612d4d015261410b0152f35b63d92e233d60e01b5f5260045ffd5b6001600160401b0319166001600160401b039081175f516020615d7a5f395f51905f52556040519081527fc7f505b2f371ae2175ee4913f4499e1f2633a7b5936321eed1cdaeb6115181d290602090a15f610161565b63f92ee8a960e01b5f5260045ffd5b635460350160e01b5f5260045260245260445ffd5b90506020813d602011610389575b81610376602093836103b8565b8101031261038557515f61011e565b5f80fd5b3d9150610369565b6040513d5f823e3d90fd5b5080156100f4565b634e487b7160e01b5f52601160045260245ffd5b601f909101601f19168101906001600160401b038211908210176103db57604052565b634e487b7160e01b5f52604160045260245ffd5b601f81511161041a57602081519101516020821061040b571790565b5f198260200360031b1b161790565b604460209160405192839163305a27a960e01b83528160048401528051918291826024860152018484015e5f828201840152601f01601f19168101030190fdfe6080806040526004361015610012575f80fd5b5f905f3560e01c90816301ffc9a714613744575080630282a72a1461370b578063049518911461333a5780630a6ab1ab1461325d57806313765838146131d4578063248a9ca31461318c57806326dc94e814613131578063279b3b9514612e545780632f2ff15d14612df957806336568abe14612d7157806337ac30fe14612d135780633f4ba83a14612c58578063498a856d14612c055780634f1ef2861461287f57806352d1902d146127c25780635c975abb14612782578063616cebce146126d35780636370938e146125fc57806364b08a341461257d5780636ca02032146124c95780636d934235146121255780637158782f1461205857806373bfc72914611f23578063750f0acc14611dc35780637b10399914611d545780638456cb5914611cbe57806384b0196e14611b885780638f491a7c1461194d5780639131712c146118f457806391d148541461187f57806397b2c91414611844578063a0750db1146117d8578063a217fddf1461179e578063ad0eaf9014611705578063ad3cb1cc14611682578063af26974514611613578063c4d66de81461131f578063c89ea80f14611040578063c9368a7514610e18578063cab7e8eb14610d91578063cfdd7aea14610d2c578063d40dc87014610ce9578063d547741f14610c84578063dcdbd95d14610a9d578063e269876f14610550578063e63ab1e9146104f7578063ee952c0a14610367578063f5b541a61461030e578063f973a209146102b55763fc0c546a14610244575f80fd5b346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b80fd5b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25760206040517ff9255c87f743ea3969aae93c0f36326d9400b03ed2171d132de7676c48142a4b8152f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25760206040517f97667070c54ef182b0f5858b034beac1b6f3089aa2d3188bb1e8929f4fa9b9298152f35b50346102b25760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25761039f613813565b906103a8613845565b6103b061489e565b6103b983613ef1565b67ffffffffffffffff808260401c169216918083106104b5575067ffffffffffffffff81168083116104735750610e10608082901c67ffffffffffffffff1660c083901c64ffffffffff16420302049384831161041e5761041b939450614165565b80f35b905067ffffffffffffffff916bffffffffffffffffffffffff610442606496615479565b927f84a124b80000000000000000000000000000000000000000000000000000000086521660045260245216604452fd5b9190506bffffffffffffffffffffffff6064947fbc53569e00000000000000000000000000000000000000000000000000000000855216600452602452604452fd5b9190506bffffffffffffffffffffffff6064947f7336af9000000000000000000000000000000000000000000000000000000000855216600452602452604452fd5b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25760206040517f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a8152f35b50346102b25760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257610588613813565b60243563ffffffff81168103610a99576105a0614479565b6bffffffffffffffffffffffff6105b683613ef1565b921690818452600a602052604084209060ff604051926105d584613959565b5473ffffffffffffffffffffffffffffffffffffffff8116845260a01c161515806020840152610a6d576106169067ffffffffffffffff8560801c16614e99565b9273ffffffffffffffffffffffffffffffffffffffff82511633036108ac575b73ffffffffffffffffffffffffffffffffffffffff825116938486526006602052604086206040519061066882613910565b549067ffffffffffffffff821696878252602082019267ffffffffffffffff8160401c16845267ffffffffffffffff604084019160801c16815267ffffffffffffffff851698808a11610878575067ffffffffffffffff9051169167ffffffffffffffff8311610850579373ffffffffffffffffffffffffffffffffffffffff959367ffffffffffffffff936107b78561080695818f60407fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000009f9e9c916107408a85610738828280985116613c95565b9b5116613d50565b948383519a61074e8c613910565b168a528360208b0196168652828a019889528152600660205220965116168d865416178555511683907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b517fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff77ffffffffffffffff0000000000000000000000000000000083549260801b169116179055828416613d50565b1694859185895260096020521617604087205551169160405193845260208401527f3ba5b234ea5e17a11012ee7ba26a6ac9f4c8e0951ea53d9214250f9493fe424660403394a480f35b60048a7f06250401000000000000000000000000000000000000000000000000000000008152fd5b8a8a606492857f8303e59d000000000000000000000000000000000000000000000000000000008452600452602452604452fd5b6108b461489e565b73ffffffffffffffffffffffffffffffffffffffff82511680865260066020526040862090604051916108e683613910565b549167ffffffffffffffff8316815267ffffffffffffffff604060208301928286831c168452019360801c1683528188526007602052604088206040519061092d82613910565b549367ffffffffffffffff8516825264ffffffffff602083019567ffffffffffffffff8160401c16875260801c16806040840152804211610a3d575067ffffffffffffffff80915116915116908181116109f657505061099c67ffffffffffffffff8092511682891690613d43565b925116918281116109af57505050610636565b9167ffffffffffffffff88926109c6606495615479565b907fe260692d00000000000000000000000000000000000000000000000000000000855260045216602452604452fd5b60649167ffffffffffffffff85610a0d8d94615479565b907fa172196e00000000000000000000000000000000000000000000000000000000855260045216602452604452fd5b8a604491867f423e90e5000000000000000000000000000000000000000000000000000000008352600452602452fd5b602485847f4c67acb2000000000000000000000000000000000000000000000000000000008252600452fd5b8280fd5b50346102b25760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257610ad5613813565b90610ade6138ca565b91610ae761385c565b60643563ffffffff81168103610c8057610b1190610b0361489e565b610b0b614479565b82614e99565b9073ffffffffffffffffffffffffffffffffffffffff8516948585526006602052604085209560405196610b4488613910565b549667ffffffffffffffff8816815267ffffffffffffffff60406020830192828b831c168452019860801c16885281875260076020526040872060405190610b8b82613910565b549867ffffffffffffffff8a16825264ffffffffff602083019a67ffffffffffffffff8160401c168c5260801c16806040840152804211610c505750610be067ffffffffffffffff8092511682881690613d43565b91511690818111610c39575050610c0667ffffffffffffffff8092511682871690613d43565b97511690818811610c2257505061041b94955060843593614f37565b60649167ffffffffffffffff88926109c68b615479565b60649167ffffffffffffffff85610a0d8c94615479565b89604491867f423e90e5000000000000000000000000000000000000000000000000000000008352600452602452fd5b8380fd5b50346102b25760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257610ce5600435610cc26138ca565b90610ce0610cdb825f525f602052600160405f20015490565b6149ae565b614cb4565b5080f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257506020677fffffffffffffff604051908152f35b50346102b25760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257600435610d698133614dd3565b337f26ccf9904b9b2fb069d347553978928fd2fc65efb2638dcbeb8d142e974479f08380a380f35b50346102b25760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b2576020610e0e610dce6138ed565b6024359073ffffffffffffffffffffffffffffffffffffffff165f52600460205260405f208160081c5f52602052600160ff60405f205492161b16151590565b6040519015158152f35b50346102b2576101007ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257610e516138ed565b610e59613845565b8260a4359160ff831680930361103c57610e71613db3565b610e79614479565b610e8381856144ad565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016604051947f70a08231000000000000000000000000000000000000000000000000000000008652306004870152602086602481855afa958615611031578496610ff6575b50813b15610c805761012473ffffffffffffffffffffffffffffffffffffffff9185809467ffffffffffffffff60405197889687957fef55bec600000000000000000000000000000000000000000000000000000000875216600486015230602486015216988960448501526044356064850152606435608485015260843560a485015260c484015260c43560e484015260e4356101048401525af18015610feb57610fd6575b5050610fb09161538e565b807f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d80f35b81610fe091613975565b610a9957825f610fa5565b6040513d84823e3d90fd5b935094506020833d602011611029575b8161101360209383613975565b8101031261102557859251945f610efe565b5f80fd5b3d9150611006565b6040513d86823e3d90fd5b5080fd5b50346102b25760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257611078613813565b61108181613ef1565b906bffffffffffffffffffffffff8116808452600a60205260408420916110df604051936110ae85613959565b549173ffffffffffffffffffffffffffffffffffffffff83169081865260ff602087019460a01c1615158452613f80565b516112f457610e104201928342116112c7577fffffffffffffffffffffffffffffffffffffffffffffffff000000000000000061127d8273ffffffffffffffffffffffffffffffffffffffff67ffffffffffffffff80951696611161898467ffffffffffffffff610e109264ffffffffff8360c01c1690039160801c16020490565b888110156112bf578616925b868416958691898d526009602052161760408b2055868a52600a60205260408a20740100000000000000000000000000000000000000007fffffffffffffffffffffff00ffffffffffffffffffffffffffffffffffffffff825416179055818151168a52600660205261127560408b20876111f46111eb878d613c95565b82845416613d50565b167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000825416178155611235611229868c613c95565b89835460401c16613c95565b7fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b511695613c95565b9064ffffffffff6040519616865260208601521660408401527ffecd8c610ef2a60a8988648aa29cff2263a88bb2feff91617e9b731d6be5ce1660603394a480f35b50879261116d565b6024857f4e487b710000000000000000000000000000000000000000000000000000000081526011600452fd5b7f4c67acb2000000000000000000000000000000000000000000000000000000008452600452602483fd5b50346102b25760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b2576113576138ed565b7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00549067ffffffffffffffff60ff8360401c161592168015908161160b575b6001149081611601575b1590816115f8575b506115d0578160017fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000007ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005416177ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005561155a575b60ff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005460401c16156115325773ffffffffffffffffffffffffffffffffffffffff81161561150a5761146e90614b00565b506114765780f35b7fffffffffffffffffffffffffffffffffffffffffffffff00ffffffffffffffff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a0054167ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00557fc7f505b2f371ae2175ee4913f4499e1f2633a7b5936321eed1cdaeb6115181d2602060405160018152a180f35b6004837fd92e233d000000000000000000000000000000000000000000000000000000008152fd5b6004837fd7e6bcf8000000000000000000000000000000000000000000000000000000008152fd5b680100000000000000007fffffffffffffffffffffffffffffffffffffffffffffff00ffffffffffffffff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005416177ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005561141c565b6004837ff92ee8a9000000000000000000000000000000000000000000000000000000008152fd5b9050155f6113a8565b303b1591506113a0565b839150611396565b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257506117016040516116c3604082613975565b600581527f352e302e3000000000000000000000000000000000000000000000000000000060208201526040519182916020835260208301906139f0565b0390f35b50346102b25760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b2576040809163ffffffff611746613800565b826020855161175481613959565b82815201521681526008602052206fffffffffffffffffffffffffffffffff82519161177f83613959565b54602082821693848152019060801c8152835192835251166020820152f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257602090604051908152f35b50346102b25760c07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257602061183c6118156138ed565b61181d613845565b9061182661385c565b61182e613888565b9060a4359360843593613cb7565b604051908152f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b2576020604051610e108152f35b50346102b25760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25773ffffffffffffffffffffffffffffffffffffffff60406118ce6138ca565b926004358152806020522091165f52602052602060ff60405f2054166040519015158152f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25760206040517f31ca7c1ea5b40d09bff8651068c8242f4364ce7fb3ad3bf203f6e55fcc2856728152f35b50346102b25760e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b25773ffffffffffffffffffffffffffffffffffffffff61199a613c31565b163303611b5c576119a9613c31565b6119ed60a435809273ffffffffffffffffffffffffffffffffffffffff165f52600460205260405f208160081c5f52602052600160ff60405f205492161b16151590565b611b0f576119f9613af2565b9081835260056020526040832060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905573ffffffffffffffffffffffffffffffffffffffff611a4c613c31565b1660405160043573ffffffffffffffffffffffffffffffffffffffff8116809103611b0b57815260243563ffffffff8116809103611b0b57602082015260443567ffffffffffffffff8116809103611b0b57604082015260643567ffffffffffffffff8116809103611b0b57606082015260843564ffffffffff8116809103611b0b578160e09160807fd9025c15e8115cc6fe7a5dc3a19a209d0505d475cd67a1ce8d75018dc335fd359401528460a082015260c43560c0820152a480f35b8580fd5b9060449173ffffffffffffffffffffffffffffffffffffffff611b30613c31565b7f2af71f1000000000000000000000000000000000000000000000000000000000845216600452602452fd5b807f676212cd000000000000000000000000000000000000000000000000000000006024925233600452fd5b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257611c6290611be47f000000000000000000000000000000000000000000000000000000000000000061573e565b90611c0e7f000000000000000000000000000000000000000000000000000000000000000061573e565b906020611c7060405193611c228386613975565b8385525f3681376040519687967f0f00000000000000000000000000000000000000000000000000000000000000885260e08589015260e08801906139f0565b9086820360408801526139f0565b904660608601523060808601528260a086015284820360c08601528080855193848152019401925b828110611ca757505050500390f35b835185528695509381019392810192600101611c98565b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257611cf5614926565b611cfd614479565b60017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416176001557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a2586020604051338152a180f35b50346102b257807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b50346102b25760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102b257611dfb61382e565b90611e04613db3565b67ffffffffffffffff82168015611efb5733825260066020526040822067ffffffffffffffff81541693848311611ec757611e4c67ffffffffffffffff91610fb09596613c95565b167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790556040518181527fbae95d59332d6e1e8f1ae78e7bebdaeef072d57b731c8790a636667e3a0a87ee60203392a2337f0000000000000000000000000000000000000000000000000000000000000000613e27565b50506064927f8303e59d00000000000000000000000000000000000000000000000000000000835233600452602452604452fd5b6004827f1f2a2005000000000000000000000000000000000000000000000000000000008152fd5b50346110255760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557611f5b61382e565b9060443560ff811680910361102557611f72613db3565b611f7a614479565b73ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016803b15611025575f809160e4604051809481937fd505accf00000000000000000000000000000000000000000000000000000000835233600484015230602484015267ffffffffffffffff8a16978860448501526024356064850152608484015260643560a484015260843560c48401525af161203e575b50612038610fb09293336144ad565b336145a7565b610fb092505f61204d91613975565b6120385f9250612029565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255760c06bffffffffffffffffffffffff61209e613813565b16805f52600960205260405f2054905f52600a60205273ffffffffffffffffffffffffffffffffffffffff60405f2054169064ffffffffff67ffffffffffffffff8260801c169160405193845267ffffffffffffffff8116602085015267ffffffffffffffff8160401c166040850152826060850152841c166080830152151560a0820152f35b34611025576101807ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255761215d613813565b612165613845565b9060443563ffffffff811681036110255760e07fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7c360112611025576101643567ffffffffffffffff8111611025576121c190369060040161389c565b9390916121cc61489e565b6121d4614479565b6121e66121df613c0e565b9183614e99565b9267ffffffffffffffff6121f8613c54565b1667ffffffffffffffff841690811161246d575067ffffffffffffffff61221d613c6b565b1667ffffffffffffffff8516908111612411575063ffffffff8560401c1663ffffffff612248613c82565b161515806123fa575b6123bc57506122ab60405160208101907ff9255c87f743ea3969aae93c0f36326d9400b03ed2171d132de7676c48142a4b8252612292604082016084613a33565b61010081526122a361012082613975565b519020613d72565b9580158015906123a5575b61238c575b505064ffffffffff6122cb614f22565b16421161235257612350946122de613c0e565b6122ec610124358092614dd3565b6040519182526101443560208301526bffffffffffffffffffffffff8616917fb8626d0fb10f284c7902f928e9cd0a15551906b1c77b436763f319d3a9f2a236604073ffffffffffffffffffffffffffffffffffffffff861692a460643593614f37565b005b64ffffffffff612360614f22565b7fcd21db4f000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b61239e9187612399613c0e565b614d7c565b85806122bb565b50865f52600560205260ff60405f205416156122b6565b63ffffffff906123ca613c82565b907fc44e9105000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b508063ffffffff612409613c82565b161415612251565b8267ffffffffffffffff9173ffffffffffffffffffffffffffffffffffffffff612439613c6b565b927fe260692d000000000000000000000000000000000000000000000000000000005f52166004526024521660445260645ffd5b8267ffffffffffffffff9173ffffffffffffffffffffffffffffffffffffffff612495613c54565b927fa172196e000000000000000000000000000000000000000000000000000000005f52166004526024521660445260645ffd5b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255773ffffffffffffffffffffffffffffffffffffffff6125156138ed565b61251d613bf0565b50165f526007602052606060405f2064ffffffffff6040519161253f83613910565b5467ffffffffffffffff8082169384815283604060208301928486831c168452019360801c1683526040519485525116602084015251166040820152f35b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255760406125b6613813565b6bffffffffffffffffffffffff81165f52600a60205264ffffffffff6125ed6125e860ff855f205460a01c1693613ef1565b614099565b16825191151582526020820152f35b346110255760e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112611025576126336138ed565b61263b613845565b61264361385c565b61264b613888565b916084359360a4359460c43567ffffffffffffffff81116110255761267490369060040161389c565b908742116126a757829161269c916126966123509a6126a2968b8b8b8b613cb7565b86614d7c565b82614dd3565b614721565b877fcd21db4f000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255773ffffffffffffffffffffffffffffffffffffffff61271f6138ed565b612727613bf0565b50165f526006602052606060405f2067ffffffffffffffff6040519161274c83613910565b54818082169384815281604060208301928286831c168452019360801c1683526040519485525116602084015251166040820152f35b34611025575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557602060ff600154166040519015158152f35b34611025575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255773ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001630036128575760206040517f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc8152f35b7fe07c8dba000000000000000000000000000000000000000000000000000000005f5260045ffd5b60407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112611025576128b16138ed565b6024359067ffffffffffffffff821161102557366023830112156110255781600401356128dd816139b6565b926128eb6040519485613975565b818452366024838301011161102557815f92602460209301838701378401015273ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016803014908115612bc3575b506128575773ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163303612b975773ffffffffffffffffffffffffffffffffffffffff8116916040517f52d1902d000000000000000000000000000000000000000000000000000000008152602081600481875afa5f9181612b63575b50612a0f57837f4c9c8ce3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b807f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc859203612b385750823b15612b0d57807fffffffffffffffffffffffff00000000000000000000000000000000000000007f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc5416177f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc557fbc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5c2d3b5f80a2805115612adc5761235091615795565b505034612ae557005b7fb398979f000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f4c9c8ce3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7faa1d49a4000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9091506020813d602011612b8f575b81612b7f60209383613975565b81010312611025575190856129de565b3d9150612b72565b7f1de46795000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b905073ffffffffffffffffffffffffffffffffffffffff7f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc541614158361294d565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc360112611025576020612c46612c41613813565b613b84565b67ffffffffffffffff60405191168152f35b34611025575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557612c8e614926565b60015460ff811615612ceb577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00166001557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa6020604051338152a1005b7f8dfc202b000000000000000000000000000000000000000000000000000000005f5260045ffd5b34611025575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346110255760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557612da86138ca565b3373ffffffffffffffffffffffffffffffffffffffff821603612dd15761235090600435614cb4565b7f6697b232000000000000000000000000000000000000000000000000000000005f5260045ffd5b346110255760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557612350600435612e366138ca565b90612e4f610cdb825f525f602052600160405f20015490565b614be2565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255760043567ffffffffffffffff811161102557612ea390369060040161389c565b90612eac61489e565b612eb4614479565b5f918101815b8181106130bb5750821561309357612eec612ed68493946139b6565b92612ee46040519485613975565b8084526139b6565b927fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe060208401940136853792915b838281101561305557600680808335937fffffffffffff00000000000000000000000000000000000000000000000000008516885201950195620ffff08360cc1c160101905f916bffffffff00000000000000008260a01c16905b808710612fe657505081612f8e575b5050929192612f1a565b60e01c5f5260086020526fffffffffffffffffffffffffffffffff808060405f209316818454160116167fffffffffffffffffffffffffffffffff000000000000000000000000000000008254161790558480612f84565b909695803561300767ffffffffffffffff8260801c168260c01c8b17614a14565b90678000000000000000821061304c575b9160109177ffffffffffffffffffffffffffffffff000000000000000060189460401c161760401b89520196019690612f75565b94810194613018565b7fd6ce9c1d88e9a55c95cdf5fb96bff6d1a5d1bb9230236a4f2c7fdaf54c6824e761308e836040519182916020835260208301906139f0565b0390a1005b7fc1f97e35000000000000000000000000000000000000000000000000000000005f5260045ffd5b80820393600685106130935781359161ffff8360d01c169586159081156130fd575b50613093576006601891620ffff0829560cc1c1601019502010192612eba565b7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa915001620ffff08460cc1c1611876130dd565b346110255760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255761316861382e565b613170613845565b6044359064ffffffffff82168203611025576123509233614721565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557602061183c6004355f525f602052600160405f20015490565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126110255761323867ffffffffffffffff61321761382e565b61321f613db3565b613227614479565b61323181336144ad565b16336145a7565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557613294613813565b61329d81613ef1565b906bffffffffffffffffffffffff811691825f52600a6020526132da73ffffffffffffffffffffffffffffffffffffffff60405f20541683613f80565b6132e381614099565b80421061330357612350838367ffffffffffffffff8160401c1691614165565b64ffffffffff90847f2dcae494000000000000000000000000000000000000000000000000000000005f526004521660245260445ffd5b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557613371613800565b613379613db3565b73ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001663ffffffff604051927f3825d35400000000000000000000000000000000000000000000000000000000845216806004840152602083602481855afa928315613698575f936136cf575b5073ffffffffffffffffffffffffffffffffffffffff83169182156136a3578233141590816135e4575b506135b857805f52600860205260405f20918254936fffffffffffffffffffffffffffffffff85169460801c91828603936fffffffffffffffffffffffffffffffff851161358b576fffffffffffffffffffffffffffffffff8516958615613563576020977fffffffffffffffffffffffffffffffff0000000000000000000000000000000067ffffffffffffffff6134d99961352f99677fffffffffffffff8092115f1461355a57505b1698898098613b52565b60801b161790557f593df8cf6989dbcbc88587d67c7f96a2e26897f6b74488190fc86cdb7752ef2087604051868152a37f0000000000000000000000000000000000000000000000000000000000000000613e27565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d604051908152f35b829150166134cf565b7f1f2a2005000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f20b9b340000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b60249150602090604051928380927f23b7ec3b0000000000000000000000000000000000000000000000000000000082528660048301525afa8015613698575f9061364b575b73ffffffffffffffffffffffffffffffffffffffff91501633141584613424565b506020813d602011613690575b8161366560209383613975565b810103126110255761368b73ffffffffffffffffffffffffffffffffffffffff91613b31565b61362a565b3d9150613658565b6040513d5f823e3d90fd5b507f7ecd80a4000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9092506020813d602011613703575b816136eb60209383613975565b81010312611025576136fc90613b31565b91836133fa565b3d91506136de565b346110255760e07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557602061183c613af2565b346110255760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc36011261102557600435907fffffffff00000000000000000000000000000000000000000000000000000000821680920361102557817f7965db0b00000000000000000000000000000000000000000000000000000000602093149081156137d6575b5015158152f35b7f01ffc9a700000000000000000000000000000000000000000000000000000000915014836137cf565b6004359063ffffffff8216820361102557565b600435906bffffffffffffffffffffffff8216820361102557565b6004359067ffffffffffffffff8216820361102557565b6024359067ffffffffffffffff8216820361102557565b6044359067ffffffffffffffff8216820361102557565b359067ffffffffffffffff8216820361102557565b6064359064ffffffffff8216820361102557565b9181601f840112156110255782359167ffffffffffffffff8311611025576020838186019501011161102557565b6024359073ffffffffffffffffffffffffffffffffffffffff8216820361102557565b6004359073ffffffffffffffffffffffffffffffffffffffff8216820361102557565b6060810190811067ffffffffffffffff82111761392c57604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b6040810190811067ffffffffffffffff82111761392c57604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761392c57604052565b67ffffffffffffffff811161392c57601f017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200190565b907fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f602080948051918291828752018686015e5f8582860101520116010190565b803573ffffffffffffffffffffffffffffffffffffffff811681036110255773ffffffffffffffffffffffffffffffffffffffff168252602081013563ffffffff811681036110255763ffffffff16602083015267ffffffffffffffff613a9c60408301613873565b16604083015267ffffffffffffffff613ab760608301613873565b166060830152608081013564ffffffffff811681036110255760c09164ffffffffff839216608085015260a081013560a08501520135910152565b613b2e60405160208101907ff9255c87f743ea3969aae93c0f36326d9400b03ed2171d132de7676c48142a4b8252612292604082016004613a33565b90565b519073ffffffffffffffffffffffffffffffffffffffff8216820361102557565b906fffffffffffffffffffffffffffffffff809116911601906fffffffffffffffffffffffffffffffff821161358b57565b6bffffffffffffffffffffffff165f52600960205260405f205467ffffffffffffffff8160801c1615613beb5767ffffffffffffffff9081610e10608083901c821660c084901c64ffffffffff1642030204911680821015613be557501690565b90501690565b505f90565b60405190613bfd82613910565b5f6040838281528260208201520152565b60843573ffffffffffffffffffffffffffffffffffffffff811681036110255790565b60043573ffffffffffffffffffffffffffffffffffffffff811681036110255790565b60c43567ffffffffffffffff811681036110255790565b60e43567ffffffffffffffff811681036110255790565b60a43563ffffffff811681036110255790565b9067ffffffffffffffff8091169116039067ffffffffffffffff821161358b57565b93909264ffffffffff9067ffffffffffffffff613b2e9794816040519773ffffffffffffffffffffffffffffffffffffffff60208a019a7f31ca7c1ea5b40d09bff8651068c8242f4364ce7fb3ad3bf203f6e55fcc2856728c521660408a01521660608801521660808601521660a084015260c083015260e082015260e081526122a361010082613975565b9190820180921161358b57565b9067ffffffffffffffff8091169116019067ffffffffffffffff821161358b57565b604290613d7d6154a3565b90604051917f19010000000000000000000000000000000000000000000000000000000000008352600283015260228201522090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c613dff5760017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d565b7f3ee5aeb5000000000000000000000000000000000000000000000000000000005f5260045ffd5b9173ffffffffffffffffffffffffffffffffffffffff604051927fa9059cbb000000000000000000000000000000000000000000000000000000005f521660045260245260205f60448180865af19060015f5114821615613ed0575b60405215613e8e5750565b73ffffffffffffffffffffffffffffffffffffffff907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b906001811516613ee857823b15153d15161690613e83565b503d5f823e3d90fd5b6bffffffffffffffffffffffff1690815f52600960205260405f2054918215613f555767ffffffffffffffff8360801c1615613f2a5750565b7f6ce35d0a000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f6129a63e000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9073ffffffffffffffffffffffffffffffffffffffff163314159081613fa8575b506135b857565b905063ffffffff604051917f23b7ec3b00000000000000000000000000000000000000000000000000000000835260401c16600482015260208160248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa8015613698575f9061404c575b73ffffffffffffffffffffffffffffffffffffffff9150163314155f613fa1565b506020813d602011614091575b8161406660209383613975565b810103126110255761408c73ffffffffffffffffffffffffffffffffffffffff91613b31565b61402b565b3d9150614059565b64ffffffffff8160c01c16603c8260e81c0281019067ffffffffffffffff8360801c16801561413857613b2e9367ffffffffffffffff16610e100281017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0104018082101561413157505b63ffffffff7f00000000000000000000000000000000000000000000000000000000000000001690613d43565b9050614104565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b67ffffffffffffffff82169067ffffffffffffffff8360401c16840384811161358b5767ffffffffffffffff169367ffffffffffffffff81166141a88185613c95565b91426141b491876155cc565b7fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff16936bffffffffffffffffffffffff841694855f52600960205260405f2055845f52600a60205260405f205473ffffffffffffffffffffffffffffffffffffffff1695865f52600660205260405f20916040519261423284613910565b549067ffffffffffffffff82168085528660208601958460401c67ffffffffffffffff1687526040019360801c67ffffffffffffffff16845261427491613d50565b935167ffffffffffffffff169061428a91613c95565b9160801c67ffffffffffffffff16905167ffffffffffffffff16906142ae91613c95565b90604051926142bc84613910565b67ffffffffffffffff168352602083019067ffffffffffffffff168152604083019167ffffffffffffffff168252875f52600660205260405f20925167ffffffffffffffff1667ffffffffffffffff1683547fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000161783555167ffffffffffffffff166143849083907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b5181549060801b77ffffffffffffffff0000000000000000000000000000000016907fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff161790558515159267ffffffffffffffff93614418575b5060405195865260208601521660408401527f76c0b037dc656fa24d3c940dda2ac97accb55f6a7ba59df317839feca3fc574860603394a4565b63ffffffff9060401c165f52600860205260405f206fffffffffffffffffffffffffffffffff61444b8882845416613b52565b167fffffffffffffffffffffffffffffffff000000000000000000000000000000008254161790555f6143de565b60ff6001541661448557565b7fd93c0665000000000000000000000000000000000000000000000000000000005f5260045ffd5b9067ffffffffffffffff81169182156135635773ffffffffffffffffffffffffffffffffffffffff1691825f52600660205260405f209081549161450a8261450567ffffffffffffffff8087169660401c1686613d43565b613d43565b677fffffffffffffff1061457f5767ffffffffffffffff61454e7f1097be1d8298997c7140059298ce265b07a3781b991fd7ec8dd614705c9ca3fb95602095613d50565b167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000825416179055604051908152a2565b7f06250401000000000000000000000000000000000000000000000000000000005f5260045ffd5b91907f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff811693604051917f70a08231000000000000000000000000000000000000000000000000000000008352306004840152602083602481895afa928315613698575f936146ed575b5073ffffffffffffffffffffffffffffffffffffffff604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5216600452306024528360445260205f60648180855af19060015f51148216156146ce575b50906040525f606052156146a2576146a092935061538e565b565b837f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b60018215166146e4573b15153d1516165f614687565b823d5f823e3d90fd5b9092506020813d602011614719575b8161470960209383613975565b810103126110255751915f614626565b3d91506146fc565b92906148997f0a486c3344ce78781002040856220f375748b1822188e577ac81fc74a26ea0a8939260405161475581613910565b67ffffffffffffffff84168152602081019667ffffffffffffffff8616885261482367ffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff604085019364ffffffffff8716855216998a5f526007602052818060405f20965116167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000865416178555511683907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b517fffffffffffffffffffffff0000000000ffffffffffffffffffffffffffffffff74ffffffffff0000000000000000000000000000000083549260801b1691161790556040519384938491604091949367ffffffffffffffff64ffffffffff9281606087019816865216602085015216910152565b0390a2565b335f9081527fee57cd81e84075558e8fcc182a1f4393f91fc97f963a136e66b7f949a62f319f602052604090205460ff16156148d657565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f97667070c54ef182b0f5858b034beac1b6f3089aa2d3188bb1e8929f4fa9b92960245260445ffd5b335f9081527ff7c9542c591017a21c74b6f3fab6263c7952fc0aaf9db4c22a2a04ddc7f8674f602052604090205460ff161561495e57565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a60245260445ffd5b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260ff60405f205416156149e55750565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b6bffffffffffffffffffffffff1690815f52600960205260405f20549167ffffffffffffffff8360801c1615614ae15767ffffffffffffffff8360401c169283831115614ad15767ffffffffffffffff81168311614ac157610e10608082901c67ffffffffffffffff1660c083901c64ffffffffff16420302048311614ab157614aa0908342916155cc565b905f52600960205260405f20550390565b5050505067800000000000000590565b5050505067800000000000000490565b5050505067800000000000000390565b505015614af45767800000000000000290565b67800000000000000190565b73ffffffffffffffffffffffffffffffffffffffff81165f9081527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5602052604090205460ff16613beb5773ffffffffffffffffffffffffffffffffffffffff165f8181527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb56020526040812080547fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff001660011790553391907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d8180a4600190565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f205416155f14614cae57805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905573ffffffffffffffffffffffffffffffffffffffff339216907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d5f80a4600190565b50505f90565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f2054165f14614cae57805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905573ffffffffffffffffffffffffffffffffffffffff339216907ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b5f80a4600190565b929091614d899284615624565b15614d915750565b73ffffffffffffffffffffffffffffffffffffffff907fd855c4f4000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b614e14828273ffffffffffffffffffffffffffffffffffffffff165f52600460205260405f208160081c5f52602052600160ff60405f205492161b16151590565b614e545773ffffffffffffffffffffffffffffffffffffffff165f52600460205260405f208160081c5f52602052600160ff60405f2092161b8154179055565b73ffffffffffffffffffffffffffffffffffffffff907f2af71f10000000000000000000000000000000000000000000000000000000005f521660045260245260445ffd5b67ffffffffffffffff169081156135635763ffffffff168015614efa578082029182040361358b57610e1081019081811161358b57610e0f0190811161358b57610e109004677fffffffffffffff811161457f5767ffffffffffffffff1690565b7f68d5686e000000000000000000000000000000000000000000000000000000005f5260045ffd5b6101043564ffffffffff811681036110255790565b919392906bffffffffffffffffffffffff831692835f52600960205260405f20546153625763ffffffff9060401c166040517fc4955cab00000000000000000000000000000000000000000000000000000000815281600482015260408160248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa908115613698575f905f92615304575b5073ffffffffffffffffffffffffffffffffffffffff16156136a3576152d9575073ffffffffffffffffffffffffffffffffffffffff1693845f52600660205260405f20916040519261503384613910565b5467ffffffffffffffff811690818552602085019067ffffffffffffffff8160401c16825267ffffffffffffffff604087019160801c16815267ffffffffffffffff8416928084116152a5575067ffffffffffffffff6150a091511667ffffffffffffffff861690613d43565b67ffffffffffffffff811161457f5761519667ffffffffffffffff6150f686826150ee82827f683a88f338c207c4cfa4c6ef03553fc51d98bab725f431f1b90d598f373a133a9d5116613c95565b965116613d50565b816040519561510487613910565b1685528160208601911681528160408601941684528b5f526006602052818060405f20965116167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000865416178555511683907fffffffffffffffffffffffffffffffff0000000000000000ffffffffffffffff6fffffffffffffffff000000000000000083549260401b169116179055565b517fffffffffffffffff0000000000000000ffffffffffffffffffffffffffffffff77ffffffffffffffff0000000000000000000000000000000083549260801b169116179055845f5260096020527cffffffffff0000000000000000000000000000000000000000000000004260c01b169077ffffffffffffffff000000000000000000000000000000008460801b16171760405f2055835f52600a60205260405f20867fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790556152a060405192839264ffffffffff4216918491604091949367ffffffffffffffff64ffffffffff9281606087019816865216602085015216910152565b0390a4565b83908a7f8303e59d000000000000000000000000000000000000000000000000000000005f5260045260245260445260645ffd5b7f9e69139d000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9150506040813d60401161535a575b8161532060409383613975565b8101031261102557602061533382613b31565b9101519081151582036110255773ffffffffffffffffffffffffffffffffffffffff614fe1565b3d9150615313565b837f2941ed34000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b90604051907f70a0823100000000000000000000000000000000000000000000000000000000825230600483015260208260248173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000165afa918215613698575f92615443575b506154149192613d43565b0361541b57565b7ff9984565000000000000000000000000000000000000000000000000000000005f5260045ffd5b91506020823d602011615471575b8161545e60209383613975565b8101031261102557615414915191615409565b3d9150615451565b67ffffffffffffffff811115615496575067ffffffffffffffff90565b67ffffffffffffffff1690565b73ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163014806155a3575b1561550b577f000000000000000000000000000000000000000000000000000000000000000090565b60405160208101907f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f82527f000000000000000000000000000000000000000000000000000000000000000060408201527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a082015260a0815261559d60c082613975565b51902090565b507f000000000000000000000000000000000000000000000000000000000000000046146154e2565b9091603b603c9164ffffffffff8460c01c169003010462ffffff811161561a575b7cffffffffffffffffffffffffff0000000000000000ffffffffffffffff9060e81b9260401b9116171790565b5062ffffff6155ed565b929190833b61569b5790615638929161585c565b50600481101561566e5715918261564e57505090565b73ffffffffffffffffffffffffffffffffffffffff919250811691161490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b60647fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f855f9660209896604051967f1626ba7e0000000000000000000000000000000000000000000000000000000088526004880152604060248801528160448801528587013786848287010152011601915afa7f1626ba7e000000000000000000000000000000000000000000000000000000005f5114601f3d11161690565b60ff811690601f821161576d576040519161575a604084613975565b6020808452838101919036833783525290565b7fb3512b0c000000000000000000000000000000000000000000000000000000005f5260045ffd5b905f8091602081519101845af48080615849575b156157c95750506040513d81523d5f602083013e60203d82010160405290565b156158105773ffffffffffffffffffffffffffffffffffffffff907f9996b315000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b3d15615821576040513d5f823e3d90fd5b7fd6bda275000000000000000000000000000000000000000000000000000000005f5260045ffd5b503d1515806157a95750813b15156157a9565b90604183036158865761587f9250602081013591604082359201355f1a90615890565b9192909190565b50505f9160029190565b91907f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411615914579160209360809260ff5f9560405194855216868401526040830152606082015282805260015afa15613698575f5173ffffffffffffffffffffffffffffffffffffffff81161561590a57905f905f90565b505f906001905f90565b5050505f916003919056f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00';
 

@@ -10,13 +10,40 @@ export const abi = [
    },
    {
     "internalType": "address",
-    "name": "admin",
+    "name": "upgrader_",
     "type": "address"
    },
    {
-    "internalType": "uint32",
-    "name": "thawSeconds_",
-    "type": "uint32"
+    "components": [
+     {
+      "internalType": "uint32",
+      "name": "thawSeconds",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint32",
+      "name": "disputeSeconds",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint32",
+      "name": "executionSeconds",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint32",
+      "name": "eraSeconds",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint16",
+      "name": "eraCapBps",
+      "type": "uint16"
+     }
+    ],
+    "internalType": "struct ProviderRegistry.Terms",
+    "name": "terms",
+    "type": "tuple"
    }
   ],
   "stateMutability": "nonpayable",
@@ -47,6 +74,17 @@ export const abi = [
   "inputs": [
    {
     "internalType": "address",
+    "name": "target",
+    "type": "address"
+   }
+  ],
+  "name": "AddressEmptyCode",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
     "name": "owner",
     "type": "address"
    },
@@ -65,6 +103,38 @@ export const abi = [
   "type": "error"
  },
  {
+  "inputs": [
+   {
+    "internalType": "uint64",
+    "name": "compensation",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint64",
+    "name": "amount",
+    "type": "uint64"
+   }
+  ],
+  "name": "CompensationTooHigh",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "implementation",
+    "type": "address"
+   }
+  ],
+  "name": "ERC1967InvalidImplementation",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "ERC1967NonPayable",
+  "type": "error"
+ },
+ {
   "inputs": [],
   "name": "EnforcedPause",
   "type": "error"
@@ -72,6 +142,22 @@ export const abi = [
  {
   "inputs": [],
   "name": "ExpectedPause",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "FailedCall",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "heldUntil",
+    "type": "uint32"
+   }
+  ],
+  "name": "HeldForSlashing",
   "type": "error"
  },
  {
@@ -91,6 +177,32 @@ export const abi = [
   "type": "error"
  },
  {
+  "inputs": [],
+  "name": "InvalidInitialization",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "InvalidParameter",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint8",
+    "name": "tier",
+    "type": "uint8"
+   }
+  ],
+  "name": "InvalidTier",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "NotInitializing",
+  "type": "error"
+ },
+ {
   "inputs": [
    {
     "internalType": "address",
@@ -99,6 +211,28 @@ export const abi = [
    }
   ],
   "name": "NotRegistered",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "caller",
+    "type": "address"
+   }
+  ],
+  "name": "NotUpgrader",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "NothingToSlash",
   "type": "error"
  },
  {
@@ -121,6 +255,39 @@ export const abi = [
   "inputs": [
    {
     "internalType": "uint32",
+    "name": "expiredAt",
+    "type": "uint32"
+   }
+  ],
+  "name": "SlashExpired",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   }
+  ],
+  "name": "SlashNotPending",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "executableAt",
+    "type": "uint32"
+   }
+  ],
+  "name": "StillDisputable",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
     "name": "thawedAt",
     "type": "uint32"
    }
@@ -129,8 +296,62 @@ export const abi = [
   "type": "error"
  },
  {
+  "inputs": [
+   {
+    "internalType": "uint256",
+    "name": "delay",
+    "type": "uint256"
+   },
+   {
+    "internalType": "uint256",
+    "name": "longestExit",
+    "type": "uint256"
+   }
+  ],
+  "name": "TimelockTooShort",
+  "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "UUPSUnauthorizedCallContext",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "bytes32",
+    "name": "slot",
+    "type": "bytes32"
+   }
+  ],
+  "name": "UUPSUnsupportedProxiableUUID",
+  "type": "error"
+ },
+ {
   "inputs": [],
   "name": "UnexpectedTokenAmount",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "UnknownProvider",
+  "type": "error"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   }
+  ],
+  "name": "UnknownSlash",
   "type": "error"
  },
  {
@@ -142,6 +363,43 @@ export const abi = [
   "inputs": [],
   "name": "ZeroAmount",
   "type": "error"
+ },
+ {
+  "inputs": [],
+  "name": "ZeroEvidence",
+  "type": "error"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "account",
+    "type": "address"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint256",
+    "name": "amount",
+    "type": "uint256"
+   }
+  ],
+  "name": "CreditWithdrawn",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "version",
+    "type": "uint64"
+   }
+  ],
+  "name": "Initialized",
+  "type": "event"
  },
  {
   "anonymous": false,
@@ -306,6 +564,117 @@ export const abi = [
    {
     "indexed": true,
     "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "indexed": false,
+    "internalType": "bytes32",
+    "name": "reasonHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "SlashCancelled",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "taken",
+    "type": "uint64"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "compensated",
+    "type": "uint64"
+   }
+  ],
+  "name": "SlashExecuted",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   },
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "amount",
+    "type": "uint64"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint64",
+    "name": "compensation",
+    "type": "uint64"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint32",
+    "name": "executableAt",
+    "type": "uint32"
+   },
+   {
+    "indexed": false,
+    "internalType": "bytes32",
+    "name": "evidenceHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "SlashProposed",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint32",
     "name": "providerId",
     "type": "uint32"
    },
@@ -323,6 +692,63 @@ export const abi = [
    }
   ],
   "name": "StakeChanged",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "indexed": false,
+    "internalType": "bool",
+    "name": "suspended",
+    "type": "bool"
+   },
+   {
+    "indexed": false,
+    "internalType": "bytes32",
+    "name": "reasonHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "SuspensionChanged",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "indexed": false,
+    "internalType": "uint8",
+    "name": "tier",
+    "type": "uint8"
+   }
+  ],
+  "name": "TierChanged",
+  "type": "event"
+ },
+ {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": false,
+    "internalType": "address",
+    "name": "treasury",
+    "type": "address"
+   }
+  ],
+  "name": "TreasuryChanged",
   "type": "event"
  },
  {
@@ -389,6 +815,19 @@ export const abi = [
   "type": "event"
  },
  {
+  "anonymous": false,
+  "inputs": [
+   {
+    "indexed": true,
+    "internalType": "address",
+    "name": "implementation",
+    "type": "address"
+   }
+  ],
+  "name": "Upgraded",
+  "type": "event"
+ },
+ {
   "inputs": [],
   "name": "DEFAULT_ADMIN_ROLE",
   "outputs": [
@@ -396,6 +835,32 @@ export const abi = [
     "internalType": "bytes32",
     "name": "",
     "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "DISPUTE_ROLE",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "LAST_TIER",
+  "outputs": [
+   {
+    "internalType": "uint8",
+    "name": "",
+    "type": "uint8"
    }
   ],
   "stateMutability": "view",
@@ -422,6 +887,160 @@ export const abi = [
     "internalType": "bytes32",
     "name": "",
     "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "SLASHER_ROLE",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "SUSPENDER_ROLE",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "TIER_ROLE",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "UPGRADE_INTERFACE_VERSION",
+  "outputs": [
+   {
+    "internalType": "string",
+    "name": "",
+    "type": "string"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "reasonHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "cancelSlash",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "account",
+    "type": "address"
+   }
+  ],
+  "name": "creditOf",
+  "outputs": [
+   {
+    "internalType": "uint256",
+    "name": "amount",
+    "type": "uint256"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "disputeSeconds",
+  "outputs": [
+   {
+    "internalType": "uint32",
+    "name": "",
+    "type": "uint32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "eraCapBps",
+  "outputs": [
+   {
+    "internalType": "uint16",
+    "name": "",
+    "type": "uint16"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "eraSeconds",
+  "outputs": [
+   {
+    "internalType": "uint32",
+    "name": "",
+    "type": "uint32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   }
+  ],
+  "name": "executeSlash",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "executionSeconds",
+  "outputs": [
+   {
+    "internalType": "uint32",
+    "name": "",
+    "type": "uint32"
    }
   ],
   "stateMutability": "view",
@@ -489,8 +1108,63 @@ export const abi = [
   "type": "function"
  },
  {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "holdOf",
+  "outputs": [
+   {
+    "internalType": "uint64",
+    "name": "held",
+    "type": "uint64"
+   },
+   {
+    "internalType": "uint32",
+    "name": "heldUntil",
+    "type": "uint32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "admin",
+    "type": "address"
+   },
+   {
+    "internalType": "address",
+    "name": "treasury_",
+    "type": "address"
+   }
+  ],
+  "name": "initialize",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
   "inputs": [],
   "name": "lastProviderId",
+  "outputs": [
+   {
+    "internalType": "uint32",
+    "name": "",
+    "type": "uint32"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "lastSlashId",
   "outputs": [
    {
     "internalType": "uint32",
@@ -562,6 +1236,45 @@ export const abi = [
  {
   "inputs": [
    {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "internalType": "uint64",
+    "name": "amount",
+    "type": "uint64"
+   },
+   {
+    "internalType": "address",
+    "name": "tenant",
+    "type": "address"
+   },
+   {
+    "internalType": "uint64",
+    "name": "compensation",
+    "type": "uint64"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "evidenceHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "proposeSlash",
+  "outputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   }
+  ],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "address",
     "name": "owner",
     "type": "address"
@@ -601,6 +1314,16 @@ export const abi = [
       "type": "uint64"
      },
      {
+      "internalType": "uint8",
+      "name": "tier",
+      "type": "uint8"
+     },
+     {
+      "internalType": "bool",
+      "name": "suspended",
+      "type": "bool"
+     },
+     {
       "internalType": "address",
       "name": "payout",
       "type": "address"
@@ -624,6 +1347,19 @@ export const abi = [
     "internalType": "struct ProviderRegistry.Provider",
     "name": "",
     "type": "tuple"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "proxiableUUID",
+  "outputs": [
+   {
+    "internalType": "bytes32",
+    "name": "",
+    "type": "bytes32"
    }
   ],
   "stateMutability": "view",
@@ -731,6 +1467,135 @@ export const abi = [
  {
   "inputs": [
    {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "internalType": "bool",
+    "name": "suspended",
+    "type": "bool"
+   },
+   {
+    "internalType": "bytes32",
+    "name": "reasonHash",
+    "type": "bytes32"
+   }
+  ],
+  "name": "setSuspended",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   },
+   {
+    "internalType": "uint8",
+    "name": "tier",
+    "type": "uint8"
+   }
+  ],
+  "name": "setTier",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "treasury_",
+    "type": "address"
+   }
+  ],
+  "name": "setTreasury",
+  "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "slashId",
+    "type": "uint32"
+   }
+  ],
+  "name": "slashOf",
+  "outputs": [
+   {
+    "components": [
+     {
+      "internalType": "uint32",
+      "name": "providerId",
+      "type": "uint32"
+     },
+     {
+      "internalType": "uint64",
+      "name": "amount",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint64",
+      "name": "compensation",
+      "type": "uint64"
+     },
+     {
+      "internalType": "uint32",
+      "name": "executableAt",
+      "type": "uint32"
+     },
+     {
+      "internalType": "enum ProviderRegistry.SlashState",
+      "name": "state",
+      "type": "uint8"
+     },
+     {
+      "internalType": "address",
+      "name": "tenant",
+      "type": "address"
+     },
+     {
+      "internalType": "bytes32",
+      "name": "evidenceHash",
+      "type": "bytes32"
+     }
+    ],
+    "internalType": "struct ProviderRegistry.Slash",
+    "name": "",
+    "type": "tuple"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "slashableOf",
+  "outputs": [
+   {
+    "internalType": "uint64",
+    "name": "amount",
+    "type": "uint64"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
     "internalType": "uint64",
     "name": "amount",
     "type": "uint64"
@@ -755,6 +1620,30 @@ export const abi = [
     "internalType": "uint64",
     "name": "",
     "type": "uint64"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "uint32",
+    "name": "providerId",
+    "type": "uint32"
+   }
+  ],
+  "name": "standingOf",
+  "outputs": [
+   {
+    "internalType": "address",
+    "name": "owner",
+    "type": "address"
+   },
+   {
+    "internalType": "bool",
+    "name": "suspended",
+    "type": "bool"
    }
   ],
   "stateMutability": "view",
@@ -807,8 +1696,65 @@ export const abi = [
  },
  {
   "inputs": [],
+  "name": "treasury",
+  "outputs": [
+   {
+    "internalType": "address",
+    "name": "",
+    "type": "address"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
   "name": "unpause",
   "outputs": [],
+  "stateMutability": "nonpayable",
+  "type": "function"
+ },
+ {
+  "inputs": [
+   {
+    "internalType": "address",
+    "name": "newImplementation",
+    "type": "address"
+   },
+   {
+    "internalType": "bytes",
+    "name": "data",
+    "type": "bytes"
+   }
+  ],
+  "name": "upgradeToAndCall",
+  "outputs": [],
+  "stateMutability": "payable",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "upgrader",
+  "outputs": [
+   {
+    "internalType": "address",
+    "name": "",
+    "type": "address"
+   }
+  ],
+  "stateMutability": "view",
+  "type": "function"
+ },
+ {
+  "inputs": [],
+  "name": "withdrawCredit",
+  "outputs": [
+   {
+    "internalType": "uint256",
+    "name": "amount",
+    "type": "uint256"
+   }
+  ],
   "stateMutability": "nonpayable",
   "type": "function"
  },
@@ -822,5 +1768,5 @@ export const abi = [
 ] as const;
 
 export const bytecode =
-  '0x60c0346100e857601f611c0238819003918201601f19168301916001600160401b038311848410176100ec578084926060946040528339810103126100e8578051906001600160a01b0382168083036100e8576020820151916001600160a01b038316908184036100e857604001519163ffffffff831683036100e857159081156100df575b506100d0576100999260805260a052610100565b50604051611a58908161018a82396080518181816101840152818161073d0152610c41015260a051818181610344015261135f0152f35b63d92e233d60e01b5f5260045ffd5b9050155f610085565b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b6001600160a01b0381165f9081525f516020611be25f395f51905f52602052604090205460ff16610184576001600160a01b03165f8181525f516020611be25f395f51905f5260205260408120805460ff191660011790553391907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d8180a4600190565b505f9056fe6080806040526004361015610012575f80fd5b5f3560e01c90816301ffc9a7146115035750806304e4841a146112bd5780631e7a505f146110d157806323b7ec3b14611065578063248a9ca3146110155780632f2ff15d14610fba57806336568abe14610f325780633825d35414610ec35780633a29dbae14610af85780633f4ba83a14610a3d578063514a133f146109d45780635c975abb1461099457806368b1c5ba146109175780638456cb5914610883578063847fdd1214610671578063855243e21461062d57806391d14854146105b9578063a217fddf14610581578063a3ff39b214610495578063b22986f114610368578063cf9aebee1461030a578063d40dc870146102c9578063d547741f14610267578063e63ab1e91461020f578063fa72ae8f146101ac5763fc0c546a1461013a575f80fd5b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b5f80fd5b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043563ffffffff81168091036101a8575f526002602052602067ffffffffffffffff60405f205460a01c16604051908152f35b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760206040517f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a8152f35b346101a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576102c76004356102a46115e2565b906102c26102bd825f525f602052600160405f20015490565b6117e4565b61191c565b005b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576020677fffffffffffffff604051908152f35b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043563ffffffff81168091036101a8575f60a06040516103b781611656565b82815282602082015282604082015282606082015282608082015201525f52600260205260c060405f206040516103ed81611656565b63ffffffff825467ffffffffffffffff73ffffffffffffffffffffffffffffffffffffffff82169485855281602086019360a01c16835273ffffffffffffffffffffffffffffffffffffffff600182015493836040880191838716835260a0600260608b0196848a841c16885260808c019960e01c8a5201549901988952604051998a52511660208901525116604087015251166060850152511660808301525160a0820152f35b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85773ffffffffffffffffffffffffffffffffffffffff6104e16115bf565b168015610559577f4c96d8bbeaf86695339f887553f291e7abeace4263c9a841ac7d7b379177f057602063ffffffff6105186116e0565b1692835f5260028252600160405f2001817fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055604051908152a2005b7fd92e233d000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760206040515f8152f35b346101a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576105f06115e2565b6004355f525f60205273ffffffffffffffffffffffffffffffffffffffff60405f2091165f52602052602060ff60405f2054166040519015158152f35b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857602063ffffffff60015460081c16604051908152f35b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576106a76119e4565b63ffffffff6106b46116e0565b16805f526002602052600160405f20019081549167ffffffffffffffff8360a01c1692831561085b5760e01c80421061083057507fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff8154169055604051908282527f5fe8b61265bc792163bf9abb9c5546bbc77d2510f0482c52c303a6815d25c17f60203393a37f000000000000000000000000000000000000000000000000000000000000000090604051907fa9059cbb000000000000000000000000000000000000000000000000000000005f523360045260245260205f60448180865af19060015f5114821615610810575b50156107ce575f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b73ffffffffffffffffffffffffffffffffffffffff907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b60018215166108285750813b15153d151616826107a3565b3d5f823e3d90fd5b7f6c608021000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f1f2a2005000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576108b961175c565b6108c1611728565b60017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416176001557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a2586020604051338152a1005b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576004357ffe53b01d55e5a9b69f77e77d78f865dc0a62078e862276ef57e33b75c1cbcf20602063ffffffff6109796116e0565b1692835f526002825280600260405f200155604051908152a2005b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857602060ff600154166040519015158152f35b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85773ffffffffffffffffffffffffffffffffffffffff610a206115bf565b165f526003602052602063ffffffff60405f205416604051908152f35b346101a8575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857610a7361175c565b60015460ff811615610ad0577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00166001557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa6020604051338152a1005b7f8dfc202b000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043567ffffffffffffffff8116908181036101a857610b456119e4565b610b4d611728565b811561085b5763ffffffff610b606116e0565b16805f52600260205260405f209167ffffffffffffffff835460a01c16610ba185610b9c67ffffffffffffffff600188015460a01c1684611649565b611649565b677fffffffffffffff10610e9b57610c0991610bbc91611605565b83547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a082901b7bffffffffffffffff00000000000000000000000000000000000000001617909355565b67ffffffffffffffff604051921682527f40ec9869db6becaffdcc219470dff148853b05500e4bb1a90d9ba2680fc92ddb60203393a37f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff8116604051907f70a08231000000000000000000000000000000000000000000000000000000008252306004830152602082602481845afa918215610e12575f92610e67575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528460445260205f60648180855af19060015f5114821615610e48575b50836040525f60605215610e1d57826024816020937f70a082310000000000000000000000000000000000000000000000000000000082523060048301525afa918215610e12575f92610dde575b508103908111610db15703610d89575f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b7ff9984565000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b9091506020813d602011610e0a575b81610dfa6020938361169f565b810103126101a857519083610d55565b3d9150610ded565b6040513d5f823e3d90fd5b7f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b6001821516610e5e573b15153d15161685610d07565b843d5f823e3d90fd5b9091506020813d602011610e93575b81610e836020938361169f565b810103126101a857519084610cbb565b3d9150610e76565b7f06250401000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043563ffffffff81168091036101a8575f526002602052602073ffffffffffffffffffffffffffffffffffffffff600160405f20015416604051908152f35b346101a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857610f696115e2565b3373ffffffffffffffffffffffffffffffffffffffff821603610f92576102c79060043561191c565b7f6697b232000000000000000000000000000000000000000000000000000000005f5260045ffd5b346101a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576102c7600435610ff76115e2565b906110106102bd825f525f602052600160405f20015490565b61184a565b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857602061105d6004355f525f602052600160405f20015490565b604051908152f35b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043563ffffffff81168091036101a8575f526002602052602073ffffffffffffffffffffffffffffffffffffffff60405f205416604051908152f35b346101a85760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a8576111086115bf565b73ffffffffffffffffffffffffffffffffffffffff60243591611129611728565b16801561055957335f52600360205263ffffffff60405f2054168061128e57506001549063ffffffff8260081c169263ffffffff8414610db157600160209401927fffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000ff64ffffffff0063ffffffff86169560081b16911617600155335f526003845260405f20837fffffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000825416179055825f526002845280600260405f2073ffffffffffffffffffffffffffffffffffffffff33167fffffffffffffffffffffffff000000000000000000000000000000000000000082541617815560018101857fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055015560405191825283820152817fcd91c2903ab99ac89e409bbd3655600c02f0f7acd33157f8c3ac713705a45572339260408180030190a3604051908152f35b7f47407b27000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a85760043567ffffffffffffffff8116908181036101a857811561085b5763ffffffff6113156116e0565b1691825f52600260205260405f2067ffffffffffffffff815460a01c16918281116114d45750600181016113578467ffffffffffffffff835460a01c16611605565b9163ffffffff7f00000000000000000000000000000000000000000000000000000000000000001663ffffffff4216019063ffffffff8211610db157858563ffffffff9461141b611486946113cf7fe6410269b80b90b3ed01821b37d9db6166e74955ba67434e4fb7e8601eaae66e9b60409b611627565b7fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff7bffffffffffffffff000000000000000000000000000000000000000083549260a01b169116179055565b805473ffffffffffffffffffffffffffffffffffffffff167bffffffffffffffff000000000000000000000000000000000000000060a089901b161760e086901b7fffffffff0000000000000000000000000000000000000000000000000000000016179055611627565b67ffffffffffffffff855191168152867f40ec9869db6becaffdcc219470dff148853b05500e4bb1a90d9ba2680fc92ddb60203393a367ffffffffffffffff845193168352166020820152a2005b827f0d66b357000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b346101a85760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126101a857600435907fffffffff0000000000000000000000000000000000000000000000000000000082168092036101a857817f7965db0b0000000000000000000000000000000000000000000000000000000060209314908115611595575b5015158152f35b7f01ffc9a7000000000000000000000000000000000000000000000000000000009150148361158e565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036101a857565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036101a857565b9067ffffffffffffffff8091169116019067ffffffffffffffff8211610db157565b9067ffffffffffffffff8091169116039067ffffffffffffffff8211610db157565b91908201809211610db157565b60c0810190811067ffffffffffffffff82111761167257604052565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff82111761167257604052565b335f52600360205263ffffffff60405f2054169081156116fc57565b7fbfc6c337000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b60ff6001541661173457565b7fd93c0665000000000000000000000000000000000000000000000000000000005f5260045ffd5b335f9081527ff7c9542c591017a21c74b6f3fab6263c7952fc0aaf9db4c22a2a04ddc7f8674f602052604090205460ff161561179457565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a60245260445ffd5b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260ff60405f2054161561181b5750565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f205416155f1461191657805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905573ffffffffffffffffffffffffffffffffffffffff339216907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d5f80a4600190565b50505f90565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f2054165f1461191657805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905573ffffffffffffffffffffffffffffffffffffffff339216907ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b5f80a4600190565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c611a305760017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d565b7f3ee5aeb5000000000000000000000000000000000000000000000000000000005f5260045ffdad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5';
+  '0x61018080604052346103a65780614772803803809161001e82856103e8565b83398101039060e082126103a6578051916001600160a01b038316918284036103a6576020810151916001600160a01b038316908184036103a65760a090603f1901126103a6576040519260a084016001600160401b038111858210176103d45760405261008e6040840161040b565b9586855261009e6060850161040b565b9560208601938785526100b36080870161040b565b9860408801998a5260c06100c960a0890161040b565b9760608a0198895201519861ffff8a168a036103a65761010a9163ffffffff806100fc9360808d019d8e5216911661041c565b63ffffffff8b51169061041c565b91306080521580156103cc575b6103bd5760206004916040519283809263793d064960e11b82525afa9081156103b2575f9161037c575b5081811061036757505060a05260c0525f5160206147525f395f51905f525460ff8160401c16610358576002600160401b03196001600160401b03821601610302575b5063ffffffff8251161580156102f5575b80156102e5575b80156102d6575b80156102c7575b801561029f575b6102905761ffff9463ffffffff809492818094511660e052511661010052511661012052511661014052511661016052604051614314908161043e823960805181818161177e0152611988015260a0518181816102b80152818161069d0152818161104f01526127d4015260c051818181610a4801526119cf015260e05181818161057901526135d401526101005181818161256a01526130d401526101205181818161123501528181611cfe015261331701526101405181818161042201528181611dc70152613bf6015261016051818181610ea10152613c340152f35b630309cb8760e51b5f5260045ffd5b506102b963ffffffff82511663ffffffff8751169061041c565b63ffffffff845116106101b1565b5063ffffffff855116156101aa565b5063ffffffff815116156101a3565b5061271061ffff8551161161019c565b5061ffff84511615610195565b6001600160401b0319166001600160401b039081175f5160206147525f395f51905f52556040519081527fc7f505b2f371ae2175ee4913f4499e1f2633a7b5936321eed1cdaeb6115181d290602090a15f610184565b63f92ee8a960e01b5f5260045ffd5b635460350160e01b5f5260045260245260445ffd5b90506020813d6020116103aa575b81610397602093836103e8565b810103126103a657515f610141565b5f80fd5b3d915061038a565b6040513d5f823e3d90fd5b63d92e233d60e01b5f5260045ffd5b508015610117565b634e487b7160e01b5f52604160045260245ffd5b601f909101601f19168101906001600160401b038211908210176103d457604052565b519063ffffffff821682036103a657565b9190820180921161042957565b634e487b7160e01b5f52601160045260245ffdfe6080806040526004361015610012575f80fd5b5f3560e01c90816301ffc9a7146136ff5750806304e4841a1461350c5780630986285814612f555780630aa6132d14612f01578063193def7c14612ea957806319d0f88214612e705780631e06340314612e185780631e7a505f14612c3557806323b7ec3b14612bcc578063248a9ca314612b7c5780632f2ff15d14612b2157806336568abe14612a995780633825d35414612a2d5780633a29dbae1461268d5780633ab7097e146126495780633f4ba83a1461258e57806343c19d6b14612530578063485cc955146122565780634cec8fc714611c985780634f1ef286146118b75780635095af641461185f578063514a133f146117f657806352d1902d146117395780635b1a8d60146116a65780635c975abb1461166657806361d027b3146116125780636297ef811461146e57806368ae6566146112d657806368b1c5ba14611259578063696ce25e146111fb57806375807250146111985780638456cb5914611104578063847fdd1214610f09578063855243e214610ec55780638f1cb2ee14610e6957806391d1485414610df5578063a0c1003114610c9a578063a217fddf14610c62578063a3ff39b214610b76578063ad3cb1cc14610ac4578063aeb56ae114610a6c578063af269745146109fe578063b22986f1146108ad578063beeebf0d14610714578063c36f387414610612578063c4955cab1461059d578063cf9aebee1461053f578063d40dc870146104fe578063d547741f1461049e578063e63ab1e914610446578063e81f1553146103e8578063f0f4426014610340578063fa72ae8f146102e05763fc0c546a1461026e575f80fd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b5f80fd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff61031c6137d2565b165f526002602052602067ffffffffffffffff60405f205460a01c16604051908152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576103776137e5565b335f9081527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5602052604090205460ff16156103b8576103b690613fbe565b005b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004525f60245260445ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040517f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a8152f35b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576103b66004356104db613808565b906104f96104f4825f525f602052600160405f20015490565b613a40565b613e82565b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576020677fffffffffffffff604051908152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff6105d96137d2565b165f5260026020526040805f205460ff82519173ffffffffffffffffffffffffffffffffffffffff8116835260e81c1615156020820152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57610648613f4a565b335f52600760205260405f205480156106ec57602090335f52600782525f60408120556040518181527f6b00960292e7976c9eb5434816470b38a441061eee645921536131ccb937cafe833392a26106c181337f0000000000000000000000000000000000000000000000000000000000000000614183565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d604051908152f35b7f1f2a2005000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5761074b6137d2565b60243560ff8116918282036102dc57335f9081527f3c98f0fc6e2738b8be53886223f9d262b8e1bf1db30cd64b7e90f45985ebb52c602052604090205460ff161561085d5782158015610853575b6108275763ffffffff817f01a8616b54d45f021197bcc96660e17ec7dd9c3ce2cadfa66c7a348ab1497e1c936107d0602094613ada565b907fffffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffff7cff0000000000000000000000000000000000000000000000000000000083549260e01b1691161790556040519485521692a2005b827fbca1a956000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b5060078311610799565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527fc930b1b6acfc2a06b6eb964abd1ee27e1616880f67cd907d2aced4805830537e60245260445ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff6108e96137d2565b5f60e06040516108f881613863565b8281528260208201528260408201528260608201528260808201528260a08201528260c08201520152165f52600260205261010060405f2060405161093c81613863565b63ffffffff600267ffffffffffffffff84549473ffffffffffffffffffffffffffffffffffffffff858188169788825260ff60208301868360a01c168152866040850191838560e01c16835283606087019560e81c161515855260e060018901549a8b9960c060808a01998b8d168b528660a082019d60a01c168d52019c831c8d5201549c019b8c526040519c8d52511660208c0152511660408a0152511515606089015251166080870152511660a0850152511660c08301525160e0820152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405173ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040517fc930b1b6acfc2a06b6eb964abd1ee27e1616880f67cd907d2aced4805830537e8152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576040805190610b018183613880565b6005825260208201917f352e302e3000000000000000000000000000000000000000000000000000000083527fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0601f8351948593602085525180918160208701528686015e5f85828601015201168101030190f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5773ffffffffffffffffffffffffffffffffffffffff610bc26137e5565b168015610c3a577f4c96d8bbeaf86695339f887553f291e7abeace4263c9a841ac7d7b379177f057602063ffffffff610bf9613970565b1692835f5260028252600160405f2001817fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055604051908152a2005b7fd92e233d000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040515f8152f35b346102dc5760607ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57610cd16137d2565b602435908115158092036102dc57335f9081527f6b20d50390b7db4650cb9fc0e9fe936b20413b02b45f61358e2e8084e0e585ce602052604090205460ff1615610da557604063ffffffff82610d477fafb7bcdb65a856877ed67d9cd9d2a881164aef63d9ba62263947e48a4deaab4c94613ada565b80547fffff00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7dff00000000000000000000000000000000000000000000000000000000008860e81b169116179055825194855260443560208601521692a2005b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f905e7c6bceabadb31a2ebbb666d0d6df4dfb3156f376c424680851d38988ea8460245260445ffd5b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57610e2c613808565b6004355f525f60205273ffffffffffffffffffffffffffffffffffffffff60405f2091165f52602052602060ff60405f2054166040519015158152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405161ffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602063ffffffff60015460081c16604051908152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57610f3f613f4a565b610f47613970565b63ffffffff811690815f52600260205260405f20600181019182549167ffffffffffffffff8360a01c169283156106ec5760e01c8042106110d957509067ffffffffffffffff610f9c925460a01c1690614102565b918167ffffffffffffffff841610156110985780547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a084901b7bffffffffffffffff0000000000000000000000000000000000000000161790556110739267ffffffffffffffff9261104b929091611017838361392a565b9085604051921682527f5fe8b61265bc792163bf9abb9c5546bbc77d2510f0482c52c303a6815d25c17f60203393a361392a565b16337f0000000000000000000000000000000000000000000000000000000000000000614183565b5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b835f52600560205263ffffffff60405f205460401c167fcee2aeae000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f6c608021000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5761113a6139b8565b611142613aa6565b60017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416176001557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a2586020604051338152a1005b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5773ffffffffffffffffffffffffffffffffffffffff6111e46137e5565b165f526007602052602060405f2054604051908152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576004357ffe53b01d55e5a9b69f77e77d78f865dc0a62078e862276ef57e33b75c1cbcf20602063ffffffff6112bb613970565b1692835f526002825280600260405f200155604051908152a2005b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5761130d6137d2565b335f9081527f4c249de2637a849003b2505ee5913beaea9cd6cfb90be1233111c6e07bbe809c602052604090205460ff161561141e5763ffffffff61135182614057565b78020000000000000000000000000000000000000000000000007fffffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffff82541617815580548281165f52600560205267ffffffffffffffff6113bd8160405f209360201c168284541661392a565b167fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000008254161790555416907fc799ab4158777b0be9206055019d7092875a9668e75ccf7365d2e4d660bfa5af602063ffffffff6040519360243585521692a3005b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c460245260445ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff6114aa6137d2565b5f60c06040516114b98161382b565b8281528260208201528260408201528260608201528260808201528260a08201520152165f52600460205260405f206040516114f48161382b565b815463ffffffff81168252602082019067ffffffffffffffff8160201c1682526040830167ffffffffffffffff8260601c16815260ff606085019263ffffffff8160a01c16845260c01c1691608085019260048110156115e55763ffffffff9267ffffffffffffffff91855281600273ffffffffffffffffffffffffffffffffffffffff60018b0154169960a08a019a8b5201549660c089019788528560405199511689525116602088015251166040860152511660608401525160048110156115e55760e09373ffffffffffffffffffffffffffffffffffffffff916080850152511660a08301525160c0820152f35b7f4e487b71000000000000000000000000000000000000000000000000000000005f52602160045260245ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602073ffffffffffffffffffffffffffffffffffffffff60015460481c16604051908152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060ff600154166040519015158152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576116dd6137d2565b61170863ffffffff821691825f52600260205267ffffffffffffffff60405f205460a01c1690614102565b5f9182526005602090815260409283902054835167ffffffffffffffff939093168352831c63ffffffff1690820152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5773ffffffffffffffffffffffffffffffffffffffff7f00000000000000000000000000000000000000000000000000000000000000001630036117ce5760206040517f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc8152f35b7fe07c8dba000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5773ffffffffffffffffffffffffffffffffffffffff6118426137e5565b165f526003602052602063ffffffff60405f205416604051908152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040517f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e398152f35b60407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576118e96137e5565b6024359067ffffffffffffffff82116102dc57366023830112156102dc57816004013567ffffffffffffffff8111611c6b5760405192611951601f83017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe01660200185613880565b81845236602483830101116102dc57815f92602460209301838701378401015273ffffffffffffffffffffffffffffffffffffffff7f000000000000000000000000000000000000000000000000000000000000000016803014908115611c29575b506117ce5773ffffffffffffffffffffffffffffffffffffffff7f0000000000000000000000000000000000000000000000000000000000000000163303611bfd5773ffffffffffffffffffffffffffffffffffffffff8116916040517f52d1902d000000000000000000000000000000000000000000000000000000008152602081600481875afa5f9181611bc9575b50611a7557837f4c9c8ce3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b807f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc859203611b9e5750823b15611b7357807fffffffffffffffffffffffff00000000000000000000000000000000000000007f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc5416177f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc557fbc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5c2d3b5f80a2805115611b42576103b69161424d565b505034611b4b57005b7fb398979f000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f4c9c8ce3000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7faa1d49a4000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b9091506020813d602011611bf5575b81611be560209383613880565b810103126102dc57519085611a44565b3d9150611bd8565b7f1de46795000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b905073ffffffffffffffffffffffffffffffffffffffff7f360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc54161415836119b3565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52604160045260245ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57611ccf6137d2565b611cd7613aa6565b611ce081614057565b805463ffffffff8160a01c1680421061222b57611d2363ffffffff917f000000000000000000000000000000000000000000000000000000000000000090613910565b1692834210156121ff5763ffffffff82169350839160201c67ffffffffffffffff16611d4e83613b70565b919067ffffffffffffffff81168210156121f9575080915b67ffffffffffffffff83169384156121cd577ff098dfebb62d1cf96e8b7fbe2afabbba8c4f479fa84892dc13ed33ea7f252dbf93604093611ee663ffffffff94895f52600660205267ffffffffffffffff8a611ea1828a5f20948a611ded817f00000000000000000000000000000000000000000000000000000000000000001642613b39565b16955489878d8316145f146121c25783611e0a9260601c166138c1565b938c5196611e1788613847565b8752826020880192168252828d8801951685525f5260066020528a808d5f20975116167fffffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000875416178655511684907fffffffffffffffffffffffffffffffffffffffff0000000000000000ffffffff6bffffffffffffffff0000000083549260201b169116179055565b5182547fffffffffffffffffffffffff0000000000000000ffffffffffffffffffffffff16911660601b73ffffffffffffffff00000000000000000000000016179055565b875f526002602052611fd8855f20611f8c6001611f7567ffffffffffffffff845460a01c16808d105f146121b557611f6f611f2289809361392a565b86547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a09190911b7bffffffffffffffff000000000000000000000000000000000000000016178655565b8761392a565b92019167ffffffffffffffff835460a01c1661392a565b7fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff7bffffffffffffffff000000000000000000000000000000000000000083549260a01b169116179055565b78030000000000000000000000000000000000000000000000007fffffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffff8a5416178955875f52600560205267ffffffffffffffff61203a865f20928284541661392a565b167fffffffffffffffffffffffffffffffffffffffffffffffff000000000000000082541617905567ffffffffffffffff885460601c168087105f14612197575073ffffffffffffffffffffffffffffffffffffffff600182995b0154169767ffffffffffffffff8116918261217a575b82880361212c575b5050835195865260208601521692a4805f52600260205273ffffffffffffffffffffffffffffffffffffffff60405f20541690805f5260026020527f40ec9869db6becaffdcc219470dff148853b05500e4bb1a90d9ba2680fc92ddb602067ffffffffffffffff60405f205460a01c16604051908152a3005b67ffffffffffffffff9161213f9161392a565b1673ffffffffffffffffffffffffffffffffffffffff60015460481c165f526007602052612171855f20918254613963565b905589806120b3565b895f526007602052855f20612190848254613963565b90556120ab565b600173ffffffffffffffffffffffffffffffffffffffff9199612095565b611f6f611f22828061392a565b611e0a91505f6138c1565b857f5ea8d3b2000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b91611d66565b837f5d32821d000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b7f35e859cd000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5761228d6137e5565b612295613808565b907ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00549167ffffffffffffffff60ff8460401c1615931680159081612528575b600114908161251e575b159081612515575b506124ed578260017fffffffffffffffffffffffffffffffffffffffffffffffff00000000000000007ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005416177ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a0055612477575b60ff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005460401c161561244f5773ffffffffffffffffffffffffffffffffffffffff821615610c3a576123b06123b692613cc9565b50613fbe565b6123bc57005b7fffffffffffffffffffffffffffffffffffffffffffffff00ffffffffffffffff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a0054167ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00557fc7f505b2f371ae2175ee4913f4499e1f2633a7b5936321eed1cdaeb6115181d2602060405160018152a1005b7fd7e6bcf8000000000000000000000000000000000000000000000000000000005f5260045ffd5b680100000000000000007fffffffffffffffffffffffffffffffffffffffffffffff00ffffffffffffffff7ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005416177ff0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a005561235b565b7ff92ee8a9000000000000000000000000000000000000000000000000000000005f5260045ffd5b905015846122e7565b303b1591506122df565b8491506122d5565b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405163ffffffff7f0000000000000000000000000000000000000000000000000000000000000000168152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576125c46139b8565b60015460ff811615612621577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00166001557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa6020604051338152a1005b7f8dfc202b000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602063ffffffff60015460281c16604051908152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576126c46137bb565b6126cc613f4a565b6126d4613aa6565b67ffffffffffffffff81169081156106ec5763ffffffff6126f3613970565b16805f52600260205260405f209167ffffffffffffffff835460a01c166127348561272f67ffffffffffffffff600188015460a01c1684613963565b613963565b677fffffffffffffff10612a055761279c9161274f916138c1565b83547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff1660a082901b7bffffffffffffffff00000000000000000000000000000000000000001617909355565b67ffffffffffffffff604051921682527f40ec9869db6becaffdcc219470dff148853b05500e4bb1a90d9ba2680fc92ddb60203393a37f000000000000000000000000000000000000000000000000000000000000000073ffffffffffffffffffffffffffffffffffffffff811691604051927f70a08231000000000000000000000000000000000000000000000000000000008452306004850152602084602481845afa93841561297c575f946129d1575b50604051927f23b872dd000000000000000000000000000000000000000000000000000000005f5233600452306024528260445260205f60648180855af19060015f51148216156129b2575b50836040525f6060521561298757826024816020937f70a082310000000000000000000000000000000000000000000000000000000082523060048301525afa91821561297c575f92612946575b506128f49192613963565b0361291e575f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d005b7ff9984565000000000000000000000000000000000000000000000000000000005f5260045ffd5b91506020823d602011612974575b8161296160209383613880565b810103126102dc576128f49151916128e9565b3d9150612954565b6040513d5f823e3d90fd5b7f5274afe7000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b60018215166129c8573b15153d1516168561289b565b843d5f823e3d90fd5b9093506020813d6020116129fd575b816129ed60209383613880565b810103126102dc5751928461284f565b3d91506129e0565b7f06250401000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff612a696137d2565b165f526002602052602073ffffffffffffffffffffffffffffffffffffffff600160405f20015416604051908152f35b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57612ad0613808565b3373ffffffffffffffffffffffffffffffffffffffff821603612af9576103b690600435613e82565b7f6697b232000000000000000000000000000000000000000000000000000000005f5260045ffd5b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576103b6600435612b5e613808565b90612b776104f4825f525f602052600160405f20015490565b613db0565b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576020612bc46004355f525f602052600160405f20015490565b604051908152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5763ffffffff612c086137d2565b165f526002602052602073ffffffffffffffffffffffffffffffffffffffff60405f205416604051908152f35b346102dc5760407ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57612c6c6137e5565b73ffffffffffffffffffffffffffffffffffffffff60243591612c8d613aa6565b16908115610c3a57335f52600360205263ffffffff60405f2054169182612de8576020925060015491612cc863ffffffff8460081c1661394c565b927fffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000ff64ffffffff0063ffffffff86169560081b16911617600155335f526003845260405f20837fffffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000825416179055825f526002845280600260405f2073ffffffffffffffffffffffffffffffffffffffff33167fffffffffffffffffffffffff000000000000000000000000000000000000000082541617815560018101857fffffffffffffffffffffffff0000000000000000000000000000000000000000825416179055015560405191825283820152817fcd91c2903ab99ac89e409bbd3655600c02f0f7acd33157f8c3ac713705a4557260403393a3604051908152f35b827f47407b27000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040517f905e7c6bceabadb31a2ebbb666d0d6df4dfb3156f376c424680851d38988ea848152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57602060405160078152f35b346102dc575f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc5760206040517fc785f0e55c16138ca0f8448186fa6229be092a3a83db3c5d63c9286723c5a2c48152f35b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576020612f42612f3d6137d2565b613b70565b5067ffffffffffffffff60405191168152f35b346102dc5760a07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57612f8c6137d2565b6024359067ffffffffffffffff821682036102dc576044359073ffffffffffffffffffffffffffffffffffffffff821682036102dc576064359267ffffffffffffffff841684036102dc57335f9081527fab95ee8443670cc2f20498fec769f3646c2375509362f6df15e28d91d3395118602052604090205460ff16156134bc57613015613aa6565b67ffffffffffffffff8116156106ec57677fffffffffffffff67ffffffffffffffff821611612a055767ffffffffffffffff811667ffffffffffffffff8516116134805767ffffffffffffffff8416151580613462575b610c3a576084351561343a5761308182613ada565b926001549361309863ffffffff8660281c1661394c565b947fffffffffffffffffffffffffffffffffffffffffffffff00000000ffffffffff68ffffffff00000000008760281b169116176001556130ff7f000000000000000000000000000000000000000000000000000000000000000063ffffffff4216613910565b916040519261310d8461382b565b63ffffffff868116855267ffffffffffffffff8681166020808801918252918b1660408089019190915284841660608901526001608089015273ffffffffffffffffffffffffffffffffffffffff861660a089015260843560c08901528a84165f90815260048452208751815492517fffffffffffffffffffffffffffffffffffffffff000000000000000000000000909316941693909317911b6bffffffffffffffff000000001617815590604085015182547fffffffffffffffffffffffff0000000000000000ffffffffffffffffffffffff1660609190911b73ffffffffffffffff0000000000000000000000001617825560608501517fffffffffffffffff00000000ffffffffffffffffffffffffffffffffffffffff77ffffffff000000000000000000000000000000000000000084549260a01b16911617825560808501519460048610156115e557602099600173ffffffffffffffffffffffffffffffffffffffff9663ffffffff9895600260c067ffffffffffffffff968c997fffffffffffffff00ffffffffffffffffffffffffffffffffffffffffffffffff78ff000000000000000000000000000000000000000000000000865492851b1691161784558b60a0820151168c87860191167fffffffffffffffffffffffff00000000000000000000000000000000000000008254161790550151910155015460e01c61333c7f000000000000000000000000000000000000000000000000000000000000000085613910565b858b165f5260058d5260405f2091846133588c828654166138c1565b167fffffffffffffffffffffffffffffffffffffffffffffffff0000000000000000845416178355421080613429575b6133e8575b5050816040519816885216898701521660408501526084356060850152169216907f27885c0e0f72136acba5da61466b464afefb32a0c5e82ef19c2b7807575b4d90608063ffffffff861692a463ffffffff60405191168152f35b7fffffffffffffffffffffffffffffffffffffffff00000000ffffffffffffffff6bffffffff000000000000000083549260401b1691161790558b8061338d565b5085825460401c1686821611613388565b7fd1894cc8000000000000000000000000000000000000000000000000000000005f5260045ffd5b5073ffffffffffffffffffffffffffffffffffffffff83161561306c565b67ffffffffffffffff9081857f88ebd553000000000000000000000000000000000000000000000000000000005f52166004521660245260445ffd5b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f12b42e8a160f6064dc959c6f251e3af0750ad213dbecf573b4710d67d6c28e3960245260445ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc576135436137bb565b67ffffffffffffffff811680156106ec5763ffffffff613561613970565b1690815f52600260205260405f209067ffffffffffffffff825460a01c16908181116136d057506136757fe6410269b80b90b3ed01821b37d9db6166e74955ba67434e4fb7e8601eaae66e939460018401926135cb8267ffffffffffffffff865460a01c166138c1565b9361360a6135ff7f000000000000000000000000000000000000000000000000000000000000000063ffffffff4216613910565b96611f8c858561392a565b805473ffffffffffffffffffffffffffffffffffffffff167bffffffffffffffff000000000000000000000000000000000000000060a087901b161760e087901b7fffffffff000000000000000000000000000000000000000000000000000000001617905561392a565b67ffffffffffffffff60405191168152847f40ec9869db6becaffdcc219470dff148853b05500e4bb1a90d9ba2680fc92ddb60203393a36040805167ffffffffffffffff92909216825263ffffffff929092166020820152a2005b907f0d66b357000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b346102dc5760207ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc3601126102dc57600435907fffffffff0000000000000000000000000000000000000000000000000000000082168092036102dc57817f7965db0b0000000000000000000000000000000000000000000000000000000060209314908115613791575b5015158152f35b7f01ffc9a7000000000000000000000000000000000000000000000000000000009150148361378a565b6004359067ffffffffffffffff821682036102dc57565b6004359063ffffffff821682036102dc57565b6004359073ffffffffffffffffffffffffffffffffffffffff821682036102dc57565b6024359073ffffffffffffffffffffffffffffffffffffffff821682036102dc57565b60e0810190811067ffffffffffffffff821117611c6b57604052565b6060810190811067ffffffffffffffff821117611c6b57604052565b610100810190811067ffffffffffffffff821117611c6b57604052565b90601f7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0910116810190811067ffffffffffffffff821117611c6b57604052565b9067ffffffffffffffff8091169116019067ffffffffffffffff82116138e357565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b9063ffffffff8091169116019063ffffffff82116138e357565b9067ffffffffffffffff8091169116039067ffffffffffffffff82116138e357565b63ffffffff1663ffffffff81146138e35760010190565b919082018092116138e357565b335f52600360205263ffffffff60405f20541690811561398c57565b7fbfc6c337000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b335f9081527ff7c9542c591017a21c74b6f3fab6263c7952fc0aaf9db4c22a2a04ddc7f8674f602052604090205460ff16156139f057565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f52336004527f65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a60245260445ffd5b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff33165f5260205260ff60405f20541615613a775750565b7fe2517d3f000000000000000000000000000000000000000000000000000000005f523360045260245260445ffd5b60ff60015416613ab257565b7fd93c0665000000000000000000000000000000000000000000000000000000005f5260045ffd5b63ffffffff1690815f52600260205260405f209173ffffffffffffffffffffffffffffffffffffffff83541615613b0e5750565b7f7ecd80a4000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b8115613b43570490565b7f4e487b71000000000000000000000000000000000000000000000000000000005f52601260045260245ffd5b63ffffffff1690815f526002602052613ba560405f2067ffffffffffffffff600181835460a01c1692015460a01c16906138c1565b915f52600660205260405f209060405191613bbf83613847565b549163ffffffff831680825267ffffffffffffffff60406020840193828760201c168552019460601c16845263ffffffff613c1c817f00000000000000000000000000000000000000000000000000000000000000001642613b39565b1614908115613cc1575167ffffffffffffffff16925b7f000000000000000000000000000000000000000000000000000000000000000061ffff1667ffffffffffffffff85168181029181159183041417156138e357612710900467ffffffffffffffff169115613cba579067ffffffffffffffff613c9d9251169061392a565b925b8367ffffffffffffffff808316911611613cb65750565b9250565b5092613c9f565b508392613c32565b73ffffffffffffffffffffffffffffffffffffffff81165f9081527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5602052604090205460ff16613dab5773ffffffffffffffffffffffffffffffffffffffff165f8181527fad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb56020526040812080547fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff001660011790553391907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d8180a4600190565b505f90565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f205416155f14613e7c57805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f2060017fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff0082541617905573ffffffffffffffffffffffffffffffffffffffff339216907f2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d5f80a4600190565b50505f90565b805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260ff60405f2054165f14613e7c57805f525f60205260405f2073ffffffffffffffffffffffffffffffffffffffff83165f5260205260405f207fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff00815416905573ffffffffffffffffffffffffffffffffffffffff339216907ff6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b5f80a4600190565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c613f965760017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005d565b7f3ee5aeb5000000000000000000000000000000000000000000000000000000005f5260045ffd5b73ffffffffffffffffffffffffffffffffffffffff8116908115610c3a577fc714d22a2f08b695f81e7c707058db484aa5b4d6b4c9fd64beb10fe85832f608916020917fffffff0000000000000000000000000000000000000000ffffffffffffffffff7cffffffffffffffffffffffffffffffffffffffff0000000000000000006001549260481b16911617600155604051908152a1565b63ffffffff1690815f52600460205260405f209160ff835460c01c1660048110156115e55780156140d6577fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff016140ab5750565b7f47fec502000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b507fb1e1b749000000000000000000000000000000000000000000000000000000005f5260045260245ffd5b63ffffffff165f52600560205260405f209060405191604083019083821067ffffffffffffffff831117611c6b57602091604052549263ffffffff67ffffffffffffffff85169485835260401c169182910152421080159061416f575b613e7c5761416c9161392a565b90565b5067ffffffffffffffff811682111561415f565b9173ffffffffffffffffffffffffffffffffffffffff604051927fa9059cbb000000000000000000000000000000000000000000000000000000005f521660045260245260205f60448180865af19060015f511482161561422c575b604052156141ea5750565b73ffffffffffffffffffffffffffffffffffffffff907f5274afe7000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b90600181151661424457823b15153d151616906141df565b503d5f823e3d90fd5b905f8091602081519101845af48080614301575b156142815750506040513d81523d5f602083013e60203d82010160405290565b156142c85773ffffffffffffffffffffffffffffffffffffffff907f9996b315000000000000000000000000000000000000000000000000000000005f521660045260245ffd5b3d156142d9576040513d5f823e3d90fd5b7fd6bda275000000000000000000000000000000000000000000000000000000005f5260045ffd5b503d1515806142615750813b151561426156f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00';
 

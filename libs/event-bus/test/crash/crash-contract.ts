@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { eventStoreMigration, migrate } from '@gridbourse/event-store';
+import { eventStoreMigrations, migrate } from '@gridbourse/event-store';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
@@ -30,7 +30,7 @@ const migrated = async (url: string): Promise<void> => {
   const source = await new DataSource({
     type: 'postgres',
     url,
-    migrations: [eventStoreMigration],
+    migrations: [...eventStoreMigrations],
     poolSize: 2,
   }).initialize();
   await migrate(source);

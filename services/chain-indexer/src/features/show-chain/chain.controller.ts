@@ -13,7 +13,13 @@ const chainView = z
   .object({
     chainId: z.int(),
     deployBlock: z.int(),
-    contracts: z.object({ ComputeMarket: z.string(), ProviderRegistry: z.string(), TestUSDC: z.string() }),
+    contracts: z.object({
+      ComputeMarket: z.string(),
+      ProviderRegistry: z.string(),
+      TestUSDC: z.string(),
+      LivenessRewards: z.string().optional(),
+      UpgradeTimelock: z.string().optional(),
+    }),
     watermarks: z.object({
       latest: blockMark.nullable().meta({ description: 'The newest block of the sequencer.' }),
       safe: blockMark.nullable(),
