@@ -1,5 +1,6 @@
 import { eventStoreBenchmark } from './event-store/event-store.bench.ts';
 import type { Benchmark } from './frame/benchmark.ts';
+import { placementBenchmark } from './placement/placement.bench.ts';
 
 /** All benchmarks of the project, as `npm run bench -- list` shows them. */
-export const benchmarks: readonly Benchmark[] = [eventStoreBenchmark];
+export const benchmarks: readonly Benchmark[] = [eventStoreBenchmark, placementBenchmark];
