@@ -22,7 +22,7 @@ export const arrivalsOf = (
     [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
   }
   const arrivals: ShapeId[] = [];
-  for (let asked = 0; asked < capacity * LOAD; ) {
+  for (let asked = 0; asked < capacity * LOAD;) {
     const id = shuffled[arrivals.length] ?? pods[nextInt(random, pods.length)]!;
     arrivals.push(id);
     asked += gpuDemand(shapes.at(id));

@@ -22,7 +22,12 @@ import { listName, readNodes, readPods } from './trace.ts';
 
 const OPENB = '../shared/data/openb';
 
-type Maker = (cluster: Cluster, shapes: ShapeTable, mix: readonly Wanted[], random: Random) => PlacementPolicy;
+type Maker = (
+  cluster: Cluster,
+  shapes: ShapeTable,
+  mix: readonly Wanted[],
+  random: Random,
+) => PlacementPolicy;
 
 const PUBLISHED: Readonly<Record<string, Maker>> = {
   random: (cluster, shapes, _, random) => randomFit(cluster, shapes, random),
@@ -67,7 +72,12 @@ const runSeeds = (trace: Trace, make: Maker, seeds: readonly number[]): Run[] =>
   seeds.map((seed) => {
     const cluster = new Cluster(trace.nodes);
     const arrivals = arrivalsOf(trace.pods, trace.shapes, cluster.gpuCapacity, seededRandom(seed));
-    return simulate(cluster, trace.shapes, make(cluster, trace.shapes, trace.mix, seededRandom(~seed)), arrivals);
+    return simulate(
+      cluster,
+      trace.shapes,
+      make(cluster, trace.shapes, trace.mix, seededRandom(~seed)),
+      arrivals,
+    );
   });
 
 const figuresOf = (name: string, runs: readonly Run[]): Record<string, number> => {
@@ -78,15 +88,24 @@ const figuresOf = (name: string, runs: readonly Run[]): Record<string, number> =
     [`${name}AllocatedPercentAt100`]: fixed(mean(at100)),
     [`${name}SpreadAt100`]: fixed(spread(at100)),
     [`${name}AllocatedPercentAt130`]: fixed(mean(runs.map((run) => run.at130))),
-    [`${name}PlacementsPerSecond`]: perSecond(requests, runs.reduce((sum, run) => sum + run.ms, 0)),
-    [`${name}PlacementsPerCpuSecond`]: perSecond(requests, runs.reduce((sum, run) => sum + run.cpuMs, 0)),
+    [`${name}PlacementsPerSecond`]: perSecond(
+      requests,
+      runs.reduce((sum, run) => sum + run.ms, 0),
+    ),
+    [`${name}PlacementsPerCpuSecond`]: perSecond(
+      requests,
+      runs.reduce((sum, run) => sum + run.cpuMs, 0),
+    ),
   };
 };
 
 const tell = ({ progress }: BenchmarkContext, list: string, name: string, runs: readonly Run[]): void => {
   const at100 = runs.map((run) => run.at100);
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
-  const rate = perSecond(requests, runs.reduce((sum, run) => sum + run.ms, 0));
+  const rate = perSecond(
+    requests,
+    runs.reduce((sum, run) => sum + run.ms, 0),
+  );
   progress(
     `${list.padEnd(12)} ${name.padEnd(15)} at 100 %: ${mean(at100).toFixed(2)} (spread ${spread(at100).toFixed(2)})  ` +
       `at 130 %: ${mean(runs.map((run) => run.at130)).toFixed(2)}  ${rate} placements/s`,
@@ -96,7 +115,8 @@ const tell = ({ progress }: BenchmarkContext, list: string, name: string, runs: 
 /** Placement by the method of the openb trace, ours against the published policies, with an upper bound. */
 export const placementBenchmark = defineBenchmark({
   name: 'placement',
-  summary: 'share of GPUs allocated and placements/s of ours, Random, BestFit and FGD on a node and a pod list',
+  summary:
+    'share of GPUs allocated and placements/s of ours, Random, BestFit and FGD on a node and a pod list',
   options: z.object({
     nodes: z
       .string()
@@ -129,7 +149,9 @@ export const placementBenchmark = defineBenchmark({
         const arrivals = arrivalsOf(trace.pods, trace.shapes, gpuCapacity, seededRandom(seed));
         return boundAt100(trace.nodes, trace.shapes, arrivals);
       });
-      context.progress(`${trace.name.padEnd(12)} ${'upper bound'.padEnd(15)} at 100 %: ${mean(bounds).toFixed(2)}`);
+      context.progress(
+        `${trace.name.padEnd(12)} ${'upper bound'.padEnd(15)} at 100 %: ${mean(bounds).toFixed(2)}`,
+      );
       peers[`${trace.name}.boundPercentAt100`] = Number(mean(bounds).toFixed(3));
       measure(OURS, figures);
       if (options.published) measure(PUBLISHED, peers);

@@ -26,8 +26,9 @@ const remembered = (measure: (left: Left) => number): ((cluster: Cluster, node: 
 };
 
 /**
- * FGD as published: where fragmentation grows least, in the steps of `round(100 x sigmoid((before - after) / 1000))`.
- * @param ties `name`: the first machine by name, as published; `bestFit`: the tighter one, then by lot
+ * FGD as published: where fragmentation grows least, in steps of 100 x sigmoid((before - after) / 1000). The published
+ * program cuts the decimals off; rounding instead moves results by up to 1.7 points (docs/placement.md).
+ * @param ties `name`: the last machine by name, as published; `bestFit`: the tighter one, then by lot
  */
 export const fgd = (
   cluster: Cluster,
@@ -47,7 +48,7 @@ export const fgd = (
       const was = before(cluster, node);
       let best: Scored | null = null;
       for (const { gpu, after } of placementsOn(leftOf(cluster, node), shape)) {
-        const score = Math.round(100 * sigmoid((was - measure(after)) / 1_000));
+        const score = Math.trunc(100 * sigmoid((was - measure(after)) / 1_000));
         if (best === null || score > best.score) best = { score, tie: 0, gpu };
       }
       if (ties === 'name') return best!;

@@ -1,5 +1,10 @@
 import { nextInt, type Random } from '@gridbourse/kernel';
-import { type Cluster, type PlacementPolicy, type ShapeTable, WHOLE_GPU } from '@gridbourse/matchmaker/placement';
+import {
+  type Cluster,
+  type PlacementPolicy,
+  type ShapeTable,
+  WHOLE_GPU,
+} from '@gridbourse/matchmaker/placement';
 
 /** Any machine with room, and for a share any of its GPUs with room. */
 export const randomFit = (cluster: Cluster, shapes: ShapeTable, random: Random): PlacementPolicy => ({

@@ -1,12 +1,12 @@
 import type { Choice, Cluster, PlacementPolicy, ShapeId, ShapeTable } from '@gridbourse/matchmaker/placement';
 
-/** Higher is better; of equal scores the one with the higher `tie` wins, of equal ties the lot or the first name decides. */
+/** Higher is better; of equal scores the one with the higher `tie` wins, of equal ties the lot or the last name decides. */
 export type Scored = { readonly score: number; readonly tie: number; readonly gpu: number };
 
 /** Scores a machine that has room; only machines that have changed are scored again. */
 export type Scorer = (node: number, shape: ShapeId) => Scored;
 
-/** Looks at every machine, in the order of names. `lot` breaks the last ties by chance; without it the first name wins. */
+/** Looks at every machine, in the order of names. `lot` breaks the last ties by chance; without it the last name wins. */
 export const scanPolicy = (
   cluster: Cluster,
   shapes: ShapeTable,
@@ -17,7 +17,10 @@ export const scanPolicy = (
   const choose = (id: ShapeId): Choice | null => {
     let known = cache.get(id);
     if (!known) {
-      known = { seen: new Int32Array(cluster.size).fill(-1), scores: new Array<null>(cluster.size).fill(null) };
+      known = {
+        seen: new Int32Array(cluster.size).fill(-1),
+        scores: new Array<null>(cluster.size).fill(null),
+      };
       cache.set(id, known);
     }
     const shape = shapes.at(id);
@@ -32,11 +35,15 @@ export const scanPolicy = (
       }
       const scored = known.scores[node]!;
       if (scored === null) continue;
-      if (best === null || scored.score > best.score || (scored.score === best.score && scored.tie > best.tie)) {
+      if (
+        best === null ||
+        scored.score > best.score ||
+        (scored.score === best.score && scored.tie > best.tie)
+      ) {
         ties = 1;
-      } else if (scored.score === best.score && scored.tie === best.tie && lot) {
+      } else if (scored.score === best.score && scored.tie === best.tie) {
         ties += 1;
-        if (lot() * ties >= 1) continue;
+        if (lot && lot() * ties >= 1) continue;
       } else continue;
       best = scored;
       chosen = node;

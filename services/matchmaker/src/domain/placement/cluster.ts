@@ -141,7 +141,8 @@ export class Cluster {
     if (shape.gpus === 0) return 0;
     const base = node * this.stride;
     if (shape.gpuThousandths < WHOLE_GPU) {
-      const fits = gpu >= 0 && gpu < this.gpuCount[node]! && this.gpuFree[base + gpu]! >= shape.gpuThousandths;
+      const fits =
+        gpu >= 0 && gpu < this.gpuCount[node]! && this.gpuFree[base + gpu]! >= shape.gpuThousandths;
       if (!fits) throw conflict('does_not_fit', `GPU ${gpu} of node ${node} has no such share free`);
       return 1 << gpu;
     }
@@ -166,7 +167,8 @@ export class Cluster {
 
   /** @throws DomainError `not_placed` for what is not held now, and then nothing has changed */
   remove(placement: Placement): void {
-    if (!this.live.has(placement)) throw conflict('not_placed', `node ${placement.node} does not hold that request`);
+    if (!this.live.has(placement))
+      throw conflict('not_placed', `node ${placement.node} does not hold that request`);
     this.live.delete(placement);
     this.apply(placement, 1);
   }

@@ -44,8 +44,28 @@ export class CostColumns {
   /** Least recently used first. */
   private readonly byShape = new Map<ShapeId, Columns>();
   private cells = 0;
+  /** Worth of each machine as it is, and the version that it is of. */
+  private readonly worthNow: Float64Array;
+  private readonly worthSeen: Uint32Array;
+  private worthBy: NodeWorth | null = null;
 
-  constructor(private readonly cluster: Cluster) {}
+  constructor(private readonly cluster: Cluster) {
+    this.worthNow = new Float64Array(cluster.size);
+    this.worthSeen = new Uint32Array(cluster.size);
+  }
+
+  private worthOf(node: number, worth: NodeWorth): number {
+    if (this.worthBy !== worth) {
+      this.worthBy = worth;
+      this.worthSeen.fill(NEVER);
+    }
+    const now = this.cluster.version[node]!;
+    if (this.worthSeen[node] !== now) {
+      this.worthSeen[node] = now;
+      this.worthNow[node] = worth.of(node);
+    }
+    return this.worthNow[node]!;
+  }
 
   of(id: ShapeId, shape: RequestShape, worth: NodeWorth, prices: ScarcityPrices): ShapeCosts {
     let columns = this.byShape.get(id);
@@ -109,7 +129,7 @@ export class CostColumns {
       free += cluster.gpuFree[gpu]!;
       kept += worth.ofGpu(cell, cluster.gpuFree[gpu]!);
     }
-    const before = worth.of(node);
+    const before = this.worthOf(node, worth);
     const stranded = worth.stranded(free - gpuDemand(shape), cpuLeft, memoryLeft);
     const slots = prices.slots(whole, cluster.cpuFree[node]!);
     const lossAt = (wholeLeft: number, gpuWorth: number): number =>

@@ -61,10 +61,7 @@ export type PackingPrices = {
  *
  * @param gpusOfModel how many GPUs there are of each model
  */
-export const priceGpuPacking = (
-  pieces: readonly Pieces[],
-  gpusOfModel: readonly number[],
-): PackingPrices => {
+export const priceGpuPacking = (pieces: readonly Pieces[], gpusOfModel: readonly number[]): PackingPrices => {
   const unit = pieces.reduce((common, { size }) => gcd(common, size), WHOLE_GPU);
   const cells = WHOLE_GPU / unit;
   const limits = [...pieces.map(({ count }) => count), ...gpusOfModel];
@@ -80,7 +77,7 @@ export const priceGpuPacking = (
       const uses = new Float64Array(limits.length);
       uses[pieces.length + model] = 1;
       let gain = 0;
-      for (let free = cells; free > 0; ) {
+      for (let free = cells; free > 0;) {
         const item = items[last[free]!];
         if (!item) {
           free -= 1;

@@ -18,7 +18,7 @@ export type WorthWeights = {
   readonly stranded: number;
 };
 
-export const WORTH_WEIGHTS: WorthWeights = { fill: 3, usable: 0.2, stranded: 1 };
+export const WORTH_WEIGHTS: WorthWeights = { fill: 4, usable: 0.4, stranded: 1 };
 
 /** CPU demands that split the requests with a GPU into parts of about equal weight, smallest first. */
 const cpuSteps = (mix: readonly Wanted[]): Float64Array => {
