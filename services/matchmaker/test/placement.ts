@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '@gridbourse/kernel';
 import fc from 'fast-check';
-import { type Choice, Cluster, type NodeSpec } from '../src/domain/placement/cluster.ts';
+import { type Choice, type Cluster, type NodeSpec } from '../src/domain/placement/cluster.ts';
 import { type RequestShape, WHOLE_GPU } from '../src/domain/placement/request-shape.ts';
 
 const MODELS = ['a', 'b', 'c'];
