@@ -25,7 +25,8 @@ const costOf = (
   prices: ScarcityPrices,
 ): number => {
   const { node } = choice;
-  const slots = (): number => prices.slots(cluster.wholeFree[node]!, cluster.cpuFree[node]!);
+  const slots = (): number =>
+    prices.slots(cluster.wholeFree[node]!, cluster.cpuFree[node]!, cluster.memoryFree[node]!);
   const before = worth.of(node);
   const slotsBefore = slots();
   const placement = cluster.place(choice, shape);

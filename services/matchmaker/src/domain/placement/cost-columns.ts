@@ -131,14 +131,14 @@ export class CostColumns {
     }
     const before = this.worthOf(node, worth);
     const stranded = worth.stranded(free - gpuDemand(shape), cpuLeft, memoryLeft);
-    const slots = prices.slots(whole, cluster.cpuFree[node]!);
+    const slots = prices.slots(whole, cluster.cpuFree[node]!, cluster.memoryFree[node]!);
     const lossAt = (wholeLeft: number, gpuWorth: number): number =>
       before - (gpuWorth + worth.ofWhole(cell, wholeLeft) - stranded);
 
     if (shape.gpus === 0) {
       columns.shared[i] = lossAt(whole, kept);
       columns.sharedGpu[i] = -1;
-      columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft));
+      columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft, memoryLeft));
       return;
     }
     const whenWhole = worth.ofGpu(cell, WHOLE_GPU);
@@ -147,7 +147,10 @@ export class CostColumns {
       const after = worth.ofGpu(cell, WHOLE_GPU - shape.gpuThousandths);
       columns.fresh[i] = lossAt(whole - broken, kept + broken * (after - whenWhole));
       columns.freshGpu[i] = cluster.tightestGpu(node, WHOLE_GPU);
-      columns.freshStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole - broken, cpuLeft));
+      columns.freshStep[i] = ScarcityPrices.slotStep(
+        slots,
+        prices.slots(whole - broken, cpuLeft, memoryLeft),
+      );
     }
     if (shape.gpuThousandths === WHOLE_GPU) return;
     let best = -Infinity;
@@ -161,6 +164,6 @@ export class CostColumns {
     }
     if (best === -Infinity) return;
     columns.shared[i] = lossAt(whole, kept + best);
-    columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft));
+    columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft, memoryLeft));
   }
 }

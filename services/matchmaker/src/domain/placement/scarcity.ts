@@ -16,6 +16,9 @@ export const scarcity = (demand: number, supply: number): number => {
   return Math.min(1, Math.max(0, (demand / supply - PRICED_FROM) / (1 - PRICED_FROM)));
 };
 
+/** Demand to come is chance: one standard deviation of a Poisson count more than expected is provided for. */
+const provident = (expectedCount: number): number => expectedCount + Math.sqrt(expectedCount);
+
 type ModelSet = {
   readonly models: Uint8Array;
   /** Share of GPU demand that can go nowhere else. */
@@ -54,6 +57,23 @@ const modelSets = (mix: readonly Wanted[], cluster: Cluster, total: number): Mod
 };
 
 /**
+ * What a modest request for several GPUs asks beside each of them: three quarters of the GPUs so requested ask as much or
+ * more. An average would be the wrong question: where it lies just above what a machine has, no machine would count.
+ */
+const modestPerSlot = (several: readonly Wanted[], amount: 'cpuMillis' | 'memoryMiB'): number => {
+  const asked = several
+    .map(({ shape, weight }) => ({ perGpu: shape[amount] / shape.gpus, gpus: weight * shape.gpus }))
+    .sort((a, b) => a.perGpu - b.perGpu);
+  const quarter = asked.reduce((sum, { gpus }) => sum + gpus, 0) / 4;
+  let seen = 0;
+  for (const { perGpu, gpus } of asked) {
+    seen += gpus;
+    if (seen >= quarter) return perGpu;
+  }
+  return 0;
+};
+
+/**
  * Prices of what a mix of requests may run out of, from the demand that is still to come until the cluster is full against
  * what is left:
  * - GPU models, by Hall's condition: demand that only fits inside a set of models against what that set has free;
@@ -67,6 +87,7 @@ export class ScarcityPrices {
   private readonly sets: readonly ModelSet[];
   private readonly gangs: readonly Gang[];
   private readonly cpuMillisPerSlot: number;
+  private readonly memoryMiBPerSlot: number;
 
   constructor(
     mix: readonly Wanted[],
@@ -80,15 +101,17 @@ export class ScarcityPrices {
     for (const { shape, weight } of several)
       byGpus.set(shape.gpus, (byGpus.get(shape.gpus) ?? 0) + weight / total);
     this.gangs = [...byGpus].map(([gpus, perThousandth]) => ({ gpus, perThousandth }));
-    const gpus = several.reduce((sum, { shape, weight }) => sum + weight * shape.gpus, 0);
-    const cpu = several.reduce((sum, { shape, weight }) => sum + weight * shape.cpuMillis, 0);
-    this.cpuMillisPerSlot = gpus > 0 ? cpu / gpus : 0;
+    this.cpuMillisPerSlot = modestPerSlot(several, 'cpuMillis');
+    this.memoryMiBPerSlot = modestPerSlot(several, 'memoryMiB');
   }
 
-  /** Whole free GPUs that come with the CPU which a request for several asks on average. */
-  slots(wholeFree: number, cpuFreeMillis: number): number {
-    if (this.cpuMillisPerSlot === 0) return wholeFree;
-    return Math.min(wholeFree, Math.floor(cpuFreeMillis / this.cpuMillisPerSlot));
+  /** Whole free GPUs with the CPU and memory beside them that a modest request for several asks. */
+  slots(wholeFree: number, cpuFreeMillis: number, memoryFreeMiB: number): number {
+    let slots = wholeFree;
+    const { cpuMillisPerSlot: cpu, memoryMiBPerSlot: memory } = this;
+    if (cpu > 0) slots = Math.min(slots, Math.floor(cpuFreeMillis / cpu));
+    if (memory > 0) slots = Math.min(slots, Math.floor(memoryFreeMiB / memory));
+    return slots;
   }
 
   /** Sets the prices by what is free now. Cost: one pass over the machines. */
@@ -101,7 +124,7 @@ export class ScarcityPrices {
       for (let model = 0; model < models.length; model += 1) {
         if (models[model] === 1) supply += cluster.freeOfModel[model]!;
       }
-      const price = scarcity(share * free, supply);
+      const price = scarcity(provident((share * free) / WHOLE_GPU) * WHOLE_GPU, supply);
       for (let model = 0; model < models.length; model += 1) {
         if (models[model] === 1 && price > this.ofModel[model]!) this.ofModel[model] = price;
       }
@@ -113,12 +136,13 @@ export class ScarcityPrices {
     if (this.gangs.length === 0) return;
     const nodesWith = new Float64Array(SLOTS);
     for (let node = 0; node < this.cluster.size; node += 1) {
-      nodesWith[this.slots(this.cluster.wholeFree[node]!, this.cluster.cpuFree[node]!)]! += 1;
+      const { wholeFree, cpuFree, memoryFree } = this.cluster;
+      nodesWith[this.slots(wholeFree[node]!, cpuFree[node]!, memoryFree[node]!)]! += 1;
     }
     this.ofSlots.fill(0);
     for (const { gpus, perThousandth } of this.gangs) {
       const places = nodesWith.reduce((sum, nodes, slots) => sum + nodes * Math.floor(slots / gpus), 0);
-      const price = scarcity(perThousandth * free, places) * gpus * WHOLE_GPU;
+      const price = scarcity(provident(perThousandth * free), places) * gpus * WHOLE_GPU;
       if (price === 0) continue;
       for (let before = gpus; before < SLOTS; before += 1) {
         for (let after = 0; after < before; after += 1) {

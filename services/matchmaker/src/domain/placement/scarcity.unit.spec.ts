@@ -49,7 +49,7 @@ describe('scarcity', () => {
       return made;
     };
     const step = ScarcityPrices.slotStep(8, 7);
-    expect(prices(1).ofSlots[step]).toBe(0);
+    expect(prices(0.2).ofSlots[step]).toBe(0);
     expect(prices(100).ofSlots[step]).toBeGreaterThan(7_000);
     expect(prices(100).ofSlots[ScarcityPrices.slotStep(7, 6)]).toBe(0);
   });
