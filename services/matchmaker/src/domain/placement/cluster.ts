@@ -147,7 +147,7 @@ export class Cluster {
       return 1 << gpu;
     }
     let mask = 0;
-    for (let i = 0, left = shape.gpus; left > 0; i += 1) {
+    for (let i = 0, left = shape.gpus; left > 0 && i < this.stride; i += 1) {
       if (this.gpuFree[base + i] !== WHOLE_GPU) continue;
       mask |= 1 << i;
       left -= 1;
