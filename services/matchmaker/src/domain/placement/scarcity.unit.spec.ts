@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Cluster } from './cluster.ts';
+import { scarcity, ScarcityPrices } from './scarcity.ts';
+
+const amount = fc.double({ min: 0, max: 1e9, noNaN: true });
+const shape = { cpuMillis: 1_000, memoryMiB: 1, gpus: 1, gpuThousandths: 1_000, models: null };
+
+describe('scarcity', () => {
+  it('is between 0 and 1, grows with demand, and falls with supply', () => {
+    fc.assert(
+      fc.property(amount, amount, amount, (demand, supply, more) => {
+        const price = scarcity(demand, supply);
+        expect(price).toBeGreaterThanOrEqual(0);
+        expect(price).toBeLessThanOrEqual(1);
+        expect(scarcity(demand + more, supply)).toBeGreaterThanOrEqual(price);
+        expect(scarcity(demand, supply + more)).toBeLessThanOrEqual(price);
+      }),
+    );
+  });
+
+  it('prices the models of a set when what can go nowhere else asks for all of it', () => {
+    const box = (model: string) => ({ cpuMillis: 8_000, memoryMiB: 64, gpus: 4, model });
+    const cluster = new Cluster([box('a'), box('b'), box('c'), box('c')]);
+    const mix = [
+      { shape: { ...shape, models: ['a'] }, weight: 1 },
+      { shape: { ...shape, models: ['a', 'b'] }, weight: 1 },
+      { shape, weight: 2 },
+    ];
+    const prices = new ScarcityPrices(mix, cluster);
+    prices.refresh();
+    // a alone: a quarter of demand on a quarter of supply; a and b: a half on a half; c: nobody insists on it.
+    expect([...prices.ofModel]).toEqual([1, 1, 0]);
+  });
+
+  it('prices whole machines only while they are short', () => {
+    const cluster = new Cluster(
+      Array.from({ length: 4 }, () => ({ cpuMillis: 8_000, memoryMiB: 64, gpus: 8, model: 'a' })),
+    );
+    const prices = (weight: number): ScarcityPrices => {
+      const made = new ScarcityPrices(
+        [
+          { shape: { ...shape, gpus: 8, cpuMillis: 8_000 }, weight },
+          { shape, weight: 8 },
+        ],
+        cluster,
+      );
+      made.refresh();
+      return made;
+    };
+    const step = ScarcityPrices.slotStep(8, 7);
+    expect(prices(0.2).ofSlots[step]).toBe(0);
+    expect(prices(100).ofSlots[step]).toBeGreaterThan(7_000);
+    expect(prices(100).ofSlots[ScarcityPrices.slotStep(7, 6)]).toBe(0);
+  });
+});
