@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { randomHex } from './random-hex.ts';
 
 /** What every log line and every outgoing event of one piece of work carries. */
 export type Scope = {
@@ -20,8 +20,8 @@ export const currentScope = (): Scope | undefined => storage.getStore();
 /** Continues the trace of an incoming `traceparent`; starts a new one where there is none or a malformed one. */
 export const openScope = (service: string, traceparent?: string, requestId?: string): Scope => {
   const match = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
-  const traceId = match && match[1] !== NO_TRACE ? match[1]! : randomBytes(16).toString('hex');
-  const scope = { service, traceId, spanId: randomBytes(8).toString('hex') };
+  const traceId = match && match[1] !== NO_TRACE ? match[1]! : randomHex(16);
+  const scope = { service, traceId, spanId: randomHex(8) };
   return requestId === undefined ? scope : { ...scope, requestId };
 };
 
