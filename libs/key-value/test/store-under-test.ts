@@ -61,7 +61,8 @@ export const redisUnderTest = async (url: string): Promise<StoreUnderTest> => {
     other,
     nowUs,
     pass: async (milliseconds) => {
-      const until = (await nowUs()) + milliseconds * 1_000;
+      // Redis counts a time to live in whole milliseconds, and a key lives through the last of them.
+      const until = (await nowUs()) + (milliseconds + 2) * 1_000;
       await eventually(async () => (await nowUs()) > until, {
         deadlineMs: milliseconds + 20_000,
         everyMs: 2,

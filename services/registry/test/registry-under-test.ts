@@ -121,7 +121,7 @@ export class RegistryUnderTest {
 
   /** When the service last judged the silence of providers. */
   get watchedAtMs(): number {
-    return this.service!.app.get(SilenceWatch, { strict: false }).lastTurnAtMs;
+    return this.service!.app.get(SilenceWatch, { strict: false }).lastLookAtMs;
   }
 
   openApi(): ReturnType<RunningService['openApi']> {

@@ -10,6 +10,7 @@ import { StartError } from '../start-error.ts';
 
 const START_DEADLINE_MS = 20_000;
 const STOP_DEADLINE_MS = 6_000;
+const PORT_PATIENCE_MS = 3_000;
 const PROGRAM = 'redis-server';
 
 type State = { port: number; password: string; pid: number };
@@ -82,7 +83,10 @@ export class RedisServer {
     await this.end();
     const deadline = performance.now() + START_DEADLINE_MS;
     do {
-      if (!(await isFree(this.state.port))) this.state = { ...this.state, port: await freePort() };
+      // Clients know the old port: another one is taken only when a stranger sits there.
+      if (!(await until(() => isFree(this.state.port), PORT_PATIENCE_MS))) {
+        this.state = { ...this.state, port: await freePort() };
+      }
       await this.launch();
       if (await until(() => !this.alive || this.answers(), deadline - performance.now())) {
         if (this.alive) return true;

@@ -19,6 +19,7 @@ export class SilenceWatch implements OnApplicationBootstrap {
   /** Since when silence is theirs and not ours. */
   private sightedSinceMs: Instant;
   private lastTurnMs: Instant;
+  private lastLookMs: Instant;
   private frozen = false;
   private blind = false;
   private dark = 0;
@@ -34,6 +35,7 @@ export class SilenceWatch implements OnApplicationBootstrap {
   ) {
     this.sightedSinceMs = clock.now();
     this.lastTurnMs = clock.now();
+    this.lastLookMs = clock.now();
     metrics.observe(
       'gridbourse_registry_dark_providers',
       'Providers that should be heard of and are not',
@@ -55,9 +57,9 @@ export class SilenceWatch implements OnApplicationBootstrap {
     this.tasks.every({ name: 'silence-watch', everyMs: this.config.watchEveryMs }, () => this.turn());
   }
 
-  /** When silence was last judged, by our clock: long ago means that nobody watches. */
-  get lastTurnAtMs(): Instant {
-    return this.lastTurnMs;
+  /** When a turn last ended, by our clock, whether silence could be judged in it or not. */
+  get lastLookAtMs(): Instant {
+    return this.lastLookMs;
   }
 
   /** Whether silence at that moment says anything about a provider. */
@@ -67,6 +69,11 @@ export class SilenceWatch implements OnApplicationBootstrap {
 
   private async turn(): Promise<void> {
     const now = this.clock.now();
+    await this.judge(now);
+    this.lastLookMs = now;
+  }
+
+  private async judge(now: Instant): Promise<void> {
     // A turn that is left out counts as sleep: silence of a longer time without sight is ours.
     if (!(await this.hearOthers(now))) return;
     this.noticeOwnSleep(now);
