@@ -7,7 +7,7 @@ import { interfaces } from './contracts.ts';
 import type { Deployment } from './deployment.ts';
 import { RpcError, rpcUnavailable } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf, splitLeaseKey } from './lease-key.ts';
-import { decodeContractLog } from './logs.ts';
+import { decodeContractLog, indexedContracts } from './logs.ts';
 import { explainRevert } from './reverts.ts';
 import { packBatch, unpackResults } from './settlement-batch.ts';
 
@@ -201,6 +201,28 @@ describe('logs', () => {
     expect(
       decodeContractLog(deployment, raw(deployment.contracts.ComputeMarket, 'Paused', [devKey(1).address])),
     ).toBeNull();
+  });
+
+  it('of ours are read or passed over, whichever of its events a contract emits', () => {
+    for (const contract of indexedContracts) {
+      const passedOver: string[] = [];
+      interfaces[contract].forEachEvent((event) => {
+        const indexed = event.inputs.filter((input) => input.indexed === true);
+        const rest = event.inputs.filter((input) => input.indexed !== true);
+        const valueOf = (type: string) => (type === 'bytes' ? '0x' : `0x${'0'.repeat(64)}`);
+        const log = {
+          address: deployment.contracts[contract],
+          topics: [event.topicHash, ...indexed.map(() => `0x${'0'.repeat(64)}`)],
+          data: AbiCoder.defaultAbiCoder().encode(
+            rest.map(({ type }) => type),
+            rest.map(({ type }) => (type === 'address' ? ZeroAddress : valueOf(type))),
+          ),
+        };
+        if (decodeContractLog(deployment, log) === null) passedOver.push(event.name);
+      });
+      expect(passedOver).not.toEqual(expect.arrayContaining(['LeaseStopped', 'LeaseExtended', 'StakeChanged']));
+      expect(passedOver).toContain('Paused');
+    }
   });
 
   it('of ours that cannot be read are an error and no silence', () => {

@@ -1,10 +1,34 @@
-import { earnedMicros, type Micros, minMicros, SECONDS_PER_HOUR } from '@gridbourse/kernel';
+import { earnedMicros, type Instant, type Micros, minMicros, SECONDS_PER_HOUR } from '@gridbourse/kernel';
 
 /** What a lease was agreed at. */
 export type LeaseTerms = {
   readonly rateMicrosPerHour: Micros;
   readonly durationSeconds: number;
   readonly lockMicros: Micros;
+};
+
+/** What has become of a lock since the lease was opened. */
+export type LockChange = {
+  /** Added by extensions. */
+  readonly addedMicros: Micros;
+  /** Given back to the tenant when the lease was stopped. */
+  readonly freedMicros: Micros;
+  /** A stopped lease earns nothing after this instant; null while nobody has stopped it. */
+  readonly stopsAtMs: Instant | null;
+};
+
+export const unchangedLock: LockChange = { addedMicros: 0n, freedMicros: 0n, stopsAtMs: null };
+
+/** Far beyond what the chain's clock can count (40 bits of seconds), and still a number of milliseconds. */
+const LONGEST_SECONDS = 2n ** 40n - 1n;
+
+/** The terms as the chain has them now. An extended lease lasts for as long as its lock pays for. */
+export const termsNow = (agreed: LeaseTerms, change: LockChange): LeaseTerms => {
+  const lockMicros = agreed.lockMicros + change.addedMicros - change.freedMicros;
+  if (change.addedMicros === 0n || agreed.rateMicrosPerHour === 0n) return { ...agreed, lockMicros };
+  const affordable = (lockMicros * SECONDS_PER_HOUR) / agreed.rateMicrosPerHour;
+  const durationSeconds = Number(affordable < LONGEST_SECONDS ? affordable : LONGEST_SECONDS);
+  return { ...agreed, lockMicros, durationSeconds };
 };
 
 /** What the provider has earned after so many running seconds in all; never more than the lock. */

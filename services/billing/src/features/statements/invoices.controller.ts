@@ -4,7 +4,14 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { type Agreement, type BilledLease, meteredMicros, stateOf } from '../../domain/lease.ts';
+import {
+  type Agreement,
+  type BilledLease,
+  lockedInMicros,
+  meteredMicros,
+  stateOf,
+} from '../../domain/lease.ts';
+import { termsNow } from '../../domain/rating.ts';
 import { savingShare } from '../../domain/saving.ts';
 import { OwnLease } from './own-lease.ts';
 
@@ -77,7 +84,7 @@ const invoiceOf = (lease: BilledLease, agreement: Agreement, usage: UsageRow): I
     state: stateOf(lease),
     final: lease.closedAtMs !== null,
     rate: moneyDto(agreement.rateMicrosPerHour),
-    durationSeconds: agreement.durationSeconds,
+    durationSeconds: termsNow(agreement, lease.lockChange).durationSeconds,
     usage: {
       seconds,
       windows: Number(usage.windows),
@@ -86,7 +93,7 @@ const invoiceOf = (lease: BilledLease, agreement: Agreement, usage: UsageRow): I
     },
     amount: moneyDto(amount),
     paid: moneyDto(lease.settledMicros),
-    lock: moneyDto(agreement.lockMicros),
+    lock: moneyDto(lockedInMicros(agreement, lease.lockChange)),
     refunded: moneyDtoOrNull(lease.refundedMicros),
     list: listOf(agreement, seconds, amount),
   };
