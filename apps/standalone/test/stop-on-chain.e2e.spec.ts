@@ -40,7 +40,7 @@ describe("a tenant's own stop on chain", () => {
         return lease!;
       },
       { deadlineMs: 120_000 },
-    ) as Promise<Lease>;
+    );
 
   it('ends the lease: the workload goes, what ran is paid, the rest is back, and the books agree', async () => {
     const { orderId } = await client.createOrder({

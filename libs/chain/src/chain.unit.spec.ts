@@ -203,26 +203,32 @@ describe('logs', () => {
     ).toBeNull();
   });
 
-  it('of ours are read or passed over, whichever of its events a contract emits', () => {
-    for (const contract of indexedContracts) {
-      const passedOver: string[] = [];
-      interfaces[contract].forEachEvent((event) => {
-        const indexed = event.inputs.filter((input) => input.indexed === true);
-        const rest = event.inputs.filter((input) => input.indexed !== true);
-        const valueOf = (type: string) => (type === 'bytes' ? '0x' : `0x${'0'.repeat(64)}`);
-        const log = {
-          address: deployment.contracts[contract],
-          topics: [event.topicHash, ...indexed.map(() => `0x${'0'.repeat(64)}`)],
-          data: AbiCoder.defaultAbiCoder().encode(
-            rest.map(({ type }) => type),
-            rest.map(({ type }) => (type === 'address' ? ZeroAddress : valueOf(type))),
-          ),
-        };
-        if (decodeContractLog(deployment, log) === null) passedOver.push(event.name);
+  it('of ours are followed or passed over, whichever of its events a contract emits', () => {
+    const followed = indexedContracts.flatMap((contract) => {
+      const names: string[] = [];
+      interfaces[contract].forEachEvent(({ name, topicHash }) => {
+        const empty = { address: deployment.contracts[contract], topics: [topicHash], data: '0x' };
+        try {
+          expect(decodeContractLog(deployment, empty)).toBeNull();
+        } catch {
+          names.push(name); // looked into, and found to lack everything
+        }
       });
-      expect(passedOver).not.toEqual(expect.arrayContaining(['LeaseStopped', 'LeaseExtended', 'StakeChanged']));
-      expect(passedOver).toContain('Paused');
-    }
+      return names;
+    });
+    expect(followed.sort()).toEqual([
+      'BatchSettled',
+      'Deposited',
+      'EarningsClaimed',
+      'LeaseClosed',
+      'LeaseExtended',
+      'LeaseOpened',
+      'LeaseStopped',
+      'ProviderRegistered',
+      'SpendingLimitSet',
+      'StakeChanged',
+      'Withdrawn',
+    ]);
   });
 
   it('of ours that cannot be read are an error and no silence', () => {

@@ -32,7 +32,7 @@ const lockOf = async (leaseId: string) => {
 const expectOneTruth = async (): Promise<void> => {
   const tenant = await world.market().tenantOf(world.wallet);
   const books = await world.books();
-  expect(books).toMatchObject({ free: tenant.free, locked: tenant.locked, deposited: DEPOSIT });
+  expect(books).toMatchObject({ free: tenant.free, deposited: DEPOSIT });
   expect(books['free']! + books['locked']! + books['spent']! + books['withdrawn']!).toBe(DEPOSIT);
   expect(await findings()).toEqual([]);
 };
@@ -102,10 +102,35 @@ describe('a lease that its tenant stops on chain', () => {
     });
     await expectOneTruth();
   }, 90_000);
+
+  it('is closed for what the lock bears, also where its meter had closed on more before', async () => {
+    const leaseId = await world.openLease('overrun', 4 * HOUR_SECONDS);
+    await world.running(leaseId);
+    await world.usage(leaseId, 4 * HOUR_SECONDS, 4 * HOUR_SECONDS);
+    await world.closeMeter(leaseId, 4 * HOUR_SECONDS);
+    const final = async (micros: bigint) => {
+      const rows = await world.dataSource.query<{ state: string }[]>(
+        `SELECT state FROM settlements WHERE lease_id = $1 AND kind = 'final' AND cumulative_micros = $2`,
+        [leaseId, micros.toString()],
+      );
+      return rows.map(({ state }) => state);
+    };
+    // Time has not earned so much yet, and after the stop it never will.
+    await world.until(async () => (await final(14_400_000n)).includes('failed_retryable') || null);
+    const kept = await stop(leaseId);
+    await world.passOnChain(5 * HOUR_SECONDS);
+    world.clock.shiftMs += 120_000; // the pause between attempts
+    expect(await world.event('LeaseSettled', leaseId)).toMatchObject({
+      paidMicros: kept,
+      refundedMicros: 14_400_000n - kept,
+    });
+    expect(await final(kept)).toContain('confirmed');
+    await expectOneTruth();
+  }, 90_000);
 });
 
 describe('a lease that its tenant extends on chain', () => {
-  it('runs for longer, and is paid for all of it', async () => {
+  it('locks more, ends when it was agreed to, and gives back what was not used', async () => {
     const leaseId = await world.openLease('extended');
     await world.running(leaseId);
     const before = await world.until(async () => {
@@ -115,22 +140,36 @@ describe('a lease that its tenant extends on chain', () => {
     const books = await world.books();
     await (await world.market().extendLease(before.key, 1_800)).wait();
     await world.until(async () => (await lockOf(leaseId)).addedMicros > 0n || null);
-    const after = await lockOf(leaseId);
-    expect(after.addedMicros).toBe(1_800_000n);
+    expect(await lockOf(leaseId)).toEqual({ ...before, addedMicros: 1_800_000n });
     expect(await world.books()).toMatchObject({
       free: books['free']! - 1_800_000n,
       locked: books['locked']! + 1_800_000n,
     });
-    // The next thing to tell was the warning 10 minutes before the end; now it is the one an hour before a later end.
-    expect(after.alarmAtMs).toBe(before.alarmAtMs + 600_000 + 1_800_000 - HOUR_SECONDS * 1_000);
     await expectOneTruth();
 
-    await world.passOnChain(5_500);
-    await world.usage(leaseId, 5_400, 5_400);
-    await world.closeMeter(leaseId, 5_400);
+    await world.passOnChain(3_700);
+    await world.usage(leaseId, 3_600, 3_600);
+    await world.closeMeter(leaseId, 3_600);
     expect(await world.event('LeaseSettled', leaseId)).toMatchObject({
-      paidMicros: 5_400_000n,
-      refundedMicros: 0n,
+      paidMicros: 3_600_000n,
+      refundedMicros: 1_800_000n,
+    });
+    await expectOneTruth();
+  }, 90_000);
+
+  it('and then stops has the lock of the stop', async () => {
+    const leaseId = await world.openLease('extended and stopped');
+    await world.running(leaseId);
+    const { key } = await lockOf(leaseId);
+    await (await world.market().extendLease(key, HOUR_SECONDS)).wait();
+    await world.until(async () => (await lockOf(leaseId)).addedMicros > 0n || null);
+    const kept = await stop(leaseId);
+    expect(await lockOf(leaseId)).toMatchObject({ addedMicros: 3_600_000n, freedMicros: 7_200_000n - kept });
+    await expectOneTruth();
+    await world.closeMeter(leaseId, 0);
+    expect(await world.event('LeaseSettled', leaseId)).toMatchObject({
+      paidMicros: 0n,
+      refundedMicros: 7_200_000n,
     });
     await expectOneTruth();
   }, 90_000);

@@ -85,7 +85,12 @@ export class Actor {
   /** A lease of 4 hours that its tenant extends by one and then stops: its hour of notice and a moment remain locked. */
   async stoppedLease(serial: bigint): Promise<string> {
     const leaseKey = chainLeaseKey(1, serial);
-    const lease = { leaseKey, tenant: TENANT.address, rateMicrosPerHour: 3_600_000n, durationSeconds: 14_400 };
+    const lease = {
+      leaseKey,
+      tenant: TENANT.address,
+      rateMicrosPerHour: 3_600_000n,
+      durationSeconds: 14_400,
+    };
     await this.operate(encodeOpenLease({ ...lease, leaseRef: leaseRefOf(`lease ${serial}`) }));
     const market = computeMarket(this.deployment.contracts.ComputeMarket, this.as(TENANT.privateKey));
     await (await market.extendLease(leaseKey, 3_600)).wait();

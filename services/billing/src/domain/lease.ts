@@ -4,7 +4,7 @@ import type { Meter } from './meter.ts';
 import { newMeter } from './meter.ts';
 import { type LeaseTerms, type LockChange, ratedMicros, termsNow, unchangedLock } from './rating.ts';
 import { nextSettlement, retryDelayMs, type SettlementKind } from './settlement.ts';
-import { type Alarms, dueAlarms, nextAlarmAtMs, rearmed, type Runway } from './zero-time.ts';
+import { type Alarms, dueAlarms, nextAlarmAtMs, type Runway } from './zero-time.ts';
 
 /** What tenant and provider agreed on. */
 export type Agreement = LeaseTerms & {
@@ -168,16 +168,6 @@ export const settlementArrived = (lease: BilledLease, settlementId: string): Bil
   failures: 0,
   retryNotBeforeMs: null,
 });
-
-/**
- * The lock as the chain's logs that stand have it now: after an extension, a stop, or the retraction of one. Repeatable.
- */
-export const lockChanged = (lease: BilledLease, lockChange: LockChange, now: Instant): BilledLease => {
-  const changed = { ...lease, lockChange };
-  return lease.agreement === null
-    ? changed
-    : { ...changed, alarms: rearmed(runwayOf(lease.agreement, changed), lease.alarms, now) };
-};
 
 /** The end on chain: told once, and again only if a reorg changed the amounts. */
 export const closedOnChain = (

@@ -19,17 +19,14 @@ export type LockChange = {
 
 export const unchangedLock: LockChange = { addedMicros: 0n, freedMicros: 0n, stopsAtMs: null };
 
-/** Far beyond what the chain's clock can count (40 bits of seconds), and still a number of milliseconds. */
-const LONGEST_SECONDS = 2n ** 40n - 1n;
-
-/** The terms as the chain has them now. An extended lease lasts for as long as its lock pays for. */
-export const termsNow = (agreed: LeaseTerms, change: LockChange): LeaseTerms => {
-  const lockMicros = agreed.lockMicros + change.addedMicros - change.freedMicros;
-  if (change.addedMicros === 0n || agreed.rateMicrosPerHour === 0n) return { ...agreed, lockMicros };
-  const affordable = (lockMicros * SECONDS_PER_HOUR) / agreed.rateMicrosPerHour;
-  const durationSeconds = Number(affordable < LONGEST_SECONDS ? affordable : LONGEST_SECONDS);
-  return { ...agreed, lockMicros, durationSeconds };
-};
+/**
+ * The terms with the lock as the chain has it now. An extension does not lengthen what is metered: the meter ends at the
+ * agreed duration, so nobody may run for longer, and what an extension locked comes back when the lease closes.
+ */
+export const termsNow = (agreed: LeaseTerms, change: LockChange): LeaseTerms => ({
+  ...agreed,
+  lockMicros: agreed.lockMicros + change.addedMicros - change.freedMicros,
+});
 
 /** What the provider has earned after so many running seconds in all; never more than the lock. */
 export const ratedMicros = (terms: LeaseTerms, cumulativeSeconds: number): Micros =>

@@ -25,8 +25,7 @@ export type Runway = {
  */
 export const zeroTimeAtMs = ({ terms, meter, stopsAtMs }: Runway): Instant | null => {
   if (meter.closed || meter.runningFromMs === null) return null;
-  const usedUpAtMs =
-    meter.runningFromMs + Math.max(0, paidSeconds(terms) - meter.cumulativeSeconds) * 1_000;
+  const usedUpAtMs = meter.runningFromMs + Math.max(0, paidSeconds(terms) - meter.cumulativeSeconds) * 1_000;
   return stopsAtMs === null ? usedUpAtMs : Math.min(usedUpAtMs, stopsAtMs);
 };
 
@@ -43,15 +42,6 @@ export const nextAlarmAtMs = (runway: Runway, alarms: Alarms): Instant | null =>
   if (zero === null || alarms.exhausted) return null;
   const [next] = openWarnings(runway.terms, alarms);
   return next === undefined ? zero : zero - next * 1_000;
-};
-
-/** After zero-time has moved away: warnings whose moment lies ahead again will be given again. */
-export const rearmed = (runway: Runway, alarms: Alarms, now: Instant): Alarms => {
-  const zero = zeroTimeAtMs(runway);
-  if (zero === null || alarms.warnedSeconds === null) return alarms;
-  const passed = WARNINGS_SECONDS.filter((warning) => zero - warning * 1_000 <= now).at(-1) ?? Infinity;
-  if (passed <= alarms.warnedSeconds) return alarms;
-  return { ...alarms, warnedSeconds: passed === Infinity ? null : passed };
 };
 
 export type Alarm =

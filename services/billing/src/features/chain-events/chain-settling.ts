@@ -10,7 +10,6 @@ import {
   type BilledLease,
   closedOnChain,
   closingRetracted,
-  lockChanged,
   ringAlarms,
   settlementArrived,
   settlementFailed,
@@ -98,8 +97,8 @@ export class ChainSettling {
     const keys = leases.flatMap(({ leaseKey }) => (leaseKey === null ? [] : [leaseKey]));
     const changes = await this.chainLogs.lockChanges(session.manager, keys);
     for (const lease of leases) {
-      const change = changes.get(lease.leaseKey ?? '') ?? unchangedLock;
-      const rung = ringAlarms(lockChanged(lease, change, now), now);
+      const lockChange = changes.get(lease.leaseKey ?? '') ?? unchangedLock;
+      const rung = ringAlarms({ ...lease, lockChange }, now);
       session.put(rung.lease, rung.events);
     }
   }

@@ -11,7 +11,6 @@ import {
   meteredMicros,
   stateOf,
 } from '../../domain/lease.ts';
-import { termsNow } from '../../domain/rating.ts';
 import { savingShare } from '../../domain/saving.ts';
 import { OwnLease } from './own-lease.ts';
 
@@ -84,7 +83,7 @@ const invoiceOf = (lease: BilledLease, agreement: Agreement, usage: UsageRow): I
     state: stateOf(lease),
     final: lease.closedAtMs !== null,
     rate: moneyDto(agreement.rateMicrosPerHour),
-    durationSeconds: termsNow(agreement, lease.lockChange).durationSeconds,
+    durationSeconds: agreement.durationSeconds,
     usage: {
       seconds,
       windows: Number(usage.windows),

@@ -152,11 +152,7 @@ export const hearOfStop = (unit: UnitOfWork, log: LeaseStopped): void => {
   const detail = `the lease was stopped on chain by the ${byTenant ? 'tenant' : 'provider'}`;
   const reason = byTenant ? 'tenant' : 'decommissioned';
   unit.tellLease(lease.leaseId, { type: 'Close', reason, detail, atMs: unit.now });
-  afterFall(
-    unit,
-    lease.leaseId,
-    byTenant ? { then: 'end', reason: 'tenant', detail } : { then: 'again' },
-  );
+  afterFall(unit, lease.leaseId, byTenant ? { then: 'end', reason: 'tenant', detail } : { then: 'again' });
 };
 
 /** Closed on chain. Where we did not ask for it, the tenant or the provider used the exit that depends on nobody. */

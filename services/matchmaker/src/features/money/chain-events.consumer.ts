@@ -4,7 +4,12 @@ import { chainEventObserved, chainEventRetracted, type EventOf } from '@gridbour
 import type { Logger } from '@gridbourse/observability';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { hearOfOpening, hearOfRetraction, hearOfSpendingLimit, hearOfStop } from '../../domain/process/money.ts';
+import {
+  hearOfOpening,
+  hearOfRetraction,
+  hearOfSpendingLimit,
+  hearOfStop,
+} from '../../domain/process/money.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
 const ownTransaction = { transaction: 'handler' } as const;
