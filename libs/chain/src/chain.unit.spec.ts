@@ -7,7 +7,7 @@ import { interfaces } from './contracts.ts';
 import type { Deployment } from './deployment.ts';
 import { RpcError, rpcUnavailable } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf, splitLeaseKey } from './lease-key.ts';
-import { decodeContractLog } from './logs.ts';
+import { decodeContractLog, indexedContracts } from './logs.ts';
 import { explainRevert } from './reverts.ts';
 import { packBatch, unpackResults } from './settlement-batch.ts';
 
@@ -201,6 +201,34 @@ describe('logs', () => {
     expect(
       decodeContractLog(deployment, raw(deployment.contracts.ComputeMarket, 'Paused', [devKey(1).address])),
     ).toBeNull();
+  });
+
+  it('of ours are followed or passed over, whichever of its events a contract emits', () => {
+    const followed = indexedContracts.flatMap((contract) => {
+      const names: string[] = [];
+      interfaces[contract].forEachEvent(({ name, topicHash }) => {
+        const empty = { address: deployment.contracts[contract], topics: [topicHash], data: '0x' };
+        try {
+          expect(decodeContractLog(deployment, empty)).toBeNull();
+        } catch {
+          names.push(name); // looked into, and found to lack everything
+        }
+      });
+      return names;
+    });
+    expect(followed.sort()).toEqual([
+      'BatchSettled',
+      'Deposited',
+      'EarningsClaimed',
+      'LeaseClosed',
+      'LeaseExtended',
+      'LeaseOpened',
+      'LeaseStopped',
+      'ProviderRegistered',
+      'SpendingLimitSet',
+      'StakeChanged',
+      'Withdrawn',
+    ]);
   });
 
   it('of ours that cannot be read are an error and no silence', () => {

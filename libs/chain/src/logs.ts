@@ -16,6 +16,16 @@ type Read = (args: Result) => ChainLog;
 const addressOf = (value: unknown): string => (value as string).toLowerCase();
 const leaseKeyOf = (value: unknown): string => `0x${(value as bigint).toString(16).padStart(24, '0')}`;
 
+const partiesOf = (args: Result) => {
+  const leaseKey = leaseKeyOf(args['leaseKey']);
+  return {
+    leaseKey,
+    tenant: addressOf(args['tenant']),
+    chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
+    by: addressOf(args['by']),
+  };
+};
+
 const marketLogs: Readonly<Record<string, Read>> = {
   Deposited: (args) => ({
     name: 'Deposited',
@@ -60,6 +70,19 @@ const marketLogs: Readonly<Record<string, Read>> = {
       refundedMicros: args['refunded'] as bigint,
     };
   },
+  LeaseExtended: (args) => ({
+    name: 'LeaseExtended',
+    ...partiesOf(args),
+    addedMicros: args['added'] as bigint,
+    lockMicros: args['lock'] as bigint,
+  }),
+  LeaseStopped: (args) => ({
+    name: 'LeaseStopped',
+    ...partiesOf(args),
+    endsAtSeconds: Number(args['endsAt']),
+    lockMicros: args['lock'] as bigint,
+    refundedMicros: args['refunded'] as bigint,
+  }),
   EarningsClaimed: (args) => ({
     name: 'EarningsClaimed',
     chainProviderId: Number(args['providerId']),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventFamily, type EventOf } from './define.ts';
+import { eventFamily, type EventOf, nextVersion } from './define.ts';
 import { address, hash, instant, micros, seconds } from './fields.ts';
 
 /**
@@ -18,7 +18,7 @@ const chainProviderId = z
   .max(4_294_967_295)
   .describe("The contract's own number of the provider.");
 
-export const chainLog = z.discriminatedUnion('name', [
+const firstLogs = [
   z.object({ name: z.literal('Deposited'), tenant: address, amountMicros: micros }),
   z.object({ name: z.literal('Withdrawn'), tenant: address, amountMicros: micros }),
   z.object({
@@ -61,9 +61,32 @@ export const chainLog = z.discriminatedUnion('name', [
   z.object({ name: z.literal('EarningsClaimed'), chainProviderId, to: address, amountMicros: micros }),
   z.object({ name: z.literal('ProviderRegistered'), chainProviderId, owner: address, payout: address }),
   z.object({ name: z.literal('StakeChanged'), chainProviderId, owner: address, stakeMicros: micros }),
+] as const;
+
+export const chainLog = z.discriminatedUnion('name', [
+  ...firstLogs,
+  z.object({
+    name: z.literal('LeaseExtended'),
+    leaseKey: chainLeaseKey,
+    tenant: address,
+    chainProviderId,
+    by: address.describe('The tenant or the operator.'),
+    addedMicros: micros.describe("What went from the tenant's free balance to the lock."),
+    lockMicros: micros.describe('The lock now.'),
+  }),
+  z.object({
+    name: z.literal('LeaseStopped'),
+    leaseKey: chainLeaseKey,
+    tenant: address,
+    chainProviderId,
+    by: address.describe("The tenant or the provider's owner."),
+    endsAtSeconds: seconds.describe('What time earns ends here. Seconds since 1970-01-01T00:00:00Z.'),
+    lockMicros: micros.describe('The lock now: never more than what time has earned by then.'),
+    refundedMicros: micros.describe("What went back from the lock to the tenant's free balance."),
+  }),
 ]);
 
-const chainEvent = z.object({
+const place = {
   contract: z.enum(['ComputeMarket', 'ProviderRegistry']),
   chainId: z.int().min(1),
   blockNumber: z.int().min(0),
@@ -72,19 +95,22 @@ const chainEvent = z.object({
   txHash: hash,
   blockTimeMs: instant.describe("The block's own time."),
   seenAtMs: instant.describe('When the indexer saw it.'),
-  log: chainLog,
-});
+};
+const chainEventV1 = z.object({ ...place, log: z.discriminatedUnion('name', firstLogs) });
+const chainEvent = z.object({ ...place, log: chainLog });
 
-export const chainEventObserved = contract(
+/** Version 1 knew no extended and no stopped leases: all that it can say is said the same way now. */
+const withMoreLogs = <Type extends string>(type: Type, description: string) =>
+  nextVersion(contract(type, description, chainEventV1), { schema: chainEvent, upcast: (fields) => fields });
+
+export const chainEventObserved = withMoreLogs(
   'ChainEventObserved',
   'In a block of the sequencer: soft confirmation. May still be retracted.',
-  chainEvent,
 );
-export const chainEventFinalized = contract('ChainEventFinalized', 'Irreversible.', chainEvent);
-export const chainEventRetracted = contract(
+export const chainEventFinalized = withMoreLogs('ChainEventFinalized', 'Irreversible.');
+export const chainEventRetracted = withMoreLogs(
   'ChainEventRetracted',
   'Its block is no longer part of the chain: undo what it caused.',
-  chainEvent,
 );
 
 export const chainHalted = contract(

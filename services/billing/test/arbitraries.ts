@@ -35,6 +35,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('settle' as const), seconds }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('close' as const), lease: fc.nat(20), seconds }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('extend' as const), lease: fc.nat(20), seconds }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('stop' as const), lease: fc.nat(20), seconds }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('claim' as const), provider }) },
   {
     weight: 2,

@@ -9,6 +9,8 @@ export type Step =
   | { type: 'withdraw'; tenant: number; share: number }
   | { type: 'open'; tenant: number; provider: number; rate: bigint; seconds: number }
   | { type: 'settle'; seconds: number }
+  | { type: 'extend'; lease: number; seconds: number }
+  | { type: 'stop'; lease: number; seconds: number }
   | { type: 'close'; lease: number; seconds: number }
   | { type: 'claim'; provider: number }
   | { type: 'reorg'; blocks: number; newestFirst: boolean }
@@ -25,6 +27,7 @@ type Lease = {
   rate: bigint;
   lock: bigint;
   settled: bigint;
+  stopped: boolean;
   closed: boolean;
 };
 type State = { free: Map<number, bigint>; earned: Map<number, bigint>; leases: Lease[] };
@@ -36,6 +39,17 @@ const copy = (state: State): State => ({
 });
 const add = (map: Map<number, bigint>, key: number, micros: bigint): void =>
   void map.set(key, (map.get(key) ?? 0n) + micros);
+
+const openOne = (state: State, number: number): Lease | undefined => {
+  const open = state.leases.filter((lease) => !lease.closed);
+  return open[number % Math.max(1, open.length)];
+};
+const partiesOf = (lease: Lease) => ({
+  leaseKey: lease.key,
+  tenant: walletOf(lease.tenant),
+  chainProviderId: lease.provider,
+  by: walletOf(lease.tenant),
+});
 
 const execute = (state: State, step: Step, serial: number): ChainLog | null => {
   switch (step.type) {
@@ -60,6 +74,7 @@ const execute = (state: State, step: Step, serial: number): ChainLog | null => {
         rate: step.rate,
         lock,
         settled: 0n,
+        stopped: false,
         closed: false,
       });
       return {
@@ -85,9 +100,35 @@ const execute = (state: State, step: Step, serial: number): ChainLog | null => {
       });
       return rows.length === 0 ? null : { name: 'LeasesSettled', rows, skipped: [] };
     }
+    case 'extend': {
+      const lease = openOne(state, step.lease);
+      if (!lease || lease.stopped) return null;
+      const addedMicros = lockMicros(lease.rate, BigInt(step.seconds));
+      if (addedMicros === 0n || addedMicros > (state.free.get(lease.tenant) ?? 0n)) return null;
+      add(state.free, lease.tenant, -addedMicros);
+      lease.lock += addedMicros;
+      return { name: 'LeaseExtended', ...partiesOf(lease), addedMicros, lockMicros: lease.lock };
+    }
+    case 'stop': {
+      const lease = openOne(state, step.lease);
+      if (!lease || lease.stopped) return null;
+      const earned = earnedMicros(lease.rate, BigInt(step.seconds));
+      const least = earned < lease.settled ? lease.settled : earned;
+      const kept = least < lease.lock ? least : lease.lock;
+      const refundedMicros = lease.lock - kept;
+      lease.lock = kept;
+      lease.stopped = true;
+      add(state.free, lease.tenant, refundedMicros);
+      return {
+        name: 'LeaseStopped',
+        ...partiesOf(lease),
+        endsAtSeconds: step.seconds,
+        lockMicros: kept,
+        refundedMicros,
+      };
+    }
     case 'close': {
-      const open = state.leases.filter((lease) => !lease.closed);
-      const lease = open[step.lease % Math.max(1, open.length)];
+      const lease = openOne(state, step.lease);
       if (!lease) return null;
       const earned = earnedMicros(lease.rate, BigInt(step.seconds));
       const target = earned < lease.settled ? lease.settled : earned < lease.lock ? earned : lease.lock;

@@ -41,6 +41,15 @@ export class Actor {
     return actor;
   }
 
+  get tenant(): string {
+    return TENANT.address.toLowerCase();
+  }
+
+  async lockOf(leaseKey: string): Promise<bigint> {
+    const market = computeMarket(this.deployment.contracts.ComputeMarket, this.provider);
+    return (await market.leaseOf(leaseKey)).lock;
+  }
+
   close(): void {
     this.provider.destroy();
   }
@@ -71,6 +80,22 @@ export class Actor {
     await this.rpc.send('evm_increaseTime', [10]);
     await this.operate(encodeSettleBatch([{ leaseKey, cumulativeMicros: 4_000n }]));
     await this.operate(encodeCloseLease(leaseKey, 9_000n));
+  }
+
+  /** A lease of 4 hours that its tenant extends by one and then stops: its hour of notice and a moment remain locked. */
+  async stoppedLease(serial: bigint): Promise<string> {
+    const leaseKey = chainLeaseKey(1, serial);
+    const lease = {
+      leaseKey,
+      tenant: TENANT.address,
+      rateMicrosPerHour: 3_600_000n,
+      durationSeconds: 14_400,
+    };
+    await this.operate(encodeOpenLease({ ...lease, leaseRef: leaseRefOf(`lease ${serial}`) }));
+    const market = computeMarket(this.deployment.contracts.ComputeMarket, this.as(TENANT.privateKey));
+    await (await market.extendLease(leaseKey, 3_600)).wait();
+    await (await market.stopLease(leaseKey)).wait();
+    return leaseKey;
   }
 
   /** So many transactions with one log each in one block. */

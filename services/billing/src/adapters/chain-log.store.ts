@@ -7,6 +7,8 @@ import type { ChainEvent } from '../domain/chain-postings.ts';
 import { type ChainLogState, hear, type Heard, type Tidings } from '../domain/chain-log-state.ts';
 import { providerOfLeaseKey } from '../domain/chart-of-accounts.ts';
 import type { SpendingLimit } from '../domain/funding.ts';
+import { type LockChange, unchangedLock } from '../domain/rating.ts';
+import { lockChangeOf, type LeaseRow } from './lease.row.ts';
 
 const KNOWN = `
   SELECT state, incarnation FROM chain_logs
@@ -18,24 +20,35 @@ const WRITE = `
   ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET state = EXCLUDED.state, incarnation = EXCLUDED.incarnation`;
 const WRITE_ROWS = `
   INSERT INTO chain_lease_rows (chain_id, block_hash, log_index, row_index, lease_key, kind, live, lease_ref, tenant,
-                                chain_provider_id, rate_micros_per_hour, lock_micros, paid_micros, refunded_micros)
+                                chain_provider_id, rate_micros_per_hour, lock_micros, paid_micros, refunded_micros,
+                                ends_at_ms)
   SELECT $1, $2, $3, r.row_index, r.lease_key, r.kind, true, r.lease_ref, r.tenant, r.chain_provider_id,
-         r.rate_micros_per_hour, r.lock_micros, coalesce(r.paid_micros, 0), coalesce(r.refunded_micros, 0)
+         r.rate_micros_per_hour, r.lock_micros, coalesce(r.paid_micros, 0), coalesce(r.refunded_micros, 0),
+         r.ends_at_ms
   FROM jsonb_to_recordset($4::jsonb) AS r
     (row_index int, lease_key text, kind text, lease_ref text, tenant text, chain_provider_id bigint,
-     rate_micros_per_hour bigint, lock_micros bigint, paid_micros bigint, refunded_micros bigint)
+     rate_micros_per_hour bigint, lock_micros bigint, paid_micros bigint, refunded_micros bigint, ends_at_ms bigint)
   ON CONFLICT (chain_id, block_hash, log_index, row_index) DO UPDATE SET live = true`;
 const KILL_ROWS = `
   UPDATE chain_lease_rows SET live = false WHERE chain_id = $1 AND block_hash = $2 AND log_index = $3`;
 const PAID = `
   SELECT lease_key, sum(paid_micros) AS paid_micros FROM chain_lease_rows
   WHERE live AND lease_key = ANY($1::text[]) GROUP BY lease_key`;
+const LOCK_CHANGES = `
+  SELECT lease_key, coalesce(sum(lock_micros) FILTER (WHERE kind = 'extended'), 0) AS lock_added_micros,
+         coalesce(sum(refunded_micros) FILTER (WHERE kind = 'stopped'), 0) AS lock_freed_micros,
+         min(ends_at_ms) AS stops_at_ms
+  FROM chain_lease_rows WHERE live AND lease_key = ANY($1::text[]) GROUP BY lease_key`;
 const OPENING = `
   SELECT r.lease_key, l.block_time_ms FROM chain_lease_rows r JOIN chain_logs l USING (chain_id, block_hash, log_index)
   WHERE r.live AND r.kind = 'opened' AND r.lease_ref = $1 ORDER BY l.block_number LIMIT 1`;
 const LIMIT = `
   SELECT log FROM chain_logs WHERE tenant = $1 AND name = 'SpendingLimitSet' AND state <> 'retracted'
   ORDER BY block_number DESC, log_index DESC LIMIT 1`;
+
+type LockChangeRow = Pick<LeaseRow, 'lock_added_micros' | 'lock_freed_micros' | 'stops_at_ms'> & {
+  lease_key: string;
+};
 
 /** What a log says about single leases, one row for each. */
 const leaseRowsOf = (log: ChainLog): object[] => {
@@ -50,6 +63,27 @@ const leaseRowsOf = (log: ChainLog): object[] => {
           chain_provider_id: log.chainProviderId,
           rate_micros_per_hour: log.rateMicrosPerHour.toString(),
           lock_micros: log.lockMicros.toString(),
+        },
+      ];
+    case 'LeaseExtended':
+      return [
+        {
+          lease_key: log.leaseKey,
+          kind: 'extended',
+          tenant: log.tenant,
+          chain_provider_id: log.chainProviderId,
+          lock_micros: log.addedMicros.toString(),
+        },
+      ];
+    case 'LeaseStopped':
+      return [
+        {
+          lease_key: log.leaseKey,
+          kind: 'stopped',
+          tenant: log.tenant,
+          chain_provider_id: log.chainProviderId,
+          refunded_micros: log.refundedMicros.toString(),
+          ends_at_ms: log.endsAtSeconds * 1_000,
         },
       ];
     case 'LeasesSettled':
@@ -117,13 +151,25 @@ export class ChainLogStore {
     return new Map(rows.map((row) => [row.lease_key, BigInt(row.paid_micros)]));
   }
 
-  /** The opening of a lease, where the chain told of it before the market did. */
+  /** What extensions and a stop have made of the lock of each of these lease keys, by the logs that stand. */
+  async lockChanges(
+    manager: EntityManager,
+    leaseKeys: readonly string[],
+  ): Promise<ReadonlyMap<string, LockChange>> {
+    const rows = await manager.query<LockChangeRow[]>(LOCK_CHANGES, [leaseKeys]);
+    return new Map(rows.map((row) => [row.lease_key, lockChangeOf(row)]));
+  }
+
+  /** The opening of a lease and what became of its lock, where the chain told of it before the market did. */
   async openingOf(
     manager: EntityManager,
     leaseRef: string,
-  ): Promise<{ leaseKey: string; openedAtMs: Instant } | null> {
+  ): Promise<{ leaseKey: string; openedAtMs: Instant; lockChange: LockChange } | null> {
     const [row] = await manager.query<{ lease_key: string; block_time_ms: string }[]>(OPENING, [leaseRef]);
-    return row ? { leaseKey: row.lease_key, openedAtMs: Number(row.block_time_ms) } : null;
+    if (!row) return null;
+    const leaseKey = row.lease_key;
+    const lockChange = (await this.lockChanges(manager, [leaseKey])).get(leaseKey) ?? unchangedLock;
+    return { leaseKey, openedAtMs: Number(row.block_time_ms), lockChange };
   }
 
   /** The limit that stands, by the logs that stand; null where the tenant never set one. */

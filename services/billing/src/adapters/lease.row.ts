@@ -1,5 +1,6 @@
 import type { Id, LeaseId } from '@gridbourse/kernel';
 import { type Agreement, type BilledLease, meteredMicros, nextAlarmOf } from '../domain/lease.ts';
+import type { LockChange } from '../domain/rating.ts';
 import type { SettlementKind } from '../domain/settlement.ts';
 import { bigintOrNull, numberOrNull } from './sql.ts';
 
@@ -24,6 +25,9 @@ export type LeaseRow = {
   lease_key: string | null;
   lapsed_at_ms: string | null;
   opened_at_ms: string | null;
+  lock_added_micros: string;
+  lock_freed_micros: string;
+  stops_at_ms: string | null;
   settled_micros: string;
   refunded_micros: string | null;
   closed_at_ms: string | null;
@@ -64,6 +68,14 @@ const agreementOf = (row: LeaseRow): Agreement | null =>
         proposedAtMs: Number(row.proposed_at_ms),
       };
 
+export const lockChangeOf = (
+  row: Pick<LeaseRow, 'lock_added_micros' | 'lock_freed_micros' | 'stops_at_ms'>,
+): LockChange => ({
+  addedMicros: BigInt(row.lock_added_micros),
+  freedMicros: BigInt(row.lock_freed_micros),
+  stopsAtMs: numberOrNull(row.stops_at_ms),
+});
+
 export const leaseOfRow = (row: LeaseRow): BilledLease => ({
   leaseId: row.lease_id,
   agreement: agreementOf(row),
@@ -72,6 +84,7 @@ export const leaseOfRow = (row: LeaseRow): BilledLease => ({
   leaseKey: row.lease_key,
   lapsedAtMs: numberOrNull(row.lapsed_at_ms),
   openedAtMs: numberOrNull(row.opened_at_ms),
+  lockChange: lockChangeOf(row),
   settledMicros: BigInt(row.settled_micros),
   refundedMicros: bigintOrNull(row.refunded_micros),
   closedAtMs: numberOrNull(row.closed_at_ms),
@@ -122,6 +135,9 @@ export const rowOfLease = (lease: BilledLease, streamVersion: number): Record<st
     lease_key: lease.leaseKey,
     lapsed_at_ms: lease.lapsedAtMs,
     opened_at_ms: lease.openedAtMs,
+    lock_added_micros: text(lease.lockChange.addedMicros),
+    lock_freed_micros: text(lease.lockChange.freedMicros),
+    stops_at_ms: lease.lockChange.stopsAtMs,
     settled_micros: text(lease.settledMicros),
     refunded_micros: text(lease.refundedMicros),
     closed_at_ms: lease.closedAtMs,

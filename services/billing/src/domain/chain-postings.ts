@@ -32,6 +32,16 @@ const payment = (leaseKey: string, amountMicros: Micros, tenant: string | null):
   leaseKey,
 });
 
+const refund = (log: { tenant: string; leaseKey: string; refundedMicros: Micros }): Movement => ({
+  part: 'refund',
+  kind: 'refund',
+  debit: lockedAccount(log.leaseKey),
+  credit: freeAccount(log.tenant),
+  amountMicros: log.refundedMicros,
+  tenant: log.tenant,
+  leaseKey: log.leaseKey,
+});
+
 const movementsOf = (log: ChainLog): readonly Movement[] => {
   switch (log.name) {
     case 'Deposited': {
@@ -61,16 +71,17 @@ const movementsOf = (log: ChainLog): readonly Movement[] => {
       const [debit, credit] = [freeAccount(tenant), lockedAccount(leaseKey)];
       return [{ part: 'lock', kind: 'lock', debit, credit, amountMicros, tenant, leaseKey }];
     }
+    case 'LeaseExtended': {
+      const { tenant, leaseKey, addedMicros: amountMicros } = log;
+      const [debit, credit] = [freeAccount(tenant), lockedAccount(leaseKey)];
+      return [{ part: 'lock', kind: 'lock', debit, credit, amountMicros, tenant, leaseKey }];
+    }
+    case 'LeaseStopped':
+      return [refund(log)];
     case 'LeasesSettled':
       return log.rows.map((row) => payment(row.leaseKey, row.paidMicros, null));
-    case 'LeaseClosed': {
-      const { tenant, leaseKey, refundedMicros: amountMicros } = log;
-      const [debit, credit] = [lockedAccount(leaseKey), freeAccount(tenant)];
-      return [
-        payment(leaseKey, log.paidMicros, tenant),
-        { part: 'refund', kind: 'refund', debit, credit, amountMicros, tenant, leaseKey },
-      ];
-    }
+    case 'LeaseClosed':
+      return [payment(log.leaseKey, log.paidMicros, log.tenant), refund(log)];
     case 'EarningsClaimed': {
       const debit = earnedAccount(log.chainProviderId);
       const { amountMicros } = log;

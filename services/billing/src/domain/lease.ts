@@ -2,9 +2,9 @@ import type { BillingEvent, LeaseProposed } from '@gridbourse/events';
 import type { Instant, LeaseId, Micros, SettlementId } from '@gridbourse/kernel';
 import type { Meter } from './meter.ts';
 import { newMeter } from './meter.ts';
-import { type LeaseTerms, ratedMicros } from './rating.ts';
+import { type LeaseTerms, type LockChange, ratedMicros, termsNow, unchangedLock } from './rating.ts';
 import { nextSettlement, retryDelayMs, type SettlementKind } from './settlement.ts';
-import { type Alarms, dueAlarms, nextAlarmAtMs } from './zero-time.ts';
+import { type Alarms, dueAlarms, nextAlarmAtMs, type Runway } from './zero-time.ts';
 
 /** What tenant and provider agreed on. */
 export type Agreement = LeaseTerms & {
@@ -33,7 +33,10 @@ export type BilledLease = {
   readonly leaseKey: string | null;
   readonly lapsedAtMs: Instant | null;
   readonly openedAtMs: Instant | null;
+  /** What the chain has done to the lock since. */
+  readonly lockChange: LockChange;
   readonly settledMicros: Micros;
+  /** All that came back of the lock, at a stop and at the end; null before the end. */
   readonly refundedMicros: Micros | null;
   readonly closedAtMs: Instant | null;
   /** What LeaseSettled has told; it tells again when a reorg changed the amounts. */
@@ -55,6 +58,7 @@ export const newLease = (leaseId: LeaseId): BilledLease => ({
   leaseKey: null,
   lapsedAtMs: null,
   openedAtMs: null,
+  lockChange: unchangedLock,
   settledMicros: 0n,
   refundedMicros: null,
   closedAtMs: null,
@@ -83,14 +87,26 @@ export const stateOf = (lease: BilledLease): LeaseState => {
   return lease.agreement === null ? 'heard_of' : 'proposed';
 };
 
-/** What the meter is worth: what the provider has earned so far. */
+/** What the meter is worth: what the provider has earned so far, and never more than the lock is now. */
 export const meteredMicros = (lease: BilledLease): Micros =>
-  lease.agreement === null ? 0n : ratedMicros(lease.agreement, lease.meter.cumulativeSeconds);
+  lease.agreement === null
+    ? 0n
+    : ratedMicros(termsNow(lease.agreement, lease.lockChange), lease.meter.cumulativeSeconds);
+
+/** All that was ever locked for the lease: what is paid and what is refunded add up to it in the end. */
+export const lockedInMicros = (agreement: Agreement, change: LockChange): Micros =>
+  agreement.lockMicros + change.addedMicros;
+
+const runwayOf = (agreement: Agreement, { lockChange, meter }: BilledLease): Runway => ({
+  terms: termsNow(agreement, lockChange),
+  meter,
+  stopsAtMs: lockChange.stopsAtMs,
+});
 
 export const nextAlarmOf = (lease: BilledLease): Instant | null =>
   lease.agreement === null || lease.closedAtMs !== null
     ? null
-    : nextAlarmAtMs(lease.agreement, lease.meter, lease.alarms);
+    : nextAlarmAtMs(runwayOf(lease.agreement, lease), lease.alarms);
 
 /** Does the chain owe us a step: an opening, a payment, a closing? */
 const isOwed = (lease: BilledLease): boolean => {
@@ -121,7 +137,7 @@ export const settlementDue = (
     ? null
     : nextSettlement(
         {
-          terms: lease.agreement,
+          terms: termsNow(lease.agreement, lease.lockChange),
           cumulativeSeconds: lease.meter.cumulativeSeconds,
           meterStarted: lease.meter.countedToMs !== null || lease.meter.runningFromMs !== null,
           meterClosed: lease.meter.closed,
@@ -158,7 +174,8 @@ export const closedOnChain = (
   lease: BilledLease,
   closing: { paidMicros: Micros; refundedMicros: Micros; txHash: string; closedAtMs: Instant; now: Instant },
 ): { lease: BilledLease; events: readonly BillingEvent[] } => {
-  const { paidMicros, refundedMicros, txHash, closedAtMs, now } = closing;
+  const { paidMicros, txHash, closedAtMs, now } = closing;
+  const refundedMicros = closing.refundedMicros + lease.lockChange.freedMicros;
   const told = { paidMicros, refundedMicros };
   const known = lease.told?.paidMicros === paidMicros && lease.told.refundedMicros === refundedMicros;
   return {
@@ -183,7 +200,7 @@ export const ringAlarms = (
   now: Instant,
 ): { lease: BilledLease; events: readonly BillingEvent[] } => {
   if (lease.agreement === null || lease.closedAtMs !== null) return { lease, events: [] };
-  const { alarms, due } = dueAlarms(lease.agreement, lease.meter, lease.alarms, now);
+  const { alarms, due } = dueAlarms(runwayOf(lease.agreement, lease), lease.alarms, now);
   return {
     lease: { ...lease, alarms },
     events: due.map((alarm) => ({ ...alarm, leaseId: lease.leaseId, atMs: now })),

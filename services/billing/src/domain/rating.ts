@@ -1,4 +1,4 @@
-import { earnedMicros, type Micros, minMicros, SECONDS_PER_HOUR } from '@gridbourse/kernel';
+import { earnedMicros, type Instant, type Micros, minMicros, SECONDS_PER_HOUR } from '@gridbourse/kernel';
 
 /** What a lease was agreed at. */
 export type LeaseTerms = {
@@ -6,6 +6,27 @@ export type LeaseTerms = {
   readonly durationSeconds: number;
   readonly lockMicros: Micros;
 };
+
+/** What has become of a lock since the lease was opened. */
+export type LockChange = {
+  /** Added by extensions. */
+  readonly addedMicros: Micros;
+  /** Given back to the tenant when the lease was stopped. */
+  readonly freedMicros: Micros;
+  /** A stopped lease earns nothing after this instant; null while nobody has stopped it. */
+  readonly stopsAtMs: Instant | null;
+};
+
+export const unchangedLock: LockChange = { addedMicros: 0n, freedMicros: 0n, stopsAtMs: null };
+
+/**
+ * The terms with the lock as the chain has it now. An extension does not lengthen what is metered: the meter ends at the
+ * agreed duration, so nobody may run for longer, and what an extension locked comes back when the lease closes.
+ */
+export const termsNow = (agreed: LeaseTerms, change: LockChange): LeaseTerms => ({
+  ...agreed,
+  lockMicros: agreed.lockMicros + change.addedMicros - change.freedMicros,
+});
 
 /** What the provider has earned after so many running seconds in all; never more than the lock. */
 export const ratedMicros = (terms: LeaseTerms, cumulativeSeconds: number): Micros =>

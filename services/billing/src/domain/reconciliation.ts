@@ -18,7 +18,10 @@ export type ChainLease = {
   readonly tenant: string;
   readonly chainProviderId: number;
   readonly rateMicrosPerHour: Micros;
+  /** What the opening locked. */
   readonly lockMicros: Micros;
+  /** What extensions added. */
+  readonly addedMicros: Micros;
   readonly paidMicros: Micros;
   readonly payments: number;
   readonly refundedMicros: Micros;
@@ -40,7 +43,10 @@ export type ContractLease = { readonly settledMicros: Micros; readonly closed: b
 
 export type LeaseView = {
   readonly leaseId: LeaseId;
+  /** As agreed. */
   readonly terms: LeaseTerms;
+  /** As the chain's extensions and stop have made them. */
+  readonly termsNow: LeaseTerms;
   readonly tenant: string;
   readonly chainProviderId: number;
   readonly meter: {
@@ -105,11 +111,11 @@ const compareLedger = (chain: ChainLease, ledger: LedgerLease, sides: Sides): Fi
       kind: kindOfGap(ledger.refundedMicros, chain.refundedMicros),
       detail: `refunded ${usdc(ledger.refundedMicros)} by the ledger, ${usdc(chain.refundedMicros)} by the chain`,
     });
-  } else if (ledger.lockedInMicros !== chain.lockMicros) {
+  } else if (ledger.lockedInMicros !== chain.lockMicros + chain.addedMicros) {
     findings.push({
       ...sides,
-      kind: kindOfGap(ledger.lockedInMicros, chain.lockMicros),
-      detail: `locked ${usdc(ledger.lockedInMicros)} by the ledger, ${usdc(chain.lockMicros)} by the chain`,
+      kind: kindOfGap(ledger.lockedInMicros, chain.lockMicros + chain.addedMicros),
+      detail: `locked ${usdc(ledger.lockedInMicros)} by the ledger, ${usdc(chain.lockMicros + chain.addedMicros)} by the chain`,
     });
   }
   return findings;
@@ -154,7 +160,7 @@ const compareContract = (chain: ChainLease, contract: ContractLease, sides: Side
  * @param timingAfterMs how long the chain may owe a step before that is a break of its own
  */
 export const reconcileLease = (view: LeaseView, now: Instant, timingAfterMs: number): readonly Finding[] => {
-  const metered = ratedMicros(view.terms, view.meter.cumulativeSeconds);
+  const metered = ratedMicros(view.termsNow, view.meter.cumulativeSeconds);
   const [chain, ...more] = view.chain;
   const sides: Sides = {
     subject: view.leaseId,

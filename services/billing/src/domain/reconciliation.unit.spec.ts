@@ -16,6 +16,7 @@ const chain: ChainLease = {
   chainProviderId: 7,
   rateMicrosPerHour: 3_600_000n,
   lockMicros: 100_000n,
+  addedMicros: 0n,
   paidMicros: 40_000n,
   payments: 2,
   refundedMicros: 60_000n,
@@ -32,6 +33,7 @@ const ledger: LedgerLease = {
 const clean: LeaseView = {
   leaseId: `lea_${'0'.repeat(26)}`,
   terms: { rateMicrosPerHour: 3_600_000n, durationSeconds: 100, lockMicros: 100_000n },
+  termsNow: { rateMicrosPerHour: 3_600_000n, durationSeconds: 100, lockMicros: 100_000n },
   tenant: TENANT,
   chainProviderId: 7,
   meter: { cumulativeSeconds: 40, windowSeconds: 40, closed: true },

@@ -11,11 +11,23 @@ export type Alarms = {
   readonly exhausted: boolean;
 };
 
-/** When the lock of a running lease is used up; null while it does not run or its meter is closed. */
-export const zeroTimeAtMs = (terms: LeaseTerms, meter: Meter): Instant | null =>
-  meter.closed || meter.runningFromMs === null
-    ? null
-    : meter.runningFromMs + Math.max(0, paidSeconds(terms) - meter.cumulativeSeconds) * 1_000;
+/** What of a lease its zero-time follows from, as the chain has it now. */
+export type Runway = {
+  readonly terms: LeaseTerms;
+  readonly meter: Meter;
+  /** A stopped lease earns nothing after this instant. */
+  readonly stopsAtMs: Instant | null;
+};
+
+/**
+ * When the lock of a running lease is used up, or it was stopped for, whichever comes first; null while it does not run
+ * or its meter is closed.
+ */
+export const zeroTimeAtMs = ({ terms, meter, stopsAtMs }: Runway): Instant | null => {
+  if (meter.closed || meter.runningFromMs === null) return null;
+  const usedUpAtMs = meter.runningFromMs + Math.max(0, paidSeconds(terms) - meter.cumulativeSeconds) * 1_000;
+  return stopsAtMs === null ? usedUpAtMs : Math.min(usedUpAtMs, stopsAtMs);
+};
 
 /** Warnings still to be given: those shorter than the lease itself, longest first. */
 const openWarnings = (terms: LeaseTerms, alarms: Alarms): number[] =>
@@ -25,10 +37,10 @@ const openWarnings = (terms: LeaseTerms, alarms: Alarms): number[] =>
   );
 
 /** When somebody has to look at the lease again; null when nothing will come. */
-export const nextAlarmAtMs = (terms: LeaseTerms, meter: Meter, alarms: Alarms): Instant | null => {
-  const zero = zeroTimeAtMs(terms, meter);
+export const nextAlarmAtMs = (runway: Runway, alarms: Alarms): Instant | null => {
+  const zero = zeroTimeAtMs(runway);
   if (zero === null || alarms.exhausted) return null;
-  const [next] = openWarnings(terms, alarms);
+  const [next] = openWarnings(runway.terms, alarms);
   return next === undefined ? zero : zero - next * 1_000;
 };
 
@@ -41,17 +53,16 @@ export type Alarm =
  * zero-time only the end is told.
  */
 export const dueAlarms = (
-  terms: LeaseTerms,
-  meter: Meter,
+  runway: Runway,
   alarms: Alarms,
   now: Instant,
 ): { alarms: Alarms; due: readonly Alarm[] } => {
-  const zero = zeroTimeAtMs(terms, meter);
+  const zero = zeroTimeAtMs(runway);
   if (zero === null || alarms.exhausted) return { alarms, due: [] };
   if (zero <= now) {
     return { alarms: { ...alarms, exhausted: true }, due: [{ type: 'EscrowExhausted', zeroTimeAtMs: zero }] };
   }
-  const passed = openWarnings(terms, alarms).filter((warning) => zero - warning * 1_000 <= now);
+  const passed = openWarnings(runway.terms, alarms).filter((warning) => zero - warning * 1_000 <= now);
   return {
     alarms: { ...alarms, warnedSeconds: passed.at(-1) ?? alarms.warnedSeconds },
     due: passed.map(() => ({

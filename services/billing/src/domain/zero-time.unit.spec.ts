@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { earnedMicros, lockMicros } from '@gridbourse/kernel';
 import fc from 'fast-check';
 import { type Meter, meterCloses, meterCounts, meterPauses, meterRuns, newMeter } from './meter.ts';
-import { type LeaseTerms, paidSeconds, ratedMicros } from './rating.ts';
+import { type LeaseTerms, paidSeconds, ratedMicros, termsNow, unchangedLock } from './rating.ts';
 import {
   type Alarm,
   type Alarms,
   dueAlarms,
   nextAlarmAtMs,
+  type Runway,
   WARNINGS_SECONDS,
   zeroTimeAtMs,
 } from './zero-time.ts';
@@ -16,6 +17,11 @@ const termsOf = (rateMicrosPerHour: bigint, durationSeconds: number): LeaseTerms
   rateMicrosPerHour,
   durationSeconds,
   lockMicros: lockMicros(rateMicrosPerHour, BigInt(durationSeconds)),
+});
+const runway = (terms: LeaseTerms, meter: Meter, stopsAtMs: number | null = null): Runway => ({
+  terms,
+  meter,
+  stopsAtMs,
 });
 const terms = fc
   .tuple(fc.bigInt({ min: 1n, max: 10n ** 12n }), fc.integer({ min: 1, max: 40_000_000 }))
@@ -32,6 +38,28 @@ describe('rating', () => {
           expect(rated).toBe(earnedMicros(agreed.rateMicrosPerHour, BigInt(seconds)));
         }
       }),
+    );
+  });
+
+  it('never pays more than the lock that a stop has left, nor less than time had earned by then', () => {
+    fc.assert(
+      fc.property(
+        terms,
+        fc.nat(50_000_000),
+        fc.nat(50_000_000),
+        fc.nat(40_000_000),
+        (agreed, seconds, stopped, added) => {
+          const addedMicros = added === 0 ? 0n : lockMicros(agreed.rateMicrosPerHour, BigInt(added));
+          const lock = agreed.lockMicros + addedMicros;
+          const earned = earnedMicros(agreed.rateMicrosPerHour, BigInt(stopped));
+          const kept = earned < lock ? earned : lock;
+          const now = termsNow(agreed, { addedMicros, freedMicros: lock - kept, stopsAtMs: 1 });
+          expect(now.lockMicros).toBe(kept);
+          const rated = ratedMicros(now, seconds);
+          expect(rated <= kept).toBe(true);
+          if (seconds <= stopped) expect(rated).toBe(ratedMicros({ ...agreed, lockMicros: lock }, seconds));
+        },
+      ),
     );
   });
 
@@ -76,7 +104,7 @@ describe('the meter', () => {
     const closed = meterCloses(running, 7);
     expect(meterCounts(closed, { windowEndMs: 99_000, cumulativeSeconds: 50 })).toBe(closed);
     expect(meterRuns(closed, { runningSinceMs: 1, atMs: 2 })).toBe(closed);
-    expect(zeroTimeAtMs(termsOf(1n, 10), closed)).toBeNull();
+    expect(zeroTimeAtMs(runway(termsOf(1n, 10), closed, 1))).toBeNull();
   });
 });
 
@@ -85,17 +113,38 @@ describe('zero-time', () => {
   const running: Meter = { ...newMeter, runningFromMs: 1_000_000 };
 
   it('is when the lock is used up, and moves with what was counted', () => {
-    expect(zeroTimeAtMs(agreed, running)).toBe(1_000_000 + 7_200_000);
+    expect(zeroTimeAtMs(runway(agreed, running))).toBe(1_000_000 + 7_200_000);
     const counted = meterCounts(running, { windowEndMs: 2_000_000, cumulativeSeconds: 1_000 });
-    expect(zeroTimeAtMs(agreed, counted)).toBe(2_000_000 + 6_200_000);
-    expect(zeroTimeAtMs(agreed, newMeter)).toBeNull();
+    expect(zeroTimeAtMs(runway(agreed, counted))).toBe(2_000_000 + 6_200_000);
+    expect(zeroTimeAtMs(runway(agreed, newMeter))).toBeNull();
+  });
+
+  it('is not later than the stop of a lease, and comes sooner where the lock does not reach so far', () => {
+    expect(zeroTimeAtMs(runway(agreed, running, 3_000_000))).toBe(3_000_000);
+    expect(zeroTimeAtMs(runway(agreed, running, 9_000_000))).toBe(8_200_000);
+    expect(zeroTimeAtMs(runway(agreed, newMeter, 3_000_000))).toBeNull();
+    const end = dueAlarms(
+      runway(agreed, running, 3_000_000),
+      { warnedSeconds: null, exhausted: false },
+      3_000_000,
+    );
+    expect(end).toEqual({
+      alarms: { warnedSeconds: null, exhausted: true },
+      due: [{ type: 'EscrowExhausted', zeroTimeAtMs: 3_000_000 }],
+    });
+  });
+
+  it('does not move with an extension: the meter ends at the agreed duration', () => {
+    const extended = termsNow(agreed, { ...unchangedLock, addedMicros: 3_600_000n });
+    expect(extended.lockMicros).toBe(agreed.lockMicros + 3_600_000n);
+    expect(zeroTimeAtMs(runway(extended, running))).toBe(zeroTimeAtMs(runway(agreed, running)));
   });
 
   it('warns only of what is shorter than the lease', () => {
-    expect(nextAlarmAtMs(agreed, running, { warnedSeconds: null, exhausted: false })).toBe(
+    expect(nextAlarmAtMs(runway(agreed, running), { warnedSeconds: null, exhausted: false })).toBe(
       8_200_000 - 3_600_000,
     );
-    expect(nextAlarmAtMs(termsOf(1n, 600), running, { warnedSeconds: null, exhausted: false })).toBe(
+    expect(nextAlarmAtMs(runway(termsOf(1n, 600), running), { warnedSeconds: null, exhausted: false })).toBe(
       1_600_000,
     );
   });
@@ -106,16 +155,16 @@ describe('zero-time', () => {
       fc.property(terms, looks, (lease, times) => {
         let alarms: Alarms = { warnedSeconds: null, exhausted: false };
         const meter: Meter = { ...newMeter, runningFromMs: 0 };
-        const zero = zeroTimeAtMs(lease, meter)!;
+        const zero = zeroTimeAtMs(runway(lease, meter))!;
         const rung: Alarm[] = [];
         const sorted = times.toSorted((a, b) => a - b);
         for (const now of sorted) {
-          const next = nextAlarmAtMs(lease, meter, alarms);
-          const result = dueAlarms(lease, meter, alarms, now);
+          const next = nextAlarmAtMs(runway(lease, meter), alarms);
+          const result = dueAlarms(runway(lease, meter), alarms, now);
           expect(result.due.length > 0).toBe(next !== null && next <= now);
           alarms = result.alarms;
           rung.push(...result.due);
-          expect(dueAlarms(lease, meter, alarms, now).due).toEqual([]);
+          expect(dueAlarms(runway(lease, meter), alarms, now).due).toEqual([]);
         }
         const ended = sorted.some((now) => now >= zero);
         expect(rung.filter((alarm) => alarm.type === 'EscrowExhausted')).toHaveLength(ended ? 1 : 0);

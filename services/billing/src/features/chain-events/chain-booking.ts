@@ -20,6 +20,8 @@ const leaseKeysOf = (log: ChainLog): readonly string[] => {
   switch (log.name) {
     case 'LeasesSettled':
       return [...log.rows, ...log.skipped].map(({ leaseKey }) => leaseKey);
+    case 'LeaseExtended':
+    case 'LeaseStopped':
     case 'LeaseClosed':
       return [log.leaseKey];
     default:

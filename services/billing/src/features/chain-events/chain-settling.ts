@@ -10,9 +10,11 @@ import {
   type BilledLease,
   closedOnChain,
   closingRetracted,
+  ringAlarms,
   settlementArrived,
   settlementFailed,
 } from '../../domain/lease.ts';
+import { unchangedLock } from '../../domain/rating.ts';
 import { decideSettlement, type Settlement, type SettlementCommand } from '../../domain/settlement.ts';
 import { FinalSettlement } from '../settlement/final-settlement.ts';
 
@@ -48,6 +50,9 @@ export class ChainSettling {
         await this.finals.request(session, [lease.leaseId], now);
         return;
       }
+      case 'LeaseExtended':
+      case 'LeaseStopped':
+        return this.relock(session, now);
       case 'LeasesSettled':
         return this.applyBatch(session, event, log, now);
       case 'LeaseClosed':
@@ -57,6 +62,9 @@ export class ChainSettling {
   }
 
   async takeBack(session: LeaseSession, event: ChainEvent, now: Instant): Promise<void> {
+    if (event.log.name === 'LeaseExtended' || event.log.name === 'LeaseStopped') {
+      return this.relock(session, now);
+    }
     const leases = session.all();
     const paid = await this.chainLogs.paidByKey(
       session.manager,
@@ -77,6 +85,21 @@ export class ChainSettling {
       else if (event.log.name === 'LeaseClosed')
         session.put({ ...closingRetracted(lease, settled), inFlight });
       else session.put({ ...lease, settledMicros: settled, inFlight: lease.inFlight ?? inFlight });
+    }
+  }
+
+  /**
+   * A lock that grew or shrank, or did not after all: what it is now follows from the logs that stand. A settlement in
+   * flight above a lock that shrank is refused by the contract, and comes again with what the lock bears.
+   */
+  private async relock(session: LeaseSession, now: Instant): Promise<void> {
+    const leases = session.all();
+    const keys = leases.flatMap(({ leaseKey }) => (leaseKey === null ? [] : [leaseKey]));
+    const changes = await this.chainLogs.lockChanges(session.manager, keys);
+    for (const lease of leases) {
+      const lockChange = changes.get(lease.leaseKey ?? '') ?? unchangedLock;
+      const rung = ringAlarms({ ...lease, lockChange }, now);
+      session.put(rung.lease, rung.events);
     }
   }
 

@@ -16,7 +16,8 @@ const NEXT_SERIAL = `
   RETURNING last_serial`;
 /** Other leases of the tenant that are open on chain or on their way there. */
 const COMMITTED = `
-  SELECT coalesce(sum(rate_micros_per_hour), 0) AS rate, coalesce(sum(lock_micros), 0) AS locks,
+  SELECT coalesce(sum(rate_micros_per_hour), 0) AS rate, 
+         coalesce(sum(lock_micros + lock_added_micros - lock_freed_micros), 0) AS locks,
          coalesce(sum(lock_micros) FILTER (WHERE opened_at_ms IS NULL), 0) AS reserved
   FROM leases WHERE tenant = $1 AND lease_id <> $2 AND closed_at_ms IS NULL
     AND (opening = 'requested' OR opened_at_ms IS NOT NULL)`;

@@ -5,6 +5,7 @@ import { ContractReader } from '../../adapters/contract-reader.ts';
 import { leaseOfRow, type LeaseRow } from '../../adapters/lease.row.ts';
 import { readSnapshot } from '../../adapters/snapshot.ts';
 import type { Agreement, BilledLease } from '../../domain/lease.ts';
+import { termsNow } from '../../domain/rating.ts';
 import type { ChainLease, LedgerLease, LeaseView } from '../../domain/reconciliation.ts';
 
 /** Leases that are not known to agree for good: ended ones leave this list when all sides and storage agree. */
@@ -22,6 +23,7 @@ const USAGE = `
 const CHAIN = `
   SELECT r.lease_key, max(o.lease_ref) AS lease_ref, max(o.tenant) AS tenant,
          max(o.chain_provider_id) AS chain_provider_id, max(o.rate_micros_per_hour) AS rate, max(o.lock_micros) AS lock,
+         coalesce(sum(r.lock_micros) FILTER (WHERE r.kind = 'extended'), 0) AS added,
          sum(r.paid_micros) AS paid, count(*) FILTER (WHERE r.paid_micros > 0) AS payments,
          sum(r.refunded_micros) AS refunded, bool_or(r.kind = 'closed') AS closed
   FROM chain_lease_rows o JOIN chain_lease_rows r ON r.lease_key = o.lease_key AND r.live
@@ -51,6 +53,7 @@ type ChainRow = {
   chain_provider_id: string;
   rate: string;
   lock: string;
+  added: string;
   paid: string;
   payments: string;
   refunded: string;
@@ -81,6 +84,7 @@ const chainLeaseOf = (row: ChainRow): ChainLease => ({
   chainProviderId: Number(row.chain_provider_id),
   rateMicrosPerHour: BigInt(row.rate),
   lockMicros: BigInt(row.lock),
+  addedMicros: BigInt(row.added),
   paidMicros: BigInt(row.paid),
   payments: Number(row.payments),
   refundedMicros: BigInt(row.refunded),
@@ -194,6 +198,7 @@ type Sides = {
 const viewOf = (lease: BilledLease, agreement: Agreement, sides: Sides): LeaseView => ({
   leaseId: lease.leaseId,
   terms: agreement,
+  termsNow: termsNow(agreement, lease.lockChange),
   tenant: agreement.tenant,
   chainProviderId: agreement.chainProviderId,
   meter: {

@@ -4,7 +4,13 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { type Agreement, type BilledLease, meteredMicros, stateOf } from '../../domain/lease.ts';
+import {
+  type Agreement,
+  type BilledLease,
+  lockedInMicros,
+  meteredMicros,
+  stateOf,
+} from '../../domain/lease.ts';
 import { savingShare } from '../../domain/saving.ts';
 import { OwnLease } from './own-lease.ts';
 
@@ -86,7 +92,7 @@ const invoiceOf = (lease: BilledLease, agreement: Agreement, usage: UsageRow): I
     },
     amount: moneyDto(amount),
     paid: moneyDto(lease.settledMicros),
-    lock: moneyDto(agreement.lockMicros),
+    lock: moneyDto(lockedInMicros(agreement, lease.lockChange)),
     refunded: moneyDtoOrNull(lease.refundedMicros),
     list: listOf(agreement, seconds, amount),
   };

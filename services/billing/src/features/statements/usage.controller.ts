@@ -5,7 +5,8 @@ import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { keysOfCursor } from '../../adapters/cursor.ts';
-import { ratedMicros } from '../../domain/rating.ts';
+import { lockChangeOf } from '../../adapters/lease.row.ts';
+import { ratedMicros, termsNow } from '../../domain/rating.ts';
 
 const leaseId = z.string().regex(idPattern('lease'), 'expected a lease id');
 const usageQuery = pageQuery.extend({ leaseId: leaseId.optional() });
@@ -24,7 +25,8 @@ const usage = z
   .meta({ id: 'UsageWindow' });
 
 const WINDOWS = `
-  SELECT u.*, l.rate_micros_per_hour, l.duration_seconds, l.lock_micros
+  SELECT u.*, l.rate_micros_per_hour, l.duration_seconds, l.lock_micros,
+         l.lock_added_micros, l.lock_freed_micros, l.stops_at_ms
   FROM usage_records u JOIN leases l USING (lease_id)
   WHERE l.account_id = $1 AND ($2::text IS NULL OR u.lease_id = $2)
     AND ($3::bigint IS NULL OR (u.window_start_ms, u.usage_id) > ($3, $4))
@@ -40,6 +42,9 @@ type WindowRow = {
   rate_micros_per_hour: string;
   duration_seconds: number;
   lock_micros: string;
+  lock_added_micros: string;
+  lock_freed_micros: string;
+  stops_at_ms: string | null;
 };
 
 const usageDto = (row: WindowRow): z.output<typeof usage> => ({
@@ -51,11 +56,14 @@ const usageDto = (row: WindowRow): z.output<typeof usage> => ({
   cumulativeSeconds: row.cumulative_seconds,
   earned: moneyDto(
     ratedMicros(
-      {
-        rateMicrosPerHour: BigInt(row.rate_micros_per_hour),
-        durationSeconds: row.duration_seconds,
-        lockMicros: BigInt(row.lock_micros),
-      },
+      termsNow(
+        {
+          rateMicrosPerHour: BigInt(row.rate_micros_per_hour),
+          durationSeconds: row.duration_seconds,
+          lockMicros: BigInt(row.lock_micros),
+        },
+        lockChangeOf(row),
+      ),
       row.cumulative_seconds,
     ),
   ),

@@ -152,6 +152,22 @@ describe('following the chain', () => {
     });
   });
 
+  it('tells of a lock that grows and of one that its tenant stops, as the contract has it then', async () => {
+    const leaseKey = await actor.stoppedLease(2n);
+    await catchUp(follower({ minFinalityAgeMs: 60_000 }));
+    const told = (await history()).slice(-2);
+    const parties = { leaseKey, tenant: actor.tenant, by: actor.tenant, chainProviderId: 1 };
+    expect(told).toMatchObject([
+      { log: { name: 'LeaseExtended', ...parties, addedMicros: 3_600_000n, lockMicros: 18_000_000n } },
+      { log: { name: 'LeaseStopped', ...parties } },
+    ]);
+    const stop = told[1] as { blockTimeMs: number; log: Record<string, unknown> };
+    expect(stop.log['endsAtSeconds']).toBe(stop.blockTimeMs / 1_000 + 3_600);
+    expect(stop.log['lockMicros']).toBe(await actor.lockOf(leaseKey));
+    expect((stop.log['lockMicros'] as bigint) + (stop.log['refundedMicros'] as bigint)).toBe(18_000_000n);
+    expect(await standing()).toEqual(await onChain());
+  });
+
   it('makes final what the chain calls final and what was seen for long enough, each log once', async () => {
     const one = follower({ minFinalityAgeMs: 60_000 });
     await catchUp(one);

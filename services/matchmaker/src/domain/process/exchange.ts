@@ -41,6 +41,7 @@ export class Exchange {
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
+  private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
 
   /** @param referenceOf the chain's name of a lease: keccak-256 of its id */
@@ -89,6 +90,12 @@ export class Exchange {
     return id === undefined ? undefined : this.leasesById.get(id);
   }
 
+  /** The lease that the chain has opened under this key. */
+  leaseByChainKey(chainLeaseKey: string): Lease | undefined {
+    const id = this.leasesByChainKey.get(chainLeaseKey);
+    return id === undefined ? undefined : this.leasesById.get(id);
+  }
+
   balance(accountId: AccountId): EscrowBalance | undefined {
     return this.balances.get(accountId);
   }
@@ -126,6 +133,8 @@ export class Exchange {
   /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
   putLease(lease: Lease): void {
     const { leaseId, offerId } = lease;
+    this.forgetChainKey(this.leasesById.get(leaseId));
+    if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
     add(this.leasesByProvider, lease.providerId, leaseId);
@@ -139,11 +148,16 @@ export class Exchange {
 
   forgetLease(lease: Lease): void {
     const { leaseId, orderId, providerId, offerId } = lease;
+    this.forgetChainKey(this.leasesById.get(leaseId));
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
     this.leasesByReference.delete(this.referenceOf(leaseId));
     this.book.remove(offerId, leaseId);
+  }
+
+  private forgetChainKey(lease: Lease | undefined): void {
+    if (lease && lease.chainLeaseKey !== null) this.leasesByChainKey.delete(lease.chainLeaseKey);
   }
 
   /** An order that has ended, with every lease over, leaves with them. */

@@ -23,6 +23,7 @@ import {
   hearOfRetraction,
   hearOfSettlement,
   hearOfSpendingLimit,
+  hearOfStop,
 } from './money.ts';
 import { acceptLease, rejectLease } from './provider.ts';
 import { cancelOrder, closeLease } from './tenant.ts';
@@ -315,6 +316,62 @@ describe('money', () => {
     retract();
     bench.pass(policies.refundWithinMs + 1);
     expect(bench.lease(first)).toMatchObject({ state: 'closing', endReason: 'escrow_exhausted' });
+  });
+
+  it('closes when its tenant or its provider stops it on chain, once', () => {
+    for (const [by, endReason] of [
+      [TENANT_WALLET, 'tenant'],
+      [`0x${'e'.repeat(40)}`, 'decommissioned'],
+    ] as const) {
+      const bench = benchWith(['p', 'o']);
+      bench.submit(submission('a', [one]));
+      bench.fund(first);
+      bench.start(first);
+      const stop = (leaseKey: string, sender: string): void =>
+        bench.run((unit) =>
+          hearOfStop(unit, {
+            name: 'LeaseStopped',
+            leaseKey,
+            tenant: TENANT_WALLET,
+            chainProviderId: bench.lease(first).chainProviderId,
+            by: sender,
+            endsAtSeconds: NOON / 1_000 + 3_600,
+            lockMicros: 1n,
+            refundedMicros: 1n,
+          }),
+        );
+      stop(`0x${'9'.repeat(24)}`, by);
+      expect(bench.lease(first).state).toBe('active');
+      const leaseKey = bench.lease(first).chainLeaseKey!;
+      stop(leaseKey, by);
+      const stopped = bench.lease(first);
+      expect(stopped).toMatchObject({ state: 'closing', endReason });
+      stop(leaseKey, TENANT_WALLET);
+      expect(bench.lease(first)).toEqual(stopped);
+    }
+  });
+
+  it('that its tenant stops before it runs takes its order with it; one that its provider stops goes elsewhere', () => {
+    const stopOf = (bench: Bench, by: string) => ({
+      name: 'LeaseStopped' as const,
+      leaseKey: bench.lease(first).chainLeaseKey!,
+      tenant: TENANT_WALLET,
+      chainProviderId: bench.lease(first).chainProviderId,
+      by,
+      endsAtSeconds: 1,
+      lockMicros: 1n,
+      refundedMicros: 1n,
+    });
+    const byTenant = benchWith(['p', 'o'], ['q', 'r']);
+    byTenant.submit(submission('a', [one]));
+    byTenant.fund(first);
+    byTenant.run((unit) => hearOfStop(unit, stopOf(byTenant, TENANT_WALLET)));
+    expect(byTenant.order(order).state).toBe('cancelled');
+    const byProvider = benchWith(['p', 'o'], ['q', 'r']);
+    byProvider.submit(submission('a', [one]));
+    byProvider.fund(first);
+    byProvider.run((unit) => hearOfStop(unit, stopOf(byProvider, `0x${'e'.repeat(40)}`)));
+    expect(byProvider.order(order)).toMatchObject({ state: 'matched', leaseIds: [second] });
   });
 
   it('closes when the lock is used up', () => {

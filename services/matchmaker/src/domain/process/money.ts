@@ -9,6 +9,7 @@ import { inFairOrder } from './rematch.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 type LeaseOpened = Extract<ChainLog, { name: 'LeaseOpened' }>;
+type LeaseStopped = Extract<ChainLog, { name: 'LeaseStopped' }>;
 type Of<T extends BillingEvent['type']> = Extract<BillingEvent, { type: T }>;
 
 const MAX_RETRY_MS = 600_000;
@@ -138,6 +139,20 @@ export const hearOfExhaustion = (unit: UnitOfWork, event: Of<'EscrowExhausted'>)
   const detail = 'everything that was locked is used up';
   unit.tellLease(lease.leaseId, { type: 'Close', reason: 'escrow_exhausted', detail, atMs: unit.now });
   afterFall(unit, lease.leaseId, { then: 'end', reason: 'funding_failed', detail });
+};
+
+/**
+ * Tenant or provider has stopped the lease on chain: what it may still earn is bounded there, so it ends now. A
+ * retraction changes nothing, as the end of a lease never does: they have said what they want.
+ */
+export const hearOfStop = (unit: UnitOfWork, log: LeaseStopped): void => {
+  const lease = unit.exchange.leaseByChainKey(log.leaseKey);
+  if (lease?.state !== 'funded' && lease?.state !== 'active') return;
+  const byTenant = log.by === lease.tenantWallet;
+  const detail = `the lease was stopped on chain by the ${byTenant ? 'tenant' : 'provider'}`;
+  const reason = byTenant ? 'tenant' : 'decommissioned';
+  unit.tellLease(lease.leaseId, { type: 'Close', reason, detail, atMs: unit.now });
+  afterFall(unit, lease.leaseId, byTenant ? { then: 'end', reason: 'tenant', detail } : { then: 'again' });
 };
 
 /** Closed on chain. Where we did not ask for it, the tenant or the provider used the exit that depends on nobody. */

@@ -4,7 +4,12 @@ import { chainEventObserved, chainEventRetracted, type EventOf } from '@gridbour
 import type { Logger } from '@gridbourse/observability';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { hearOfOpening, hearOfRetraction, hearOfSpendingLimit } from '../../domain/process/money.ts';
+import {
+  hearOfOpening,
+  hearOfRetraction,
+  hearOfSpendingLimit,
+  hearOfStop,
+} from '../../domain/process/money.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
 const ownTransaction = { transaction: 'handler' } as const;
@@ -24,6 +29,9 @@ export class ChainEventsConsumer {
   ) {
     if (log.name === 'SpendingLimitSet') {
       await this.matchmaker.execute((unit) => hearOfSpendingLimit(unit, log.tenant), { context });
+    }
+    if (log.name === 'LeaseStopped') {
+      await this.matchmaker.execute((unit) => hearOfStop(unit, log), { context });
     }
     if (log.name !== 'LeaseOpened') return;
     const heard = await this.matchmaker.execute((unit) => hearOfOpening(unit, log), { context });
