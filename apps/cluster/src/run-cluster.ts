@@ -1,4 +1,4 @@
-import { KafkaServer, ManagedProcess, RedisServer } from '@gridbourse/infra';
+import { type ManagedProcess, RedisServer } from '@gridbourse/infra';
 import { localMarketProgram } from '@gridbourse/local-market';
 import {
   beginMarket,

@@ -51,7 +51,9 @@ export const serviceOn = async (bus: EventBus, databaseUrl: string): Promise<Sub
     transaction: 'bus',
   });
   await new Promise<void>((resolve, reject) =>
-    strategy.listen((error) => (error ? reject(error) : resolve())),
+    strategy.listen((error) =>
+      error ? reject(new Error('the bus could not be listened to', { cause: error })) : resolve(),
+    ),
   );
   return {
     publish: (records) => bus.publish(records),

@@ -6,7 +6,7 @@ import { strategyContract } from './contract/strategy.ts';
 import { withBus } from './contract/suite.ts';
 import { upgradeContract } from './contract/upgrade.ts';
 import { kafkaUnderTest } from './support/kafka-under-test.ts';
-import { testKafka } from './support/test-kafka.ts';
+import { testKafka } from '@gridbourse/testing/kafka';
 
 withBus(
   'the bus on Kafka, on a real broker',

@@ -4,7 +4,7 @@ import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs';
 import { Collector, record } from './records.ts';
 import { quick } from './contract/suite.ts';
 import { kafkaUnderTest } from './support/kafka-under-test.ts';
-import { testKafka } from './support/test-kafka.ts';
+import { testKafka } from '@gridbourse/testing/kafka';
 
 describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
   jest.setTimeout(90_000);

@@ -3,7 +3,7 @@ import type { KafkaServer } from '@gridbourse/infra';
 import { serverFaultsContract } from './contract/server-faults.ts';
 import { withBus } from './contract/suite.ts';
 import { kafkaUnderTest } from './support/kafka-under-test.ts';
-import { nativeKafka, ownsKafka } from './support/test-kafka.ts';
+import { nativeKafka, ownsKafka } from '@gridbourse/testing/kafka';
 
 if (ownsKafka()) {
   let server: KafkaServer;

@@ -4,7 +4,7 @@ import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing
 import { KafkaBus, kafkaConfig, type KafkaConfigInput } from '../src/index.ts';
 import { Collector, record } from './records.ts';
 import { makeCertificates } from './support/certificates.ts';
-import { nativeKafka, ownsKafka } from './support/test-kafka.ts';
+import { nativeKafka, ownsKafka } from '@gridbourse/testing/kafka';
 
 const name = 'the bus on Kafka with TLS and SASL, on a real broker';
 const TOPIC = 'gridbourse.test.secured';

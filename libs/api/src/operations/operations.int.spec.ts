@@ -71,8 +71,8 @@ describe('operating the bus of a service', () => {
       ...{ accountId: id, apiKeyId, keyHash, scopes, expiresAtMs: null, issuedAtMs: 1 },
     } as const;
     await bus.publish([
-      record(id, 1, 'AccountOpened', catalogue.encode(opened as never).data),
-      record(id, 2, 'ApiKeyIssued', catalogue.encode(issued as never).data),
+      record(id, 1, 'AccountOpened', catalogue.encode(opened).data),
+      record(id, 2, 'ApiKeyIssued', catalogue.encode(issued).data),
     ]);
   };
   const OPERATOR_KEY = `gbk_${'o'.repeat(43)}`;
@@ -97,7 +97,7 @@ describe('operating the bus of a service', () => {
         catalogue.encode({
           type: 'AccountOpened',
           ...{ accountId: key, wallet: `0x${'b'.repeat(40)}`, name: 'B', openedAtMs: 1 },
-        } as never).data,
+        }).data,
       ),
     ]);
     await eventually(async () => expect((await list(`?key=${key}`)).items).toHaveLength(2), {

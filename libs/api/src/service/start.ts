@@ -17,7 +17,7 @@ import { DataSource } from 'typeorm';
 import { openApiDocument } from '../http/openapi.ts';
 import { type BaseConfig, parseConfig } from './base-config.ts';
 import { ChassisModule } from './chassis.module.ts';
-import type { GrpcApi, ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
+import type { ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
 import { nestLogger } from './nest-logger.ts';
 import { Outbox } from './outbox.ts';
 import { Readiness, type ReadyReport } from './readiness.ts';

@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { DeadLetters, kafkaConfig, type KafkaConfigInput } from '../../src/index.ts';
 import type { BusUnderTest } from '../contract/suite.ts';
 import { SeverableKafkaBus } from './severable-kafka-bus.ts';
-import { ownsKafka, type TestKafka } from './test-kafka.ts';
+import { ownsKafka, type TestKafka } from '@gridbourse/testing/kafka';
 
 /** Kafka lets members be declared dead after 6 s at the soonest, unless it is told otherwise, as ours is. */
 const SESSION_MS = ownsKafka() ? 1_500 : 6_000;

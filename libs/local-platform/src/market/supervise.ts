@@ -48,6 +48,7 @@ export type LocalMarket = {
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 5_000;
 const CALL_DEADLINE_MS = 3_000;
+const ANSWER_PATIENCE_MS = 10_000;
 /** In the command line of the process. */
 const WORD = 'market';
 
@@ -74,14 +75,19 @@ const call = async (file: MarketFile, method: string, path: string): Promise<unk
 const readFile = (dir: DataDir): MarketFile | null =>
   marketFile.safeParse(dir.read(MARKET_FILE)).data ?? null;
 
-const healthy = async (file: MarketFile): Promise<boolean> => {
-  if (!isAliveAs(file.pid, WORD)) return false;
+const answers = async (file: MarketFile): Promise<boolean> => {
   try {
     await call(file, 'GET', '/health');
     return true;
   } catch {
     return false;
   }
+};
+
+/** A process that lives and does not answer at once is busy, not dead. */
+const healthy = async (file: MarketFile): Promise<boolean> => {
+  const alive = (): boolean => isAliveAs(file.pid, WORD);
+  return alive() && (await until(async () => !alive() || answers(file), ANSWER_PATIENCE_MS, 100)) && alive();
 };
 
 /** The running market process, if there is one, it answers, and it runs with just these settings. */

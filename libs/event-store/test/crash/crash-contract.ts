@@ -3,8 +3,7 @@ import { eventStoreMigrations, migrate } from '@gridbourse/event-store';
 import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { DeadLetters } from '../../src/index.ts';
-import { migrateTables } from '../../src/schema.ts';
+import { DeadLetters, migrateTables } from '@gridbourse/event-bus';
 import { CrashRun } from './crash-run.ts';
 import { type CrashPlan, GROUP } from './plan.ts';
 

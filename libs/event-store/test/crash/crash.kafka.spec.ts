@@ -1,4 +1,4 @@
-import { testKafka } from '../support/test-kafka.ts';
+import { testKafka } from '@gridbourse/testing/kafka';
 import { crashContract } from './crash-contract.ts';
 
 crashContract('the bus on Kafka', async () => {
