@@ -10,6 +10,7 @@ import {
   MARKET_FOLDER,
   marketFile,
   type MarketFile,
+  marketSettings,
   type MarketSettings,
   type ProviderView,
   providerView,
@@ -52,15 +53,17 @@ const ANSWER_PATIENCE_MS = 10_000;
 /** In the command line of the process. */
 const WORD = 'market';
 
-const settingsOf = (options: MarketOptions): MarketSettings => ({
-  dataDir: options.dir.path,
-  platformOrigin: options.platformOrigin,
-  grpcTarget: options.grpcTarget,
-  rpcUrl: options.rpcUrl,
-  deployment: options.deployment,
-  ...(options.providers ? { providers: [...options.providers] } : {}),
-  build: String(statSync(options.program.entry).mtimeMs),
-});
+/** As the process reads them: what its schema does not name must not make the two look different. */
+const settingsOf = (options: MarketOptions): MarketSettings =>
+  marketSettings.parse({
+    dataDir: options.dir.path,
+    platformOrigin: options.platformOrigin,
+    grpcTarget: options.grpcTarget,
+    rpcUrl: options.rpcUrl,
+    deployment: options.deployment,
+    ...(options.providers ? { providers: [...options.providers] } : {}),
+    build: String(statSync(options.program.entry).mtimeMs),
+  });
 
 const call = async (file: MarketFile, method: string, path: string): Promise<unknown> => {
   const response = await fetch(`${file.controlUrl}${path}`, {
