@@ -50,6 +50,8 @@ const COMMIT_EVERY_MS = 100;
 const COMMIT_PATIENCE_MS = 2_000;
 const LEAVE_PATIENCE_MS = 4_000;
 const NOT_NOW_MS = 50;
+/** Of the time that a rebalance after a death takes at most. */
+const JOIN_PATIENCE = 2;
 
 /**
  * One member of a consumer group. Handlers do not run inside kafkajs's loop: what it fetches is handed to the workers of
@@ -68,6 +70,7 @@ export class KafkaGroupConsumer implements Subscription {
   private consumer: Consumer | null = null;
   private loop: Promise<void> | null = null;
   private joins = 0;
+  private joinTimer: NodeJS.Timeout | null = null;
   private adopted: Promise<void> = Promise.resolve();
   private stable = false;
   private committing: Promise<void> | null = null;
@@ -153,6 +156,7 @@ export class KafkaGroupConsumer implements Subscription {
       await Promise.race([crashed.promise, aborted(this.closing.signal)]);
     } finally {
       await this.handOver();
+      this.stopExpecting();
       this.consumer = null;
       await this.abandon([...this.owned.values()]);
       // A broker that is out of reach does not confirm that we leave; it finds out after the session.
@@ -190,7 +194,28 @@ export class KafkaGroupConsumer implements Subscription {
   /** No handler begins until the group has been joined again. */
   private suspend(): Promise<unknown> {
     this.stable = false;
+    this.expectJoin();
     return Promise.all([...this.owned.values()].map(({ worker }) => worker.hold()));
+  }
+
+  /** kafkajs joins the group again by itself; should it ever not, this member is made anew. */
+  private expectJoin(): void {
+    if (this.joinTimer || this.closing.signal.aborted) return;
+    const { rebalanceTimeoutMs, sessionTimeoutMs } = this.settings.config;
+    const join = this.joins;
+    this.joinTimer = setTimeout(
+      () => {
+        this.joinTimer = null;
+        if (join !== this.joins || this.stable) return;
+        this.crashed?.reject(new Error(`the group ${this.group} was not joined again in time`));
+      },
+      JOIN_PATIENCE * (rebalanceTimeoutMs + sessionTimeoutMs),
+    );
+  }
+
+  private stopExpecting(): void {
+    if (this.joinTimer) clearTimeout(this.joinTimer);
+    this.joinTimer = null;
   }
 
   /** Waits for the handlers in hand, as long as the group does not take us for dead, and commits what is settled. */
@@ -240,6 +265,7 @@ export class KafkaGroupConsumer implements Subscription {
       consumer.resume([{ topic: owned.topic, partitions: [owned.partition] }]);
       owned.worker.release();
     }
+    this.stopExpecting();
     this.stable = true;
     this.scheduleCommit();
   }
@@ -369,6 +395,7 @@ export class KafkaGroupConsumer implements Subscription {
     const ahead = [...this.owned.values()].filter(({ worker, committed }) => worker.committable > committed);
     if (ahead.length === 0 || !this.consumer) return;
     const offsets = ahead.map(({ worker }) => worker.committable);
+    const join = this.joins;
     try {
       await this.consumer.commitOffsets(
         ahead.map(({ topic, partition }, i) => ({ topic, partition, offset: String(offsets[i]) })),
@@ -376,8 +403,10 @@ export class KafkaGroupConsumer implements Subscription {
       ahead.forEach((owned, i) => (owned.committed = offsets[i]!));
     } catch (error) {
       this.parts.logger.debug({ err: error, group: this.group }, 'offsets could not be committed');
+      // The answer is about a membership that has been renewed meanwhile.
+      if (join !== this.joins) this.scheduleCommit();
       // The group went on without us: kafkajs finds out at its next heartbeat, we stop beginning anything now.
-      if (isNotAMember(error)) void this.suspend();
+      else if (isNotAMember(error)) void this.suspend();
       else this.scheduleCommit(COMMIT_EVERY_MS * 5);
     }
   }
