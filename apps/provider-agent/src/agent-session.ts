@@ -8,6 +8,8 @@ import type { AgentConfig } from './config.ts';
 import { challengeText, heartbeatContent, helloText } from './domain/signed-texts.ts';
 
 export const AGENT_VERSION = '0.1.0';
+/** Until the platform has said how long it may be silent. */
+const WELCOME_WITHIN_MS = 10_000;
 
 /** How a session ended. */
 export type SessionEnd = {
@@ -34,6 +36,8 @@ export class AgentSession {
   private readonly wallet: Wallet;
   private stream: AgentStream | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private silence: NodeJS.Timeout | undefined;
+  private silenceLimitMs = WELCOME_WITHIN_MS;
   private sequence = 0;
   private welcomed = false;
   private refusal: registryV1.Refusal | null = null;
@@ -55,17 +59,31 @@ export class AgentSession {
     });
     this.stream = stream;
     if (this.stopped) stream.close();
-    else stream.send({ hello: await this.hello() });
+    else {
+      this.heard();
+      stream.send({ hello: await this.hello() });
+    }
     const error = await stream.ended;
     this.stopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     return { welcomed: this.welcomed, refusal: this.refusal, error };
   }
 
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.stream?.close();
+  }
+
+  /** A stream may be dead with its connection alive, when something between us and the platform holds the latter. */
+  private heard(): void {
+    clearTimeout(this.silence);
+    if (this.stopped || this.silenceLimitMs === 0) return;
+    this.silence = setTimeout(() => {
+      this.stream?.close(new Error(`nothing was heard of the platform for ${this.silenceLimitMs} ms`));
+    }, this.silenceLimitMs);
   }
 
   private async hello(): Promise<registryV1.Hello> {
@@ -78,8 +96,10 @@ export class AgentSession {
   private async hear({ welcome, challenge, refusal }: registryV1.ConnectResponse): Promise<void> {
     if (welcome && !this.welcomed) {
       this.welcomed = true;
+      this.silenceLimitMs = welcome.silenceLimitMs;
       void this.beat(welcome.heartbeatIntervalMs);
     }
+    this.heard();
     if (challenge) {
       const signature = await this.wallet.signMessage(challengeText(challenge.challengeId, challenge.nonce));
       this.stream?.send({ answer: { challengeId: challenge.challengeId, signature } });

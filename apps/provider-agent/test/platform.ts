@@ -25,6 +25,9 @@ export class TestPlatform {
   hellos = 0;
   knows = true;
   heartbeatIntervalMs = 50;
+  silenceLimitMs = 0;
+  /** Takes what agents send and says nothing, as a stream whose other half is gone. */
+  mute = false;
   private readonly http = createServer(
     (request, response) =>
       void this.answer(request).then(
@@ -103,18 +106,21 @@ export class TestPlatform {
     const signed = (text: string, signature: string): boolean =>
       verifyMessage(text, signature).toLowerCase() === this.wallet;
     stream.on('data', ({ hello, heartbeat, answer }: registryV1.ConnectRequest) => {
+      if (this.mute) return;
       if (hello) {
         if (!this.knows) return refuse('unknown_provider');
         if (!signed(helloText(hello.providerId, hello.issuedAtMs), hello.signature))
           return refuse('invalid_signature');
         providerId = hello.providerId;
         this.hellos += 1;
-        stream.write({ welcome: { heartbeatIntervalMs: this.heartbeatIntervalMs } });
+        const { heartbeatIntervalMs, silenceLimitMs } = this;
+        stream.write({ welcome: { heartbeatIntervalMs, silenceLimitMs } });
       }
       if (heartbeat) {
         const digest = createHash('sha256').update(heartbeatContent(providerId, heartbeat)).digest('hex');
         if (!signed(digest, heartbeat.signature)) return refuse('invalid_signature');
         this.heartbeats.push(heartbeat);
+        stream.write({ heartbeatTaken: { sequence: heartbeat.sequence } });
       }
       if (
         answer &&

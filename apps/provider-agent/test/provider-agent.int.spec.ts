@@ -149,6 +149,20 @@ describe('a provider agent', () => {
     expect(bodies('/v1/providers')).toHaveLength(1);
   });
 
+  it('opens another stream when it hears nothing any more on one that looks alive', async () => {
+    platform.silenceLimitMs = 500;
+    const agent = run(configOf());
+    await connected(agent);
+    // Every heartbeat is answered: longer than the limit passes without harm.
+    await eventually(() => platform.heartbeats.length > 20, { deadlineMs: 15_000 });
+    expect(platform.hellos).toBe(1);
+    platform.mute = true;
+    await eventually(() => expect(agent.status.trouble).toContain('nothing was heard'));
+    platform.mute = false;
+    await eventually(() => platform.hellos === 2, { deadlineMs: 15_000 });
+    await connected(agent);
+  });
+
   it('tells machines it cannot see as not ready, also right after its own start', async () => {
     const stateFile = join(folder, 'unseen.json');
     const agent = run(configOf({ stateFile }));

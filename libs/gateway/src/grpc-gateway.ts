@@ -14,6 +14,9 @@ import { DIRECTORY_PACKAGES, GrpcDirectory } from './grpc-directory.ts';
 
 const GRPC_UNIMPLEMENTED = '12';
 const GRPC_UNAVAILABLE = '14';
+const NO_ANSWER = 'the service does not answer';
+/** An upstream that is alive but mute is found out within two of these. */
+const PING_EVERY_MS = 10_000;
 /** Names of HTTP/2 that belong to one hop and are set anew on the next. */
 const HOP_HEADERS = new Set([':status', ':scheme', ':authority', 'connection', 'host']);
 
@@ -36,6 +39,7 @@ export class GrpcGateway {
   constructor(
     private readonly services: readonly GatewayService[],
     private readonly logger: Logger,
+    private readonly pingEveryMs = PING_EVERY_MS,
   ) {
     this.directory = new GrpcDirectory(services);
     this.server = createServer();
@@ -73,11 +77,25 @@ export class GrpcGateway {
     if (known && !known.closed && !known.destroyed) return known;
     const session = connect(`http://${target}`);
     session.on('error', (error: Error) => this.logger.debug({ err: error, target }, 'gRPC upstream failed'));
+    const pinging = this.keepAlive(session, target);
     session.on('close', () => {
+      clearInterval(pinging);
       if (this.upstreams.get(target) === session) this.upstreams.delete(target);
     });
     this.upstreams.set(target, session);
     return session;
+  }
+
+  /** Gives up a session whose ping is not answered before the next is due: its calls end, new ones connect anew. */
+  private keepAlive(session: ClientHttp2Session, target: string): NodeJS.Timeout {
+    let unanswered = false;
+    return setInterval(() => {
+      if (unanswered || session.connecting) {
+        this.logger.warn({ target }, 'a service answers no ping: its gRPC calls are ended');
+        return session.destroy(new Error('no ping was answered in time'));
+      }
+      unanswered = session.ping((error) => (unanswered = error !== null));
+    }, this.pingEveryMs).unref();
   }
 
   private forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -99,7 +117,13 @@ export class GrpcGateway {
     if (target === undefined) return refuse(GRPC_UNIMPLEMENTED, `no service here offers ${encodeURI(path)}`);
 
     const call = this.upstream(target).request({ ...forwardable(headers), ':method': 'POST', ':path': path });
-    call.on('error', () => refuse(GRPC_UNAVAILABLE, 'the service does not answer'));
+    // What the caller is told if the service goes away in the middle of an answer.
+    let trailers: Record<string, string | string[]> = {
+      'grpc-status': GRPC_UNAVAILABLE,
+      'grpc-message': NO_ANSWER,
+    };
+    call.on('error', () => undefined);
+    call.on('trailers', (received: IncomingHttpHeaders) => (trailers = forwardable(received)));
     call.on('response', (answer, flags) => {
       if (stream.destroyed) return;
       const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
@@ -108,10 +132,6 @@ export class GrpcGateway {
         { endStream, waitForTrailers: !endStream },
       );
       if (endStream) return;
-      let trailers: Record<string, string | string[]> = {};
-      call.on('trailers', (received: IncomingHttpHeaders) => {
-        trailers = forwardable(received);
-      });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));
       call.pipe(stream);
     });
@@ -119,8 +139,10 @@ export class GrpcGateway {
     stream.on('close', () => {
       if (!call.closed) call.close(constants.NGHTTP2_CANCEL);
     });
+    // However a call ends, with its last word, an error or a lost connection: the caller hears of it.
     call.on('close', () => {
-      if (!stream.closed && !stream.headersSent) refuse(GRPC_UNAVAILABLE, 'the service does not answer');
+      if (!stream.headersSent) refuse(GRPC_UNAVAILABLE, NO_ANSWER);
+      else if (!stream.writableEnded && !stream.destroyed) stream.end();
     });
   }
 }

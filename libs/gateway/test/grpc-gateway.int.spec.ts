@@ -3,6 +3,7 @@ import { freePort } from '@gridbourse/infra';
 import { silentLogger } from '@gridbourse/observability';
 import { GRPC_LOADER, PROTO_ROOT } from '@gridbourse/proto';
 import {
+  type ClientDuplexStream,
   credentials,
   type GrpcObject,
   loadPackageDefinition,
@@ -14,9 +15,17 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { eventually } from '@gridbourse/testing';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { protoPath as healthProto } from 'grpc-health-check';
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { createRequire } from 'node:module';
+import {
+  type AddressInfo,
+  connect as connectTo,
+  createServer as createWire,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { dirname, join } from 'node:path';
 import type { GatewayService } from '../src/gateway-service.ts';
 import { GrpcGateway } from '../src/grpc-gateway.ts';
@@ -130,5 +139,98 @@ describe('the public gRPC port', () => {
     ready.matchmaker = true;
     await eventually(async () => expect(await check('')).toBe('SERVING'));
     expect(await check('nobody.v1.Nothing')).toBe(status.NOT_FOUND);
+  });
+});
+
+describe('a call in progress', () => {
+  type Peer = { sockets: Set<Socket>; target: string; close: () => void };
+  let peer: Peer;
+  let gateway: GrpcGateway;
+  let port: number;
+
+  const listening = async (server: Http2Server | NetServer): Promise<number> => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  };
+
+  /** A service that welcomes each caller and then only listens, behind a wire that can be cut. */
+  const startPeer = async (): Promise<Peer> => {
+    const server = createServer();
+    server.on('sessionError', () => undefined);
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('error', () => undefined);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.write(Buffer.from([0, 0, 0, 0, 5, 0x0a, 0x03, 0x08, 0xe8, 0x07])); // welcome {heartbeatIntervalMs: 1000}
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.resume().on('end', () => stream.end());
+    });
+    const servicePort = await listening(server);
+    const sockets = new Set<Socket>();
+    const wire = createWire((near) => {
+      const far = connectTo(servicePort, '127.0.0.1');
+      sockets.add(near);
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+      near.on('close', () => far.destroy());
+      near.pipe(far).pipe(near);
+    });
+    const close = (): void => {
+      for (const socket of sockets) socket.destroy();
+      wire.close();
+      server.close();
+    };
+    return { sockets, close, target: `127.0.0.1:${await listening(wire)}` };
+  };
+  const service = (target: string): GatewayService => ({
+    name: 'registry',
+    publicPaths: [],
+    grpcPackages: [PACKAGES[0]!],
+    grpcTarget: target,
+    openApi: () => {
+      throw new Error('not asked for here');
+    },
+    handle: () => undefined,
+    ready: () => Promise.resolve({ ready: true, checks: {} }),
+  });
+
+  beforeEach(async () => {
+    peer = await startPeer();
+    port = await freePort();
+    gateway = new GrpcGateway([service(peer.target)], silentLogger, 200);
+    await gateway.listen(port);
+  });
+  afterEach(async () => {
+    await gateway.close();
+    peer.close();
+  });
+
+  /** Waits for the welcome, does `then`, and resolves with the status that ended the call. */
+  const connectAnd = (then: (call: ClientDuplexStream<object, object>) => void): Promise<unknown> => {
+    const client = clientOf(
+      join(PROTO_ROOT, 'gridbourse/registry/v1/agent.proto'),
+      'gridbourse.registry.v1.AgentService',
+      port,
+    );
+    const call = client['connect']!() as unknown as ClientDuplexStream<object, object>;
+    return new Promise((resolve) => {
+      call.on('data', () => then(call));
+      call.on('error', () => undefined);
+      call.on('status', ({ code }: { code: number }) => resolve(code));
+    }).finally(() => client.close());
+  };
+  const eachSocket = (act: (socket: Socket) => void): void => peer.sockets.forEach(act);
+
+  it('ends with the last word of the service', async () => {
+    expect(await connectAnd((call) => call.end())).toBe(status.OK);
+  });
+
+  it.each<[string, () => void]>([
+    [
+      'closes its connection, as the system does for a process that was killed',
+      () => eachSocket((s) => s.destroy()),
+    ],
+    ['resets its connection', () => eachSocket((s) => s.resetAndDestroy())],
+    ['falls silent with its connection open', () => eachSocket((s) => s.unpipe().pause())],
+  ])('is unavailable to its caller when the service %s', async (_how, fail) => {
+    expect(await connectAnd(fail)).toBe(status.UNAVAILABLE);
   });
 });

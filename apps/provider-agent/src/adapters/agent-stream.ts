@@ -39,7 +39,8 @@ export type AgentStream = {
   send(message: registryV1.ConnectRequest): void;
   /** Settles when the stream is over: with null when the platform ended it in order, else with the error. */
   readonly ended: Promise<Error | null>;
-  close(): void;
+  /** @param reason what `ended` settles with; none when it is meant to end */
+  close(reason?: Error): void;
 };
 
 /** @throws DomainError `platform_unreachable` when no connection comes about within 10 s */
@@ -78,10 +79,10 @@ export const openAgentStream = async (
       if (call.writable) call.write(message);
     },
     ended,
-    close: () => {
+    close: (reason) => {
       call.end();
       call.cancel();
-      end(null);
+      end(reason ?? null);
     },
   };
 };

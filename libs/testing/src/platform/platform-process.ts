@@ -137,9 +137,13 @@ export class PlatformProcess {
     return this.stop('SIGKILL');
   }
 
-  /** Stops what is left of it, and erases its data. */
+  /** Stops what is left of it, and erases its data, unless GRIDBOURSE_KEEP_DATA is set: then it says where they lie. */
   async discard(): Promise<void> {
     await this.stop();
+    if (process.env['GRIDBOURSE_KEEP_DATA']) {
+      process.stderr.write(`data and logs kept in ${this.dataDir}\n`);
+      return;
+    }
     await this.run(built('standalone', 'reset.js'), ['--yes']);
     rmSync(this.dataDir, { recursive: true, force: true });
   }

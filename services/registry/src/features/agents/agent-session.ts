@@ -22,6 +22,8 @@ export type SessionParts = {
 
 /** A signed time may be off by so much, either way. */
 const SIGNED_TIME_TOLERANCE_MS = 30_000;
+/** Heartbeats that an agent may miss the answer of before it takes the stream for dead. */
+const UNANSWERED_HEARTBEATS = 3;
 /** Messages that wait to be handled; an agent that sends faster than that is sent away. */
 const MAX_WAITING = 32;
 
@@ -149,7 +151,10 @@ export class AgentSession {
     provider.lastHelloAtMs = issued;
     this.provider = provider;
     this.parts.hub.attach(provider, this.connection, arrivedAtMs);
-    this.connection.send({ welcome: { heartbeatIntervalMs: this.parts.config.heartbeatIntervalMs } });
+    const { heartbeatIntervalMs } = this.parts.config;
+    this.connection.send({
+      welcome: { heartbeatIntervalMs, silenceLimitMs: UNANSWERED_HEARTBEATS * heartbeatIntervalMs },
+    });
     this.parts.logger.info(
       { providerId, agentVersion: hello.agentVersion.slice(0, 60) },
       'an agent connected',
@@ -168,6 +173,7 @@ export class AgentSession {
       checkInventory(reports);
       await hub.heard(provider, arrivedAtMs);
       metrics.heartbeats.add(1, { result: 'taken' });
+      this.connection.send({ heartbeatTaken: { sequence: heartbeat.sequence } });
       await hub.takeInventory(provider, heartbeat.nodes, reports, arrivedAtMs);
     } catch (error) {
       const code = error instanceof Refused || error instanceof DomainError ? error.code : 'internal_error';

@@ -213,6 +213,20 @@ describe('what an agent says', () => {
     await eventually(() => agent.ended);
   });
 
+  it('is answered: each heartbeat that counts, so that silence means that nobody listens', async () => {
+    const agent = await connected(await onboard());
+    const { heartbeatIntervalMs, silenceLimitMs } = agent.received[0]!.welcome!;
+    expect(silenceLimitMs).toBe(3 * heartbeatIntervalMs);
+    await agent.heartbeat([healthyNode('n1')]);
+    await agent.heartbeat([healthyNode('n1', { gpuAllocatable: 9 })]);
+    await agent.heartbeat([healthyNode('n1')]);
+    const answers = (): string[] =>
+      agent.received.flatMap((message) => message.heartbeatTaken?.sequence ?? message.refusal?.code ?? []);
+    await eventually(() => expect(answers().at(-2)).toBe('impossible_inventory'));
+    const [before, , after] = answers().slice(-3);
+    expect(Number(after)).toBe(Number(before) + 2);
+  });
+
   it('a Hello is good once', async () => {
     const provider = await onboard();
     const issuedAtMs = registry.clock.now();

@@ -23,6 +23,7 @@ export interface ConnectResponse {
   welcome?: Welcome | undefined;
   challenge?: Challenge | undefined;
   refusal?: Refusal | undefined;
+  heartbeatTaken?: HeartbeatTaken | undefined;
 }
 
 /**
@@ -38,6 +39,16 @@ export interface Hello {
 
 export interface Welcome {
   heartbeatIntervalMs: number;
+  /**
+   * Each heartbeat is answered, so an agent that hears nothing at all for so long may take the stream for dead, whatever
+   * the connection says, and open another. 0: heartbeats are not answered.
+   */
+  silenceLimitMs: number;
+}
+
+/** A heartbeat counts; one that does not is answered by a Refusal. */
+export interface HeartbeatTaken {
+  sequence: string;
 }
 
 export interface Refusal {
