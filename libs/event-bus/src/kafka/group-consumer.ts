@@ -161,7 +161,7 @@ export class KafkaGroupConsumer implements Subscription {
       await this.abandon([...this.owned.values()]);
       // A broker that is out of reach does not confirm that we leave; it finds out after the session.
       const leaving = consumer.disconnect().catch(() => undefined);
-      await Promise.race([leaving, pause(LEAVE_PATIENCE_MS, this.never)]);
+      await atMost(LEAVE_PATIENCE_MS, leaving);
     }
   }
 
@@ -221,16 +221,13 @@ export class KafkaGroupConsumer implements Subscription {
   /** Waits for the handlers in hand, as long as the group does not take us for dead, and commits what is settled. */
   private async handOver(): Promise<void> {
     if (this.owned.size === 0) return;
-    const done = new AbortController();
-    const idle = this.suspend().then(() => done.abort());
+    const idle = this.suspend();
     const patienceMs = this.closing.signal.aborted
       ? this.settings.graceMs
       : Math.min(this.settings.graceMs, this.settings.config.sessionTimeoutMs * 0.6);
-    await Promise.race([idle, pause(patienceMs, done.signal)]);
-    await Promise.race([this.commit(), pause(COMMIT_PATIENCE_MS, this.never)]);
+    await atMost(patienceMs, idle);
+    await atMost(COMMIT_PATIENCE_MS, this.commit());
   }
-
-  private readonly never = new AbortController().signal;
 
   private joined(consumer: Consumer, assignment: TopicPartitions): void {
     this.joins += 1;
@@ -321,10 +318,8 @@ export class KafkaGroupConsumer implements Subscription {
   /** Gives partitions up and waits for the handlers in hand, but not for ever. */
   private async abandon(all: readonly Owned[]): Promise<void> {
     if (all.length === 0) return;
-    const stopped = new AbortController();
-    const stops = Promise.all(all.map((owned) => this.forget(owned))).then(() => stopped.abort());
-    await Promise.race([stops, pause(this.settings.graceMs, stopped.signal)]);
-    if (stopped.signal.aborted) return;
+    const stops = Promise.all(all.map((owned) => this.forget(owned)));
+    if (await atMost(this.settings.graceMs, stops)) return;
     const keys = all.flatMap(({ worker }) => worker.busyKeys).slice(0, 20);
     this.parts.logger.error(
       { group: this.group, keys, graceMs: this.settings.graceMs },
@@ -432,6 +427,14 @@ export class KafkaGroupConsumer implements Subscription {
 }
 
 const nameOf = ({ topic, partition }: Partition): string => `${topic}/${partition}`;
+
+/** Waits for the work, but no longer than that. @returns whether it was done in time */
+const atMost = async (patienceMs: number, work: Promise<unknown>): Promise<boolean> => {
+  const done = new AbortController();
+  const finished = work.finally(() => done.abort());
+  await Promise.race([finished, pause(patienceMs, done.signal)]);
+  return done.signal.aborted;
+};
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -1,0 +1,162 @@
+// Kafka itself is not here: a scripted client of it gives each answer at the moment that a test asks for, which no broker does.
+import { silentLogger } from '@gridbourse/observability';
+import { eventually } from '@gridbourse/testing';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import { Collector, record } from '../../test/records.ts';
+import { createNoopMeter } from '@opentelemetry/api';
+import { BusMetrics } from '../metrics.ts';
+import { KafkaGroupConsumer } from './group-consumer.ts';
+import { kafkaConfig } from './kafka-config.ts';
+import type { OwnerDatabase, Partition } from './owner-database.ts';
+import type { Publisher } from './publisher.ts';
+
+const TOPIC = 'gridbourse.test.thing';
+
+class ScriptedConsumer {
+  readonly events = { GROUP_JOIN: 'join', CRASH: 'crash' };
+  readonly commits: { offsets: string[]; answer: PromiseWithResolvers<void> }[] = [];
+  running = false;
+  /** Commits wait for an answer of the test; otherwise they succeed. */
+  holdsCommits = false;
+  private readonly listeners = new Map<string, (event: { payload: unknown }) => void>();
+  private eachBatch: ((payload: EachBatchPayload) => Promise<void>) | undefined;
+  private nextOffset = 0;
+
+  on(event: string, listener: (event: { payload: unknown }) => void): void {
+    this.listeners.set(event, listener);
+  }
+  connect = (): Promise<void> => Promise.resolve();
+  subscribe = (): Promise<void> => Promise.resolve();
+  disconnect = (): Promise<void> => Promise.resolve();
+  pause(): void {}
+  resume(): void {}
+  run({ eachBatch }: { eachBatch: (payload: EachBatchPayload) => Promise<void> }): Promise<void> {
+    this.eachBatch = eachBatch;
+    this.running = true;
+    return Promise.resolve();
+  }
+  commitOffsets(offsets: { offset: string }[]): Promise<void> {
+    const answer = Promise.withResolvers<void>();
+    this.commits.push({ offsets: offsets.map(({ offset }) => offset), answer });
+    if (!this.holdsCommits) answer.resolve();
+    return answer.promise;
+  }
+
+  /** The group has been formed, and this member has the one partition. */
+  join(): void {
+    this.listeners.get('join')!({ payload: { memberAssignment: { [TOPIC]: [0] } } });
+  }
+  /** Kafka was lost; kafkajs says that it tries again. */
+  lose(): void {
+    this.listeners.get('crash')!({ payload: { error: new Error('connection lost'), restart: true } });
+  }
+  /** Fetches the next record until it is taken over. */
+  async deliver(key: string): Promise<void> {
+    const { value, headers } = record(TOPIC, key, 1);
+    const offset = this.nextOffset++;
+    const message = { key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)), headers };
+    const messages = [{ ...message, offset: String(offset) } as unknown as KafkaMessage];
+    for (let taken = false; !taken;) {
+      await this.eachBatch!({
+        batch: { topic: TOPIC, partition: 0, messages, lastOffset: () => String(offset) },
+        resolveOffset: () => (taken = true),
+        heartbeat: () => Promise.resolve(),
+      } as unknown as EachBatchPayload);
+    }
+  }
+}
+
+describe('a member of a group', () => {
+  const clients: ScriptedConsumer[] = [];
+  let member: KafkaGroupConsumer;
+
+  const start = async (timing = {}): Promise<{ client: ScriptedConsumer; handled: Collector }> => {
+    const handled = new Collector();
+    const epochs = (partitions: readonly Partition[]) =>
+      Promise.resolve(partitions.map((partition) => ({ ...partition, epoch: '1' })));
+    const database = {
+      epochs: (_group: string, partitions: readonly Partition[]) => epochs(partitions),
+      claim: (_group: string, partitions: readonly Partition[]) => epochs(partitions),
+      keysToReplay: () => Promise.resolve([]),
+      lettersOf: () => ({ parkedKeys: () => Promise.resolve([]) }),
+    } as unknown as OwnerDatabase;
+    const kafka = {
+      consumer: () => {
+        const client = new ScriptedConsumer();
+        clients.push(client);
+        return client as unknown as Consumer;
+      },
+    } as unknown as Kafka;
+    member = new KafkaGroupConsumer(
+      { group: 'test', topics: [TOPIC], handler: handled.handler },
+      {
+        config: { ...kafkaConfig.parse({ brokers: ['localhost:1'] }), ...timing },
+        concurrency: 4,
+        maxUnsettled: 100,
+        retry: { attempts: 1, firstDelayMs: 1, factor: 1, maxDelayMs: 1 },
+        graceMs: 100,
+        pollMs: 10_000,
+      },
+      {
+        ...{ kafka, database, publisher: {} as Publisher },
+        ...{ logger: silentLogger, metrics: new BusMetrics(createNoopMeter()) },
+      },
+    );
+    member.start();
+    await eventually(() => clients[0]?.running === true);
+    return { client: clients[0]!, handled };
+  };
+  const notAMember = (): Error => Object.assign(new Error('not yours'), { type: 'ILLEGAL_GENERATION' });
+
+  afterEach(async () => {
+    await member.close();
+    clients.length = 0;
+  });
+
+  it('goes on when a late answer says that its last membership is over', async () => {
+    const { client, handled } = await start();
+    client.holdsCommits = true;
+    client.join();
+    await client.deliver('a');
+    await eventually(() => client.commits.length === 1);
+    client.holdsCommits = false;
+    client.join();
+    await client.deliver('b');
+    await eventually(() => handled.sequencesOf('b').length === 1);
+    client.commits[0]!.answer.reject(notAMember());
+    await eventually(() => client.commits.length === 2);
+    expect(client.commits[1]!.offsets).toEqual(['2']);
+    await client.deliver('c');
+    await eventually(() => handled.sequencesOf('c').length === 1);
+  });
+
+  it('begins nothing more once it hears that it is no member, until it has joined again', async () => {
+    const { client, handled } = await start();
+    client.holdsCommits = true;
+    client.join();
+    await client.deliver('a');
+    await eventually(() => client.commits.length === 1);
+    client.holdsCommits = false;
+    client.commits[0]!.answer.reject(notAMember());
+    let taken = false;
+    const delivery = client.deliver('b').then(() => (taken = true));
+    // A whole round of other work passes and the record is still not taken.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect({ taken, started: handled.started.length }).toEqual({ taken: false, started: 1 });
+    client.join();
+    await delivery;
+    await eventually(() => handled.sequencesOf('b').length === 1);
+  });
+
+  it('is made anew when its client says that it tries again and never does', async () => {
+    const { client } = await start({ rebalanceTimeoutMs: 20, sessionTimeoutMs: 20, heartbeatMs: 5 });
+    client.join();
+    await client.deliver('a');
+    client.lose();
+    await eventually(() => clients.length === 2 && clients[1]!.running);
+    clients[1]!.join();
+    await clients[1]!.deliver('b');
+  });
+});
