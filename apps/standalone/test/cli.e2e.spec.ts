@@ -46,6 +46,7 @@ describe('the command line', () => {
     ['no credentials', ['--origin', 'http://127.0.0.1:1', 'escrow', 'show'], 3, 'gridbourse login'],
     ['an order that does not exist', ['order', 'explain', 'ord_0'], 4, 'there is no order'],
     ['a lease that does not exist', ['lease', 'close', 'lea_0'], 4, 'there is no lease'],
+    ['a time that is none', ['lease', 'extend', 'lea_0', '10'], 2, 'is not a duration'],
   ])('tells %s by its exit code and a sentence', async (_, args, code, words) => {
     const found = await run(...args);
     expect({ code: found.code, stderr: found.stderr }).toEqual({

@@ -44,6 +44,17 @@ export const escrowExhausted = settlement(
   z.object({ leaseId: id('lease'), zeroTimeAtMs: instant, atMs: instant }),
 );
 
+export const leaseTermChanged = settlement(
+  'LeaseTermChanged',
+  'The tenant has extended the lease on chain, or the chain took an extension back: how long it may run in all.',
+  z.object({
+    leaseId: id('lease'),
+    durationSeconds: seconds.describe('Running seconds in all that the lease may have: agreed and added.'),
+    lockMicros: micros.describe('All that was locked for it: agreed and added.'),
+    atMs: instant,
+  }),
+);
+
 export const settlementSubmitted = settlement(
   'SettlementSubmitted',
   'A row of a batch is on its way to the chain.',
@@ -104,6 +115,7 @@ export const billingEvents = [
   leaseFundingFailed,
   escrowLow,
   escrowExhausted,
+  leaseTermChanged,
   settlementSubmitted,
   settlementConfirmed,
   leaseSettled,

@@ -130,7 +130,7 @@ describe('a lease that its tenant stops on chain', () => {
 });
 
 describe('a lease that its tenant extends on chain', () => {
-  it('locks more, ends when it was agreed to, and gives back what was not used', async () => {
+  it('locks more, runs for longer, and gives back what was not used', async () => {
     const leaseId = await world.openLease('extended');
     await world.running(leaseId);
     const before = await world.until(async () => {
@@ -140,20 +140,53 @@ describe('a lease that its tenant extends on chain', () => {
     const books = await world.books();
     await (await world.market().extendLease(before.key, 1_800)).wait();
     await world.until(async () => (await lockOf(leaseId)).addedMicros > 0n || null);
-    expect(await lockOf(leaseId)).toEqual({ ...before, addedMicros: 1_800_000n });
+    expect(await lockOf(leaseId)).toEqual({
+      ...before,
+      addedMicros: 1_800_000n,
+      // The next alarm was the warning of ten minutes; now it is the one of an hour.
+      alarmAtMs: before.alarmAtMs + (600 + 1_800 - 3_600) * 1_000,
+    });
+    expect(await world.event('LeaseTermChanged', leaseId)).toMatchObject({
+      durationSeconds: 5_400,
+      lockMicros: 5_400_000n,
+    });
     expect(await world.books()).toMatchObject({
       free: books['free']! - 1_800_000n,
       locked: books['locked']! + 1_800_000n,
     });
     await expectOneTruth();
 
-    await world.passOnChain(3_700);
-    await world.usage(leaseId, 3_600, 3_600);
-    await world.closeMeter(leaseId, 3_600);
+    await world.passOnChain(5_100);
+    await world.usage(leaseId, 5_000, 5_000);
+    await world.closeMeter(leaseId, 5_000);
     expect(await world.event('LeaseSettled', leaseId)).toMatchObject({
-      paidMicros: 3_600_000n,
-      refundedMicros: 1_800_000n,
+      paidMicros: 5_000_000n,
+      refundedMicros: 400_000n,
     });
+    await expectOneTruth();
+  }, 90_000);
+
+  it('has its old term again when the block of the extension is gone, and says so', async () => {
+    const leaseId = await world.openLease('extended and not');
+    await world.running(leaseId);
+    const { key } = await lockOf(leaseId);
+    const height = await world.provider.getBlockNumber();
+    await (await world.market().extendLease(key, 1_800)).wait();
+    const terms = () =>
+      world.heard.flatMap((event) =>
+        event.type === 'LeaseTermChanged' && event.leaseId === leaseId ? [event.durationSeconds] : [],
+      );
+    await world.until(() => terms().length === 1 || null);
+    await world.indexer.stop();
+    await world.indexer.retractFrom(height + 1);
+    await world.until(() => terms().length === 2 || null);
+    expect(terms()).toEqual([5_400, 3_600]);
+    world.indexer.start();
+    await world.until(() => terms().length === 3 || null);
+    expect(terms().at(-1)).toBe(5_400);
+    await world.indexer.finalizeAll();
+    await world.closeMeter(leaseId, 0);
+    await world.event('LeaseSettled', leaseId);
     await expectOneTruth();
   }, 90_000);
 

@@ -44,12 +44,24 @@ export const leaseFundingRestored = lease(
   z.object({ leaseId: fields.id('lease'), chainLeaseKey: z.string().max(80), atMs: fields.instant }),
 );
 
+export const leaseTermNoted = lease(
+  'LeaseTermNoted',
+  'The lease was extended on chain, or was not after all.',
+  z.object({
+    leaseId: fields.id('lease'),
+    durationSeconds: fields.seconds,
+    lockMicros: fields.micros,
+    atMs: fields.instant,
+  }),
+);
+
 const definitions = [
   ...orderEvents,
   ...leaseEvents,
   orderAnnotated,
   leaseFundingRetracted,
   leaseFundingRestored,
+  leaseTermNoted,
 ] as const;
 
 /** Every event of this service, those that it keeps to itself too. */
@@ -66,6 +78,10 @@ export const privateEventsAgree: [
   Same<Loose<PrivateOrderEvent>, Loose<EventOf<typeof orderAnnotated>>>,
   Same<
     Loose<PrivateLeaseEvent>,
-    Loose<EventOf<typeof leaseFundingRetracted> | EventOf<typeof leaseFundingRestored>>
+    Loose<
+      | EventOf<typeof leaseFundingRetracted>
+      | EventOf<typeof leaseFundingRestored>
+      | EventOf<typeof leaseTermNoted>
+    >
   >,
 ] = [true, true];

@@ -1,13 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { EventOf, leaseTermChanged } from '@gridbourse/events';
+import type { LeaseId } from '@gridbourse/kernel';
 import { eventually } from '@gridbourse/testing';
 import { Harness } from './support/harness.ts';
-import { serviceOf } from './support/fixtures.ts';
+import { leaseOf, serviceOf } from './support/fixtures.ts';
 
 const gpu = (model: string, count = 1) => ({
   cpuMillis: 4_000,
   memoryMiB: 16_000,
   gpu: { count, vendor: 'nvidia' as const, models: [{ model, vramMiB: null, interface: null }] },
   volumes: [],
+});
+
+const termOf = (leaseId: LeaseId, durationSeconds: number): EventOf<typeof leaseTermChanged> => ({
+  ...{ type: 'LeaseTermChanged', leaseId, durationSeconds },
+  ...{ lockMicros: 1n, atMs: Date.now() },
 });
 
 jest.setTimeout(60_000);
@@ -149,6 +156,24 @@ describe('the life of a workload', () => {
     await eventually(() => harness.usage(leaseId).at(-1)?.cumulativeSeconds === 2, { deadlineMs: 10_000 });
     await harness.closeLease(leaseId, 'escrow_exhausted');
     expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(2);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it('bills up to the longer term of a lease that was extended, heard before the proposal or at its very end', async () => {
+    const lease = leaseOf({ providerId: harness.providerId, durationSeconds: 1 });
+    const { leaseId } = lease;
+    const extend = (durationSeconds: number): Promise<void> =>
+      harness.publish(termOf(leaseId, durationSeconds), leaseId);
+    const counted = (seconds: number): Promise<unknown> =>
+      eventually(() => harness.usage(leaseId).at(-1)?.cumulativeSeconds === seconds, { deadlineMs: 15_000 });
+    await extend(2);
+    await harness.publish(lease, leaseId);
+    await harness.fund(leaseId);
+    await counted(2);
+    await extend(3);
+    await counted(3);
+    await harness.closeLease(leaseId, 'escrow_exhausted');
+    expect((await harness.until(leaseId, 'MeterClosed')).totalSeconds).toBe(3);
     await harness.until(leaseId, 'WorkloadTerminated');
   });
 });

@@ -67,6 +67,26 @@ export const setSpendingLimit = async (
   }
 };
 
+/**
+ * Lets a lease of this wallet run for longer: what that costs is locked from the free balance.
+ * @returns the hash of the transaction
+ */
+export const extendLease = async (
+  escrow: Escrow,
+  privateKey: string,
+  leaseKey: string,
+  addedSeconds: number,
+): Promise<string> => {
+  const wallet = open(escrow, privateKey);
+  const market = computeMarket(escrow.chain.computeMarket, wallet);
+  const data = market.interface.encodeFunctionData('extendLease', [leaseKey, addedSeconds]);
+  try {
+    return (await sendDurably(wallet, { to: escrow.chain.computeMarket, data })).hash;
+  } finally {
+    wallet.provider?.destroy();
+  }
+};
+
 /** @throws DomainError `no_wallet` */
 export const demandPrivateKey = (privateKey: string | undefined): string => {
   const key = privateKey ?? process.env['GRIDBOURSE_PRIVATE_KEY'];

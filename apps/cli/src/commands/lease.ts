@@ -1,5 +1,8 @@
+import { DomainError } from '@gridbourse/kernel';
 import type { Command } from 'commander';
+import { demandPrivateKey, extendLease } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
+import { parseDuration } from './order-options.ts';
 import { clock, percent, perHour, state, table, usdc } from '../output/tables.ts';
 
 export const addLease = (program: Command): void => {
@@ -62,6 +65,28 @@ export const addLease = (program: Command): void => {
         for (const endpoint of workload.endpoints) rows.push(['', endpoint.url]);
       }
       say(table(['', ''], rows));
+    });
+
+  lease
+    .command('extend <lease> <time>')
+    .description(
+      'let it run for longer, like 30m, 2h, 1d: signed by your wallet, locked from your free balance',
+    )
+    .action(async (leaseId: string, time: string, _: unknown, command: Command) => {
+      const { client, credentials, say, result } = contextOf(command);
+      const addedSeconds = parseDuration(time);
+      const privateKey = demandPrivateKey(credentials.privateKey);
+      const { chainLeaseKey, state: now } = await client.lease(leaseId);
+      if (chainLeaseKey === null) {
+        throw new DomainError(
+          'conflict',
+          'not_on_chain',
+          `lease ${leaseId} is ${now} and not on the chain yet`,
+        );
+      }
+      const hash = await extendLease(await client.escrow(), privateKey, chainLeaseKey, addedSeconds);
+      result({ leaseId, addedSeconds, transaction: hash });
+      say(`${leaseId} may run ${addedSeconds} s longer. Transaction ${hash}`);
     });
 
   lease

@@ -4,7 +4,7 @@ import type { Meter } from './meter.ts';
 import { newMeter } from './meter.ts';
 import { type LeaseTerms, type LockChange, ratedMicros, termsNow, unchangedLock } from './rating.ts';
 import { nextSettlement, retryDelayMs, type SettlementKind } from './settlement.ts';
-import { type Alarms, dueAlarms, nextAlarmAtMs, type Runway } from './zero-time.ts';
+import { type Alarms, dueAlarms, nextAlarmAtMs, rewound, type Runway } from './zero-time.ts';
 
 /** What tenant and provider agreed on. */
 export type Agreement = LeaseTerms & {
@@ -193,6 +193,30 @@ export const closingRetracted = (lease: BilledLease, settledMicros: Micros): Bil
   refundedMicros: null,
   closedAtMs: null,
 });
+
+/** The lock grew or shrank on chain, or did not after all: zero-time moves, and whoever runs the lease is told for how long. */
+export const relocked = (
+  lease: BilledLease,
+  lockChange: LockChange,
+  now: Instant,
+): { lease: BilledLease; events: readonly BillingEvent[] } => {
+  const { agreement } = lease;
+  if (agreement === null) return { lease: { ...lease, lockChange }, events: [] };
+  const before = termsNow(agreement, lease.lockChange);
+  const { durationSeconds } = termsNow(agreement, lockChange);
+  const changed = { ...lease, lockChange };
+  const alarms = rewound(runwayOf(agreement, changed), lease.alarms, now);
+  const rung = ringAlarms({ ...changed, alarms }, now);
+  if (durationSeconds === before.durationSeconds) return rung;
+  const told: BillingEvent = {
+    type: 'LeaseTermChanged',
+    leaseId: lease.leaseId,
+    durationSeconds,
+    lockMicros: lockedInMicros(agreement, lockChange),
+    atMs: now,
+  };
+  return { lease: rung.lease, events: [told, ...rung.events] };
+};
 
 /** Warnings and the end of the escrow that are due now, each once. */
 export const ringAlarms = (

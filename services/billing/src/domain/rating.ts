@@ -19,12 +19,14 @@ export type LockChange = {
 
 export const unchangedLock: LockChange = { addedMicros: 0n, freedMicros: 0n, stopsAtMs: null };
 
-/**
- * The terms with the lock as the chain has it now. An extension does not lengthen what is metered: the meter ends at the
- * agreed duration, so nobody may run for longer, and what an extension locked comes back when the lease closes.
- */
+/** The running seconds that extensions have paid for. */
+const addedSeconds = ({ rateMicrosPerHour }: LeaseTerms, { addedMicros }: LockChange): number =>
+  rateMicrosPerHour === 0n ? 0 : Number((addedMicros * SECONDS_PER_HOUR) / rateMicrosPerHour);
+
+/** The terms as the chain has them now: an extension adds to the lock and to the duration, a stop takes from the lock. */
 export const termsNow = (agreed: LeaseTerms, change: LockChange): LeaseTerms => ({
   ...agreed,
+  durationSeconds: agreed.durationSeconds + addedSeconds(agreed, change),
   lockMicros: agreed.lockMicros + change.addedMicros - change.freedMicros,
 });
 

@@ -44,6 +44,18 @@ export const nextAlarmAtMs = (runway: Runway, alarms: Alarms): Instant | null =>
   return next === undefined ? zero : zero - next * 1_000;
 };
 
+/**
+ * After zero-time has moved: warnings that lie ahead again are given again, those whose moment has passed are not. What
+ * has ended stays ended.
+ */
+export const rewound = (runway: Runway, alarms: Alarms, now: Instant): Alarms => {
+  const zero = zeroTimeAtMs(runway);
+  if (zero === null || alarms.exhausted || alarms.warnedSeconds === null) return alarms;
+  const fresh = { ...alarms, warnedSeconds: null };
+  const passed = openWarnings(runway.terms, fresh).filter((warning) => zero - warning * 1_000 <= now);
+  return { ...fresh, warnedSeconds: passed.at(-1) ?? null };
+};
+
 export type Alarm =
   | { type: 'EscrowLow'; secondsLeft: number; zeroTimeAtMs: Instant }
   | { type: 'EscrowExhausted'; zeroTimeAtMs: Instant };

@@ -8,6 +8,7 @@ import {
   type Alarms,
   dueAlarms,
   nextAlarmAtMs,
+  rewound,
   type Runway,
   WARNINGS_SECONDS,
   zeroTimeAtMs,
@@ -134,10 +135,32 @@ describe('zero-time', () => {
     });
   });
 
-  it('does not move with an extension: the meter ends at the agreed duration', () => {
+  it('moves with an extension by what it paid for, to the whole second', () => {
+    const extended = termsNow(agreed, { ...unchangedLock, addedMicros: 3_600_999n });
+    expect(extended.lockMicros).toBe(agreed.lockMicros + 3_600_999n);
+    expect(zeroTimeAtMs(runway(extended, running))).toBe(zeroTimeAtMs(runway(agreed, running))! + 3_600_000);
+    expect(
+      termsNow({ ...agreed, rateMicrosPerHour: 0n }, { ...unchangedLock, addedMicros: 1n }),
+    ).toMatchObject({
+      durationSeconds: 7_200,
+    });
+  });
+
+  it('that has moved is warned of again, but not of a moment that has passed', () => {
     const extended = termsNow(agreed, { ...unchangedLock, addedMicros: 3_600_000n });
-    expect(extended.lockMicros).toBe(agreed.lockMicros + 3_600_000n);
-    expect(zeroTimeAtMs(runway(extended, running))).toBe(zeroTimeAtMs(runway(agreed, running)));
+    const warned = { warnedSeconds: 600, exhausted: false };
+    // Ten minutes before the old end: the new one is 70 minutes away.
+    const rewoundNow = rewound(runway(extended, running), warned, 7_600_000);
+    expect(rewoundNow).toEqual({ warnedSeconds: null, exhausted: false });
+    expect(dueAlarms(runway(extended, running), rewoundNow, 7_600_000).due).toEqual([]);
+    expect(nextAlarmAtMs(runway(extended, running), rewoundNow)).toBe(8_200_000);
+    expect(rewound(runway(extended, running), warned, 9_000_000)).toEqual({
+      warnedSeconds: 3_600,
+      exhausted: false,
+    });
+    expect(rewound(runway(extended, running), { warnedSeconds: 600, exhausted: true }, 0).exhausted).toBe(
+      true,
+    );
   });
 
   it('warns only of what is shorter than the lease', () => {

@@ -58,6 +58,8 @@ export type Lease = Omit<LeaseProposed, 'type'> & {
   readonly state: LeaseState;
   readonly fundByMs: Instant | null;
   readonly chainLeaseKey: string | null;
+  /** What extensions on chain have made of duration and lock; null while they are as agreed. */
+  readonly extended: { readonly durationSeconds: number; readonly lockMicros: Micros } | null;
   readonly fundedAtMs: Instant | null;
   /** The chain took the funding back (a reorganisation); without it by then the lease closes. */
   readonly refundByMs: Instant | null;
@@ -85,6 +87,12 @@ export type LeaseCommand =
   | { readonly type: 'Lapse'; readonly reason: LapseReason; readonly detail: string; readonly atMs: Instant }
   | { readonly type: 'Fund'; readonly chainLeaseKey: string; readonly atMs: Instant }
   | { readonly type: 'RetractFunding'; readonly refundByMs: Instant; readonly atMs: Instant }
+  | {
+      readonly type: 'NoteTerm';
+      readonly durationSeconds: number;
+      readonly lockMicros: Micros;
+      readonly atMs: Instant;
+    }
   | { readonly type: 'Activate'; readonly runningSinceMs: Instant; readonly atMs: Instant }
   | { readonly type: 'Close'; readonly reason: CloseReason; readonly detail: string; readonly atMs: Instant }
   | { readonly type: 'ReleaseCapacity'; readonly atMs: Instant }
@@ -99,6 +107,10 @@ export const isTerminal = (state: LeaseState): boolean => LEASE_TRANSITIONS[stat
 
 /** Nothing will happen to it any more: ended, and its machines are free. */
 export const isOver = (lease: Lease): boolean => isTerminal(lease.state) && lease.capacityReleased;
+
+/** Duration and lock as they are now. */
+export const termOf = ({ durationSeconds, lockMicros, extended }: Lease) =>
+  extended ?? { durationSeconds, lockMicros };
 
 /** It may still come to run, or runs. */
 export const isAlive = (lease: Lease): boolean => !isTerminal(lease.state) && lease.state !== 'closing';
@@ -158,6 +170,16 @@ const retractFunding = (
       atMs: command.atMs,
     },
   ];
+};
+
+const noteTerm = (
+  { durationSeconds, lockMicros, atMs }: Extract<LeaseCommand, { type: 'NoteTerm' }>,
+  lease: Lease,
+): AnyLeaseEvent[] => {
+  const now = termOf(lease);
+  if (isTerminal(lease.state)) return [];
+  if (now.durationSeconds === durationSeconds && now.lockMicros === lockMicros) return [];
+  return [{ type: 'LeaseTermNoted', leaseId: lease.leaseId, durationSeconds, lockMicros, atMs }];
 };
 
 const close = (command: Extract<LeaseCommand, { type: 'Close' }>, lease: Lease): AnyLeaseEvent[] => {
@@ -233,6 +255,8 @@ export const decideLease = (command: LeaseCommand, lease: Lease | null): AnyLeas
       return fund(command, lease);
     case 'RetractFunding':
       return retractFunding(command, lease);
+    case 'NoteTerm':
+      return noteTerm(command, lease);
     case 'Activate':
       if (!canMove(LEASE_TRANSITIONS, lease.state, 'active')) return [];
       return [
@@ -260,6 +284,7 @@ const born = (event: LeaseProposed): Lease => {
     state: 'proposed',
     fundByMs: null,
     chainLeaseKey: null,
+    extended: null,
     fundedAtMs: null,
     refundByMs: null,
     runningSinceMs: null,
@@ -299,6 +324,11 @@ const changed = (lease: Lease, event: Exclude<AnyLeaseEvent, LeaseProposed>): Pa
       return { refundByMs: event.refundByMs };
     case 'LeaseFundingRestored':
       return { refundByMs: null, chainLeaseKey: event.chainLeaseKey };
+    case 'LeaseTermNoted': {
+      const { durationSeconds, lockMicros } = event;
+      const asAgreed = durationSeconds === lease.durationSeconds && lockMicros === lease.lockMicros;
+      return { extended: asAgreed ? null : { durationSeconds, lockMicros } };
+    }
     case 'LeaseActivated':
       return { state: 'active', runningSinceMs: event.runningSinceMs };
     case 'LeaseClosing':

@@ -11,6 +11,7 @@ import {
   isTerminal,
   type Lease,
   LEASE_TRANSITIONS,
+  termOf,
   type LeaseCommand,
   type LeaseState,
 } from './lease.ts';
@@ -92,6 +93,7 @@ const COMMANDS: readonly LeaseCommand[] = [
   { type: 'Fund', chainLeaseKey: '0x2', atMs },
   { type: 'RetractFunding', refundByMs: later, atMs },
   { type: 'Activate', runningSinceMs: atMs, atMs },
+  { type: 'NoteTerm', durationSeconds: 7_200, lockMicros: 7n, atMs },
   { type: 'Close', reason: 'tenant', detail: '', atMs },
   { type: 'ReleaseCapacity', atMs },
   { type: 'Settle', paidMicros: 5n, refundedMicros: 6n, atMs },
@@ -132,6 +134,28 @@ describe('a lease', () => {
         .when(release)
         .thenNothing();
     }
+  });
+
+  it('has another term while an extension stands on chain, and keeps what was agreed', () => {
+    const note = (durationSeconds: number, lockMicros: bigint) => ({ durationSeconds, lockMicros, atMs });
+    const longer = note(7_200, 2n * terms.lockMicros);
+    const extended: AnyLeaseEvent = { type: 'LeaseTermNoted', leaseId, ...longer };
+    given(lease, HISTORIES.active)
+      .when({ type: 'NoteTerm', ...longer })
+      .then([extended]);
+    given(lease, [...HISTORIES.active, extended])
+      .when({ type: 'NoteTerm', ...longer })
+      .thenNothing();
+    const after = [...HISTORIES.active, extended].reduce<Lease | null>(evolveLease, null)!;
+    expect(termOf(after)).toEqual({ durationSeconds: 7_200, lockMicros: 2n * terms.lockMicros });
+    // The opening is compared with this when the chain shows it again.
+    expect(after.lockMicros).toBe(terms.lockMicros);
+    const back: AnyLeaseEvent = {
+      type: 'LeaseTermNoted',
+      leaseId,
+      ...note(terms.durationSeconds, terms.lockMicros),
+    };
+    expect(evolveLease(after, back).extended).toBeNull();
   });
 
   it('survives a reorganisation: retracted once, restored with the new key', () => {

@@ -1,4 +1,4 @@
-import type { Instant, LeaseId, OrderId } from '@gridbourse/kernel';
+import type { Instant, LeaseId, Micros, OrderId } from '@gridbourse/kernel';
 
 /** Events that never leave this service. Their schemas are in ../event-catalogue.ts. */
 
@@ -31,5 +31,14 @@ export type PrivateLeaseEvent =
       readonly type: 'LeaseFundingRestored';
       readonly leaseId: LeaseId;
       readonly chainLeaseKey: string;
+      readonly atMs: Instant;
+    }
+  | {
+      readonly type: 'LeaseTermNoted';
+      readonly leaseId: LeaseId;
+      /** Running seconds in all, agreed and added. */
+      readonly durationSeconds: number;
+      /** All that was locked, at the opening and by extensions. */
+      readonly lockMicros: Micros;
       readonly atMs: Instant;
     };

@@ -1,6 +1,6 @@
 import type { AccountId, LeaseId, OfferId, OrderId, ProviderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Lease } from '../domain/lease.ts';
+import { type Lease, termOf } from '../domain/lease.ts';
 import { integer, micros } from './column-types.ts';
 
 /** A lease as it is now. */
@@ -51,8 +51,7 @@ export const leaseRow = (lease: Lease): LeaseEntity => ({
   closeDetail: lease.endDetail,
   rateMicros: lease.rateMicrosPerHour,
   listRateMicros: lease.listRateMicrosPerHour,
-  durationSeconds: lease.durationSeconds,
-  lockMicros: lease.lockMicros,
+  ...termOf(lease),
   proposedAtMs: lease.proposedAtMs,
   acceptByMs: lease.acceptByMs,
   fundedAtMs: lease.fundedAtMs,

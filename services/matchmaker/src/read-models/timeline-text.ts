@@ -47,6 +47,8 @@ const TEXTS: Texts = {
   LeaseFundingFailed: (event) => `could not be funded (${event.cause}): ${event.detail}`,
   EscrowLow: (event) => `the lock is used up in ${event.secondsLeft} s`,
   EscrowExhausted: () => 'zero-time: everything that was locked is used up',
+  LeaseTermChanged: (event) =>
+    `may run ${event.durationSeconds} s in all: ${formatUsdc(event.lockMicros)} USDC were locked for it`,
   SettlementConfirmed: (event) =>
     `${formatUsdc(event.paidMicros)} USDC paid on chain, ${formatUsdc(event.cumulativeMicros)} in all`,
   LeaseSettled: (event) =>

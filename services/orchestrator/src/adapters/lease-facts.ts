@@ -41,6 +41,20 @@ export class LeaseFacts {
       .execute();
   }
 
+  /**
+   * How long the lease may run in all, as the chain has it now; `find` tells it once the transaction has committed and
+   * `termChanged` was called.
+   * @returns false when the lease is not kept here (yet)
+   */
+  async keepTerm(manager: EntityManager, leaseId: LeaseId, durationSeconds: number): Promise<boolean> {
+    const { affected } = await manager.getRepository(LeaseEntity).update({ leaseId }, { durationSeconds });
+    return affected === 1;
+  }
+
+  termChanged(leaseId: LeaseId): void {
+    this.cache.delete(leaseId);
+  }
+
   /** @returns null when the lease was never proposed to this service */
   async find(leaseId: LeaseId): Promise<LeaseProposed | null> {
     const cached = this.cache.get(leaseId);
@@ -100,9 +114,9 @@ export class LeaseFacts {
   }
 }
 
-const proposalOf = ({ proposal }: LeaseEntity): LeaseProposed =>
-  publishedLanguage.decode({
-    type: leaseProposed.type,
-    schemaVersion: leaseProposed.version,
-    data: proposal,
-  }) as LeaseProposed;
+/** As it was proposed, with the duration that it has by now. */
+const proposalOf = ({ proposal, durationSeconds }: LeaseEntity): LeaseProposed => {
+  const { type, version: schemaVersion } = leaseProposed;
+  const decoded = publishedLanguage.decode({ type, schemaVersion, data: proposal }) as LeaseProposed;
+  return { ...decoded, durationSeconds };
+};

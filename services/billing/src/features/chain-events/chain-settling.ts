@@ -10,7 +10,7 @@ import {
   type BilledLease,
   closedOnChain,
   closingRetracted,
-  ringAlarms,
+  relocked,
   settlementArrived,
   settlementFailed,
 } from '../../domain/lease.ts';
@@ -98,8 +98,8 @@ export class ChainSettling {
     const changes = await this.chainLogs.lockChanges(session.manager, keys);
     for (const lease of leases) {
       const lockChange = changes.get(lease.leaseKey ?? '') ?? unchangedLock;
-      const rung = ringAlarms({ ...lease, lockChange }, now);
-      session.put(rung.lease, rung.events);
+      const { lease: next, events } = relocked(lease, lockChange, now);
+      session.put(next, events);
     }
   }
 

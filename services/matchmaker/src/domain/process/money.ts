@@ -155,6 +155,13 @@ export const hearOfStop = (unit: UnitOfWork, log: LeaseStopped): void => {
   afterFall(unit, lease.leaseId, byTenant ? { then: 'end', reason: 'tenant', detail } : { then: 'again' });
 };
 
+/** Extended on chain, or not after all: known of a lease, and nothing to decide. */
+export const hearOfTerm = (unit: UnitOfWork, event: Of<'LeaseTermChanged'>): void => {
+  const { leaseId, durationSeconds, lockMicros } = event;
+  if (!unit.exchange.lease(leaseId)) return;
+  unit.tellLease(leaseId, { type: 'NoteTerm', durationSeconds, lockMicros, atMs: unit.now });
+};
+
 /** Closed on chain. Where we did not ask for it, the tenant or the provider used the exit that depends on nobody. */
 export const hearOfSettlement = (unit: UnitOfWork, event: Of<'LeaseSettled'>): void => {
   const lease = unit.exchange.lease(event.leaseId);

@@ -7,6 +7,7 @@ import {
   type EventOf,
   leaseFundingFailed,
   leaseSettled,
+  leaseTermChanged,
   settlementConfirmed,
 } from '@gridbourse/events';
 import { Controller } from '@nestjs/common';
@@ -16,6 +17,7 @@ import {
   hearOfExhaustion,
   hearOfFundingFailure,
   hearOfSettlement,
+  hearOfTerm,
 } from '../../domain/process/money.ts';
 import type { UnitOfWork } from '../../domain/process/unit-of-work.ts';
 import { noteLifeEvent, saveBalance } from '../../read-models/projection.ts';
@@ -53,6 +55,11 @@ export class BillingEventsConsumer {
   @OnEvent(escrowExhausted, ownTransaction)
   onExhausted(@Payload() event: EventOf<typeof escrowExhausted>, @Ctx() context: EventContext) {
     return this.hear(event, context, (unit) => hearOfExhaustion(unit, event));
+  }
+
+  @OnEvent(leaseTermChanged, ownTransaction)
+  onTermChanged(@Payload() event: EventOf<typeof leaseTermChanged>, @Ctx() context: EventContext) {
+    return this.hear(event, context, (unit) => hearOfTerm(unit, event));
   }
 
   @OnEvent(settlementConfirmed, ownTransaction)

@@ -1,6 +1,13 @@
 import { CLOCK } from '@gridbourse/api';
-import { EventContext, OnEvent } from '@gridbourse/event-bus';
-import { type EventOf, leaseClosing, leaseFunded, leaseLapsed, leaseProposed } from '@gridbourse/events';
+import { EventContext, OnEvent, RetryLater } from '@gridbourse/event-bus';
+import {
+  type EventOf,
+  leaseClosing,
+  leaseFunded,
+  leaseLapsed,
+  leaseProposed,
+  leaseTermChanged,
+} from '@gridbourse/events';
 import type { Clock, LeaseId } from '@gridbourse/kernel';
 import { DomainError } from '@gridbourse/kernel';
 import { Controller, Inject } from '@nestjs/common';
@@ -74,6 +81,23 @@ export class LeaseIntakeController {
     await this.decide(leaseId, context, () =>
       Promise.resolve({ type: 'StopWorkload', leaseId, reason, atMs, nowMs }),
     );
+  }
+
+  /** Extended on chain, or not after all: the meter ends when the lease does. */
+  @OnEvent(leaseTermChanged, { transaction: 'handler' })
+  async onLeaseTermChanged(
+    @Payload() event: EventOf<typeof leaseTermChanged>,
+    @Ctx() context: EventContext,
+  ): Promise<void> {
+    const { leaseId, durationSeconds } = event;
+    await this.dataSource.transaction(async (manager) => {
+      if ((await context.recordInbox(manager)) === 'duplicate') return;
+      // What billing says of a lease and what the matchmaker says are not ordered among each other.
+      if (!(await this.leases.keepTerm(manager, leaseId, durationSeconds)))
+        throw new RetryLater(`the proposal of lease ${leaseId} has not been heard yet`);
+    });
+    this.leases.termChanged(leaseId);
+    this.reconciler.wake(leaseId);
   }
 
   /** One transaction for the inbox, the decision and its events; the cluster is somebody else's work, and woken. */

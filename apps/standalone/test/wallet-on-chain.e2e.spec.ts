@@ -12,7 +12,7 @@ import { JsonRpcProvider, Wallet } from 'ethers';
 
 // Real here: everything, as `npm start` starts it. The tenant goes past the platform, with nothing but a wallet.
 
-describe("a tenant's own stop on chain", () => {
+describe('what a tenant does on chain', () => {
   let platform: PlatformProcess;
   let client: GridbourseClient;
   let provider: JsonRpcProvider;
@@ -42,7 +42,30 @@ describe("a tenant's own stop on chain", () => {
       { deadlineMs: 120_000 },
     );
 
-  it('ends the lease: the workload goes, what ran is paid, the rest is back, and the books agree', async () => {
+  it('extends a lease: it runs for longer than was agreed, and every second of it is paid for', async () => {
+    const { orderId } = await client.createOrder({ manifest: MANIFEST, durationSeconds: 8 });
+    const { leaseId, chainLeaseKey, ...agreed } = await leaseWhen(orderId, ({ state }) =>
+      expect(state).toBe('active'),
+    );
+    const { code, stdout, stderr } = await platform.cli(['lease', 'extend', leaseId, '4s', '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ leaseId, addedSeconds: 4 });
+    await leaseWhen(orderId, (lease) =>
+      expect(lease).toMatchObject({
+        state: 'closed',
+        closeReason: 'escrow_exhausted',
+        capacityReleased: true,
+      }),
+    );
+    expect((await client.workload(leaseId)).seconds).toBe(12);
+    const earned = (BigInt(agreed.rate.micros) * 12n) / 3_600n;
+    const market = computeMarket((await client.escrow()).chain.computeMarket, provider);
+    const { open, settled } = await market.leaseOf(chainLeaseKey!);
+    expect({ open, settled }).toEqual({ open: false, settled: earned });
+    await expectBooksInOrder(client);
+  }, 240_000);
+
+  it('ends a lease by its stop: the workload goes, what ran is paid, the rest is back, and the books agree', async () => {
     const { orderId } = await client.createOrder({
       manifest: MANIFEST.replace('duration: 1h', 'duration: 6h'),
     });
