@@ -14,6 +14,8 @@ import { answerProblem } from './problem.ts';
 
 const CONNECTIONS = 256;
 const CALL_DEADLINE_MS = 3_000;
+/** Until an answer begins; longer than any deadline inside a service. What streams may go on for as long as it likes. */
+const ANSWER_WITHIN_MS = 60_000;
 /** Until the first answer it is asked often, later now and then: a new version may serve new paths. */
 const ASK_UNKNOWN_EVERY_MS = 200;
 const ASK_KNOWN_EVERY_MS = 10_000;
@@ -65,7 +67,9 @@ export class RemoteService implements GatewayService {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param options.url origin of the service, `http://host:port`; its gRPC listener is on the same host */
-  constructor(private readonly options: { name: string; url: string; logger: Logger }) {
+  constructor(
+    private readonly options: { name: string; url: string; logger: Logger; answerWithinMs?: number },
+  ) {
     this.name = options.name;
     this.url = new URL(options.url);
   }
@@ -123,28 +127,34 @@ export class RemoteService implements GatewayService {
         request.socket.remoteAddress ?? 'unknown',
       ],
     });
+    const late = setTimeout(() => {
+      answerProblem(response, { ...this.noAnswer(path), status: 504, title: 'No answer in time' });
+      upstream.destroy();
+    }, this.options.answerWithinMs ?? ANSWER_WITHIN_MS);
+    upstream.on('close', () => clearTimeout(late));
     upstream.on('response', (answer) => {
+      clearTimeout(late);
       response.writeHead(answer.statusCode ?? 502, forwardable(answer));
       answer.on('error', () => response.destroy());
       answer.pipe(response);
     });
     upstream.on('error', (error) => {
       this.options.logger.warn({ err: error, service: this.name }, 'a service does not answer the gateway');
-      answerProblem(
-        response,
-        {
-          status: 503,
-          title: 'Not available now',
-          code: 'service_unreachable',
-          detail: `the ${this.name} does not answer; try again in a moment`,
-          path: path.split('?', 1)[0]!,
-        },
-        { 'retry-after': '1' },
-      );
+      answerProblem(response, this.noAnswer(path), { 'retry-after': '1' });
     });
     response.on('close', () => upstream.destroy());
     request.on('error', () => upstream.destroy());
     request.pipe(upstream);
+  }
+
+  private noAnswer(path: string) {
+    return {
+      status: 503,
+      title: 'Not available now',
+      code: 'service_unreachable',
+      detail: `the ${this.name} does not answer; try again in a moment`,
+      path: path.split('?', 1)[0]!,
+    };
   }
 
   private async ask(): Promise<void> {

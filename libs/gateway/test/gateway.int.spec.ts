@@ -9,7 +9,10 @@ import { HttpGateway, RemoteService } from '../src/index.ts';
 
 type Seen = { headers: IncomingMessage['headers']; body: string; closed: boolean };
 
-/** A service on a port of its own: echoes what is posted, streams at /v1/<name>/stream until it is let go. */
+/**
+ * A service on a port of its own: echoes what is posted, streams at /v1/<name>/stream until it is let go, and says
+ * nothing at /v1/<name>/silence.
+ */
 class SmallService {
   readonly seen: Seen[] = [];
   private server: Server | null = null;
@@ -47,6 +50,7 @@ class SmallService {
       this.seen.push(seen);
       request.on('data', (chunk: Buffer) => (seen.body += chunk.toString('utf8')));
       response.on('close', () => (seen.closed = true));
+      if (request.url!.endsWith('/silence')) return;
       if (request.url!.endsWith('/stream')) return void response.write('first\n');
       request.on('end', () => {
         response.setHeader('x-served-by', this.name);
@@ -73,7 +77,9 @@ describe('the gateway before services of other processes', () => {
 
   const world = async (...names: string[]) => {
     const services = await Promise.all(names.map(async (name) => new SmallService(name, await freePort())));
-    const remotes = services.map(({ name, url }) => new RemoteService({ name, url, logger: silentLogger }));
+    const remotes = services.map(
+      ({ name, url }) => new RemoteService({ name, url, logger: silentLogger, answerWithinMs: 1_000 }),
+    );
     const gateway = new HttpGateway(remotes, {});
     const port = await freePort();
     await gateway.listen(port);
@@ -172,5 +178,29 @@ describe('the gateway before services of other processes', () => {
     expect(services[0]!.seen.at(-1)!.closed).toBe(false);
     client.destroy();
     await eventually(() => expect(services[0]!.seen.at(-1)!.closed).toBe(true));
+  });
+
+  it('says 504 to a caller whose service takes the request and says nothing, and lets go of it', async () => {
+    const { services, origin } = await world('orders');
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const answer = await fetch(`${origin}/v1/orders/silence`);
+    expect(answer.status).toBe(504);
+    expect(await answer.json()).toMatchObject({
+      code: 'service_unreachable',
+      instance: '/v1/orders/silence',
+    });
+    await eventually(() => expect(services[0]!.seen.at(-1)!.closed).toBe(true));
+  });
+
+  it('breaks a stream off when its service dies, so that nobody takes it for complete', async () => {
+    const { services, origin } = await world('orders');
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const answer = await fetch(`${origin}/v1/orders/stream`);
+    const reader = answer.body!.getReader();
+    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first\n');
+    await services[0]!.stop();
+    await expect(reader.read()).rejects.toThrow();
   });
 });
