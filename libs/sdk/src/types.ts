@@ -357,6 +357,8 @@ export type DeadLetter = {
   key: string;
   state: 'failed' | 'waiting' | 'skipping' | 'replayed' | 'skipped';
   error: string | null;
+  /** Stable, for programs: `unknown_event`, `event_not_decodable`, …; null where the error had none. */
+  errorCode: string | null;
   attempts: number;
   skipReason: string | null;
   deadAt: string;

@@ -52,7 +52,7 @@ export const addBus = (program: Command): void => {
       if (found.length === 0) return say('There are none.');
       say(
         table(
-          ['service', 'id', 'topic', 'key', 'state', 'tries', 'since', 'error'],
+          ['service', 'id', 'topic', 'key', 'state', 'tries', 'since', 'code', 'error'],
           found.map((letter) => [
             letter.service,
             letter.id,
@@ -61,6 +61,7 @@ export const addBus = (program: Command): void => {
             state(letter.state),
             String(letter.attempts),
             letter.deadAt.slice(0, 19),
+            letter.errorCode ?? '-',
             firstLine(letter.error),
           ]),
         ),

@@ -10,6 +10,7 @@ import { LeaseFacts } from '../../adapters/lease-facts.ts';
 import { type Decision, WorkloadStore } from '../../adapters/workload-store.ts';
 import { namespaceOf } from '../../domain/objects/names.ts';
 import type { WorkloadCommand } from '../../domain/workload-commands.ts';
+import { keepProposal, noteFunding } from '../../read-models/lease-rows.ts';
 import { LeaseEntity } from '../../read-models/lease.entity.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 
@@ -24,22 +25,22 @@ export class LeaseIntakeController {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  @OnEvent(leaseProposed)
+  @OnEvent(leaseProposed, { journal: true })
   async onLeaseProposed(
     @Payload() event: EventOf<typeof leaseProposed>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await this.leases.keep(context.manager, event);
+    await keepProposal(context.manager, event);
   }
 
-  @OnEvent(leaseFunded, { transaction: 'handler' })
+  @OnEvent(leaseFunded, { transaction: 'handler', journal: true })
   async onLeaseFunded(
     @Payload() event: EventOf<typeof leaseFunded>,
     @Ctx() context: EventContext,
   ): Promise<void> {
     const { leaseId, fundedAtMs } = event;
     await this.decide(leaseId, context, async (manager, lease) => {
-      await manager.getRepository(LeaseEntity).update({ leaseId }, { fundedAtMs });
+      await noteFunding(manager, leaseId, fundedAtMs);
       const { providerId } = lease;
       return {
         type: 'RequestWorkload',
