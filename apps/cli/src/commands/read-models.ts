@@ -28,7 +28,11 @@ const follow = async (
     const ended = model.lastRebuild?.finishedAt !== before.lastRebuild?.finishedAt;
     if (model.state !== 'rebuilding' && ended) return model;
     if (model.state === 'interrupted') {
-      throw new DomainError('conflict', 'rebuild_interrupted', `${name} was interrupted: run it again to carry on`);
+      throw new DomainError(
+        'conflict',
+        'rebuild_interrupted',
+        `${name} was interrupted: run it again to carry on`,
+      );
     }
     const line = progressOf(model);
     if (line !== shown) say(line);
@@ -59,21 +63,25 @@ export const addReadModels = (program: Command): void => {
       say(
         table(
           ['service', 'model', 'tables', 'state', 'last rebuilt', 'failure'],
-          found.flat().map((model) => [
-            model.service,
-            model.name,
-            model.tables.join(', '),
-            progressOf(model),
-            model.lastRebuild?.finishedAt.slice(0, 19) ?? '-',
-            model.failure?.code ?? '-',
-          ]),
+          found
+            .flat()
+            .map((model) => [
+              model.service,
+              model.name,
+              model.tables.join(', '),
+              progressOf(model),
+              model.lastRebuild?.finishedAt.slice(0, 19) ?? '-',
+              model.failure?.code ?? '-',
+            ]),
         ),
       );
     });
 
   models
     .command('rebuild <service> <model>')
-    .description('make one anew beside the one that is served, and exchange the two; carries on one that was interrupted')
+    .description(
+      'make one anew beside the one that is served, and exchange the two; carries on one that was interrupted',
+    )
     .option('--detach', 'do not wait for its end')
     .action(async (service: string, name: string, options: { detach?: boolean }, command: Command) => {
       const context = operatorContextOf(command);

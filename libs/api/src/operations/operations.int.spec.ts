@@ -31,7 +31,13 @@ const service = defineService({
 
 const listed = z.object({
   items: z.array(
-    z.object({ id: z.string(), key: z.string(), state: z.string(), error: z.string().nullable(), errorCode: z.string().nullable() }),
+    z.object({
+      id: z.string(),
+      key: z.string(),
+      state: z.string(),
+      error: z.string().nullable(),
+      errorCode: z.string().nullable(),
+    }),
   ),
   nextCursor: z.string().nullable(),
 });

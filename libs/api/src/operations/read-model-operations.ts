@@ -1,4 +1,9 @@
-import { type EventStore, type ReadModel, ReadModelRebuild, type RebuildStatus } from '@gridbourse/event-store';
+import {
+  type EventStore,
+  type ReadModel,
+  ReadModelRebuild,
+  type RebuildStatus,
+} from '@gridbourse/event-store';
 import type { DomainEvent } from '@gridbourse/events';
 import { conflict, DomainError, notFound } from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
@@ -96,7 +101,9 @@ export class ReadModelOperations implements BeforeApplicationShutdown {
   private async stateOf(model: ReadModel<DomainEvent>): Promise<ReadModelState> {
     const { name, tables } = model;
     const status = await this.rebuildOf(model).status();
-    return { name, tables, ...status, failure: this.failures.get(name) ?? null };
+    // Between asking for it and its first step it runs too.
+    const running = status.running || this.running.has(name);
+    return { name, tables, ...status, running, failure: this.failures.get(name) ?? null };
   }
 
   private rebuildOf(readModel: ReadModel<DomainEvent>): ReadModelRebuild<DomainEvent> {

@@ -42,7 +42,6 @@ type Handled = {
   readonly journal: boolean;
 };
 
-
 const entryOfJournal = (delivery: Delivery, { heardAtMs }: Hearing): JournalEntry => ({
   ...delivery,
   heardAtMs,

@@ -105,7 +105,11 @@ export class Facts<E extends DomainEvent> {
 
   private factOf(row: Row): Fact<E> {
     const { tx, position } = row;
-    const encoded = { type: row.type, schemaVersion: row.schema_version, data: JSON.parse(row.data) as unknown };
+    const encoded = {
+      type: row.type,
+      schemaVersion: row.schema_version,
+      data: JSON.parse(row.data) as unknown,
+    };
     if (row.own) {
       return {
         own: {

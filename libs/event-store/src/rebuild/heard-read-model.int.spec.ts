@@ -30,8 +30,7 @@ const TABLES = `
   CREATE TABLE chain_heads (block_hash text PRIMARY KEY, name text NOT NULL)`;
 
 type Opened = EventOf<typeof accountOpened>;
-const accountOf = (word: string) =>
-  idFromDigest('account', createHash('sha256').update(word).digest('hex'));
+const accountOf = (word: string) => idFromDigest('account', createHash('sha256').update(word).digest('hex'));
 
 const HEAR = `
   INSERT INTO customers (account_id, name, heard_at_ms, said) VALUES ($1, $2, $3, '{}')
@@ -66,7 +65,12 @@ const rebuildOf = (
     ...more,
   });
 
-const entryOf = (definition: EventDefinition, key: string, value: unknown, heardAtMs: number): JournalEntry => {
+const entryOf = (
+  definition: EventDefinition,
+  key: string,
+  value: unknown,
+  heardAtMs: number,
+): JournalEntry => {
   const topic = topicOf(definition);
   const sequence = (sequences.get(`${topic}/${key}`) ?? 0) + 1;
   sequences.set(`${topic}/${key}`, sequence);
@@ -156,6 +160,29 @@ describe('a read model of what others said and of what the service did', () => {
     expect(JSON.stringify(served)).not.toContain('wrong');
   });
 
+  it('is exchanged also beside transactions that read it before they write it', async () => {
+    await live('busy', 1, times(10));
+    const accountId = accountOf('busy');
+    let over = false;
+    const busy = range(3).map(async (n) => {
+      while (!over) {
+        await shop.dataSource.transaction(async (manager) => {
+          await manager.query('SELECT FROM customers WHERE account_id = $1', [accountId]);
+          await manager.query('SELECT pg_sleep(0.02)');
+          await manager.query('UPDATE customers SET heard_at_ms = heard_at_ms WHERE account_id = $1', [
+            accountId,
+          ]);
+        });
+        if (n === 0) await shop.dataSource.query('SELECT count(*) FROM customers');
+      }
+    });
+    const before = await rows();
+    for (let round = 0; round < 5; round += 1) await rebuildOf().run();
+    over = true;
+    await Promise.all(busy);
+    expect(await rows()).toEqual(before);
+  });
+
   it('is carried on by another process when the one that rebuilds it is killed', async () => {
     await Promise.all(range(4).map((n) => live(`k ${n}`, n, times(25))));
     const before = await rows();
@@ -164,6 +191,7 @@ describe('a read model of what others said and of what the service did', () => {
     let pages = 0;
     const killed = rebuildOf(customers, {
       dataSource: victim,
+      maxTail: 10,
       onPage: async () => {
         pages += 1;
         if (pages < 4) return;
@@ -234,7 +262,13 @@ describe('a read model of what others said and of what the service did', () => {
       },
     };
     const place = {
-      ...{ contract: 'ComputeMarket', chainId: 1, blockNumber: 7, logIndex: 0, txHash: `0x${'1'.repeat(64)}` },
+      ...{
+        contract: 'ComputeMarket',
+        chainId: 1,
+        blockNumber: 7,
+        logIndex: 0,
+        txHash: `0x${'1'.repeat(64)}`,
+      },
       ...{ blockHash: `0x${'2'.repeat(64)}`, blockTimeMs: 1, seenAtMs: 2 },
     };
     const written = async (log: object, version: number): Promise<void> => {

@@ -23,6 +23,7 @@ import {
   createShadow,
   dropShadow,
   exchangeTables,
+  lockEveryone,
   lockWriters,
   preferSchema,
   refuseUnfitTables,
@@ -74,15 +75,24 @@ export type RebuildStatus = {
   readonly last: LastRebuild | null;
 };
 
+/**
+ * Whom the exchange keeps away while it projects the last events: writers, so that the tables are read all the time; or
+ * everyone. A transaction that has read the tables and waits to write them cannot end before the exchange, nor can the
+ * exchange, which at last keeps readers away too, come before it. It then gives way, and is tried with everyone away from
+ * the start: who has read before is let through first, and nobody comes in between.
+ */
+type Kept = 'writers' | 'everyone';
+
 const MOST_COUNTED = 100_000;
 const lockOf = (name: string): string => `gridbourse:rebuild:${name}`;
 const LOCK_NOT_AVAILABLE = '55P03';
+const DEADLOCK = '40P01';
 const RETRY_MS = 100;
 
 /**
  * Rebuilds a read model from nothing beside the one that is being served, catches up with the writers, and exchanges the
- * two in one transaction. Reads go on all the time but for the few milliseconds of the exchange; writes wait while the
- * last events are projected. An interrupted rebuild is carried on by the next `run`. May run in a process of its own.
+ * two in one transaction. Reads go on all the time but for the few milliseconds of the exchange, writes wait while the last
+ * events are projected; where transactions read the tables before they write them, reads may have to wait as long. An interrupted rebuild is carried on by the next `run`. May run in a process of its own.
  */
 export class ReadModelRebuild<E extends DomainEvent> {
   private readonly o: RebuildOptions<E>;
@@ -109,14 +119,19 @@ export class ReadModelRebuild<E extends DomainEvent> {
     return this.alone(async (runner, set) => {
       const begun = await this.begin(runner, set);
       let progress = begun.progress;
+      let keep: Kept = 'writers';
       for (let tries = 1; ; tries += 1) {
         progress = await this.catchUp(runner, set, progress, signal);
         await analyseShadow(runner.manager, set);
-        const events = await this.tryExchange(runner, set, progress);
-        if (events !== null) {
-          this.o.logger.info({ readModel: this.o.readModel.name, events }, 'the read model has been rebuilt');
-          return { events, resumed: begun.resumed };
+        const exchanged = await this.tryExchange(runner, set, progress, keep);
+        if (typeof exchanged === 'number') {
+          this.o.logger.info(
+            { readModel: this.o.readModel.name, events: exchanged },
+            'the read model has been rebuilt',
+          );
+          return { events: exchanged, resumed: begun.resumed };
         }
+        keep = exchanged.next;
         if (tries >= (this.o.maxTries ?? 100)) {
           throw conflict('writers_too_busy', `no moment was found to exchange ${this.o.readModel.name}`);
         }
@@ -220,29 +235,41 @@ export class ReadModelRebuild<E extends DomainEvent> {
     return (await this.feed.left(manager, place, this.maxTail)) <= this.maxTail / 2;
   }
 
-  /** @returns how many events the new tables hold; null when it has to be tried again */
-  private async tryExchange(runner: QueryRunner, set: TableSet, progress: Progress): Promise<number | null> {
+  /** @returns how many events the new tables hold; or how it is to be tried again */
+  private async tryExchange(
+    runner: QueryRunner,
+    set: TableSet,
+    progress: Progress,
+    keep: Kept,
+  ): Promise<number | { readonly next: Kept }> {
     try {
-      return await inTransaction(runner, (manager) => this.exchange(manager, set, progress));
+      return await inTransaction(runner, (manager) => this.exchange(manager, set, progress, keep));
     } catch (error) {
       const code = (error as { driverError?: { code?: unknown } }).driverError?.code;
-      if (error instanceof TailTooLong || code === LOCK_NOT_AVAILABLE) {
-        this.o.logger.info(
-          { readModel: set.shadow, reason: (error as Error).message },
-          'the read models cannot be exchanged yet',
-        );
-        return null;
-      }
-      throw error;
+      if (!(error instanceof TailTooLong) && code !== LOCK_NOT_AVAILABLE && code !== DEADLOCK) throw error;
+      this.o.logger.info(
+        { readModel: set.shadow, reason: (error as Error).message },
+        'the read models cannot be exchanged yet',
+      );
+      if (error instanceof TailTooLong) return { next: keep };
+      return { next: keep === 'writers' ? 'everyone' : 'writers' };
     }
   }
 
-  private async exchange(manager: EntityManager, set: TableSet, progress: Progress): Promise<number> {
-    await manager.query(`SELECT set_config('lock_timeout', $1, true)`, [`${this.o.lockTimeoutMs ?? 500}ms`]);
+  private async exchange(
+    manager: EntityManager,
+    set: TableSet,
+    progress: Progress,
+    keep: Kept,
+  ): Promise<number> {
+    await manager.query(`SELECT set_config('lock_timeout', $1, true)`, [
+      // For each table: what holds one while it waits for the next must be over before Postgres looks for deadlocks.
+      `${Math.ceil((this.o.lockTimeoutMs ?? 500) / set.tables.length)}ms`,
+    ]);
     // In the order in which a subscription takes them.
     const { subscription } = this.o.readModel.hears === undefined ? this.o.readModel : {};
     if (subscription !== undefined) await manager.query(LOCK_CHECKPOINT, [subscription]);
-    await lockWriters(manager, set);
+    await (keep === 'writers' ? lockWriters : lockEveryone)(manager, set);
     if ((await shapeOf(manager, set.home, set)) !== progress.shape) {
       throw conflict('tables_changed', `${set.tables.join(', ')} were changed while they were being rebuilt`);
     }

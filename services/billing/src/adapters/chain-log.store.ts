@@ -1,4 +1,9 @@
-import { chainEventObserved, type ChainEventObserved, type ChainLog, publishedLanguage } from '@gridbourse/events';
+import {
+  chainEventObserved,
+  type ChainEventObserved,
+  type ChainLog,
+  publishedLanguage,
+} from '@gridbourse/events';
 import type { Instant, Micros } from '@gridbourse/kernel';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -81,7 +86,8 @@ const decodeLog = (row: LoggedRow): ChainLog => {
     log: row.log,
   };
   const { type } = chainEventObserved;
-  return (publishedLanguage.decode({ type, schemaVersion: row.schema_version, data }) as ChainEventObserved).log;
+  return (publishedLanguage.decode({ type, schemaVersion: row.schema_version, data }) as ChainEventObserved)
+    .log;
 };
 
 /** What a log says about single leases, one row for each. */

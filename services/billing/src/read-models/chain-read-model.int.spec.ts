@@ -83,7 +83,8 @@ describe("the chain's word in billing, made anew from what the indexer said", ()
         await dataSource.query(`TRUNCATE ${TABLES.join(', ')}, bus_journal`);
         const { told, surviving } = tellHistory(history);
         for (const one of told) await hear(one);
-        for (const event of surviving.slice(0, surviving.length / 2)) await hear({ tidings: 'finalized', event });
+        for (const event of surviving.slice(0, surviving.length / 2))
+          await hear({ tidings: 'finalized', event });
         const before = await tableRows(dataSource, TABLES);
         await dataSource.query(`UPDATE chain_lease_rows SET live = NOT live, paid_micros = 7`);
         await dataSource.query(`UPDATE chain_logs SET heard_at_ms = 0, state = 'pending', amount_micros = 7`);
@@ -97,7 +98,13 @@ describe("the chain's word in billing, made anew from what the indexer said", ()
 
 describe('a log that was kept in an older version of the published language', () => {
   const tenant = walletOf(1);
-  const LIMIT = { name: 'SpendingLimitSet', tenant, maxRateMicrosPerHour: '7', maxLockedMicros: '9', validUntilSeconds: 5 };
+  const LIMIT = {
+    name: 'SpendingLimitSet',
+    tenant,
+    maxRateMicrosPerHour: '7',
+    maxLockedMicros: '9',
+    validUntilSeconds: 5,
+  };
 
   const keep = async (log: object, version: number): Promise<void> => {
     await dataSource.query('TRUNCATE chain_logs, chain_lease_rows');

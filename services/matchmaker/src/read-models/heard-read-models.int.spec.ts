@@ -76,14 +76,16 @@ const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
   const atMs = stage.clock.now();
   const txHash = `0x${'ab'.repeat(32)}`;
   const words: readonly (() => Promise<void>)[] = [
-    () => stage.workload(leaseId, {
+    () =>
+      stage.workload(leaseId, {
         ...{ type: 'WorkloadRequested', providerId: idOf('provider', 'alpha'), namespace: 'gb-x' },
       }),
     () => stage.workload(leaseId, { type: 'WorkloadProvisioning', objects: 1 + nextInt(random, 9) }),
     () => stage.workload(leaseId, { type: 'WorkloadRunning', runningSinceMs: atMs, endpoints: [] }),
     () => stage.workload(leaseId, { type: 'WorkloadUnknown', lastSeenAtMs: atMs }),
     () => stage.workload(leaseId, { type: 'MeterClosed', totalSeconds: nextInt(random, 99) }),
-    () => stage.running.say(leaseId, {
+    () =>
+      stage.running.say(leaseId, {
         ...{ type: 'EscrowLow', leaseId, secondsLeft: 60, zeroTimeAtMs: atMs, atMs },
       } as never),
     () =>
@@ -131,11 +133,17 @@ const MODELS = [
   { name: 'accounts', spoil: [`UPDATE accounts SET name = 'wrong'`, 'DELETE FROM api_keys'] },
   {
     name: 'market',
-    spoil: [`UPDATE providers SET tier = 99, presence = 'wrong'`, 'UPDATE offers SET withdrawn = NOT withdrawn'],
+    spoil: [
+      `UPDATE providers SET tier = 99, presence = 'wrong'`,
+      'UPDATE offers SET withdrawn = NOT withdrawn',
+    ],
   },
   { name: 'escrow', spoil: ['UPDATE escrow_balances SET free_micros = 7'] },
   { name: 'orders', spoil: [`UPDATE orders SET name = 'wrong'`, `UPDATE leases SET state = 'wrong'`] },
-  { name: 'timeline', spoil: [`DELETE FROM timeline WHERE id % 2 = 0`, `UPDATE timeline SET text = 'wrong'`] },
+  {
+    name: 'timeline',
+    spoil: [`DELETE FROM timeline WHERE id % 2 = 0`, `UPDATE timeline SET text = 'wrong'`],
+  },
 ];
 
 /** Everything that was said has been heard, and the matchmaker's own clock has nothing more to do. */
@@ -193,7 +201,9 @@ describe('read models that other services feed', () => {
   it('serve the service when it starts anew, and its timeline goes on behind what is there', async () => {
     await quiet();
     const market = await tableRows(stage.running.dataSource, ['providers', 'offers', 'escrow_balances']);
-    const [last] = await stage.running.dataSource.query<{ id: string }[]>('SELECT max(id) AS id FROM timeline');
+    const [last] = await stage.running.dataSource.query<{ id: string }[]>(
+      'SELECT max(id) AS id FROM timeline',
+    );
     await stage.running.restart();
     await act(seededRandom(51), 40);
     await quiet();

@@ -28,7 +28,10 @@ const toldOf = (fact: Fact<DomainEvent>): Told => {
   const { event, streamId, version, metadata } = fact.own;
   const timeline = metadata['timeline'] as TimelineMetadata | undefined;
   if (!timeline) {
-    throw conflict('journal_incomplete', `${streamId} has events that do not know their place in the timeline`);
+    throw conflict(
+      'journal_incomplete',
+      `${streamId} has events that do not know their place in the timeline`,
+    );
   }
   const place = timeline.places[version - timeline.firstVersion]!;
   return { event: event as LifeEvent, subject: streamId as LeaseId | OrderId, atMs: timeline.atMs, place };

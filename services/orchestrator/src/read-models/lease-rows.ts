@@ -1,4 +1,9 @@
-import { type EventCatalogue, leaseProposed, type LeaseProposed, publishedLanguage } from '@gridbourse/events';
+import {
+  type EventCatalogue,
+  leaseProposed,
+  type LeaseProposed,
+  publishedLanguage,
+} from '@gridbourse/events';
 import type { LeaseId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 import { LeaseEntity } from './lease.entity.ts';

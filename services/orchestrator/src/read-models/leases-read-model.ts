@@ -17,7 +17,11 @@ const ERASED: LeaseSecretsErased['type'] = 'LeaseSecretsErased';
 /** What has happened to one workload, folded onto the row that what was before has made. */
 const foldWorkloads = async (
   manager: EntityManager,
-  events: readonly { readonly leaseId: LeaseId; readonly version: number; readonly event: OrchestratorEvent }[],
+  events: readonly {
+    readonly leaseId: LeaseId;
+    readonly version: number;
+    readonly event: OrchestratorEvent;
+  }[],
 ): Promise<void> => {
   const leaseIds = [...new Set(events.map(({ leaseId }) => leaseId))];
   if (leaseIds.length === 0) return;

@@ -43,11 +43,7 @@ const removeStakeLog = async (manager: EntityManager, place: Place): Promise<voi
 };
 
 /** Once a stake is final, the ones before it can never be needed again. */
-const forgetOlderStakes = async (
-  manager: EntityManager,
-  place: Place,
-  owner: string,
-): Promise<void> => {
+const forgetOlderStakes = async (manager: EntityManager, place: Place, owner: string): Promise<void> => {
   await manager.query('DELETE FROM chain_stakes WHERE owner = $1 AND (block_number, log_index) < ($2, $3)', [
     owner,
     place.blockNumber,
