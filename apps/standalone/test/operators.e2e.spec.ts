@@ -31,7 +31,7 @@ type Model = {
 
 describe('those who run the platform', () => {
   let platform: PlatformProcess;
-  const run = (...args: string[]): Promise<Finished> => platform.cli(args);
+  const run = (...args: string[]): Promise<Finished> => platform.cli(args, { NO_COLOR: '1' });
   const json = async <T = Record<string, unknown>>(...args: string[]): Promise<T> => {
     const { code, stdout, stderr } = await run('--json', ...args);
     expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });

@@ -122,9 +122,11 @@ describe('the gateway before services of other processes', () => {
   });
 
   it('says 503 while a service is away, and goes on by itself when it is back', async () => {
-    const { services, origin } = await world('orders');
+    const { services, origin } = await world('orders', 'billing');
     await services[0]!.start(['/v1/orders']);
+    await services[1]!.start(['/v1/billing']);
     await until(origin, '/v1/orders', 201);
+    await until(origin, '/v1/billing', 201);
     expect((await fetch(`${origin}/health/ready`)).status).toBe(200);
     await services[0]!.stop();
     const away = await fetch(`${origin}/v1/orders`, { method: 'POST', body: 'x' });
