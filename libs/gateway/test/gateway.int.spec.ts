@@ -1,8 +1,9 @@
-import type { ServiceCard } from '@gridbourse/api';
+import type { ServiceCard, ServiceOpenApi } from '@gridbourse/api';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually, freePort } from '@gridbourse/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import type { GatewayService } from '../src/gateway-service.ts';
 import { HttpGateway, RemoteService } from '../src/index.ts';
 
 // Real here: the gateway, sockets, HTTP. The services are small servers that tell what they serve as the chassis does.
@@ -209,6 +210,36 @@ describe('the gateway before services of other processes', () => {
     for (const path of ['/docs/package.json', '/docs/..%2Fpackage.json', '/schemas/none.json']) {
       expect([path, (await fetch(`${origin}${path}`)).status]).toEqual([path, 404]);
     }
+  });
+
+  it('describes what is served now, also when a service has come to serve something else', async () => {
+    const document = (path: string) =>
+      ({
+        openapi: '3.1.0',
+        info: { title: 'one', version: '1' },
+        paths: { [path]: {} },
+      }) as unknown as ServiceOpenApi;
+    let now: ServiceOpenApi | null = null;
+    const service: GatewayService = {
+      ...{ name: 'orders', publicPaths: ['/v1/orders'], grpcPackages: [], grpcTarget: undefined },
+      openApi: () => now,
+      handle: () => undefined,
+      ready: () => Promise.resolve({ ready: true, checks: {} }),
+    };
+    const gateway = new HttpGateway([service], {});
+    const port = await freePort();
+    await gateway.listen(port);
+    stops.push(() => gateway.close(50));
+    const shown = async (): Promise<string[]> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/openapi.json`);
+      return Object.keys(((await answer.json()) as { paths: object }).paths);
+    };
+    expect(await shown()).toEqual([]);
+    now = document('/v1/orders');
+    expect(await shown()).toEqual(['/v1/orders']);
+    expect(await shown()).toEqual(['/v1/orders']);
+    now = document('/v2/orders');
+    expect(await shown()).toEqual(['/v2/orders']);
   });
 
   it('keeps to itself what is meant for one hop, in both directions', async () => {
