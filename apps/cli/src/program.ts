@@ -6,6 +6,7 @@ import { addLogin } from './commands/login.ts';
 import { addOrder } from './commands/order.ts';
 import { addProvider } from './commands/provider.ts';
 import { addQuote } from './commands/quote.ts';
+import { addReadModels } from './commands/read-models.ts';
 import { addWorkload } from './commands/workload.ts';
 import { addDemo } from './demo/command.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
@@ -35,6 +36,7 @@ export const buildProgram = (): Command => {
   addEscrow(program);
   addProvider(program);
   addBus(program);
+  addReadModels(program);
   addDemo(program);
   return program;
 };

@@ -88,7 +88,7 @@ export class RetryLater extends Error {
 
 /** Thrown by a handler that would fail every time: the record becomes a dead letter at once. */
 export class PermanentFailure extends Error {
-  /** Stable, snake_case: `unknown_event`, `newer_event`, `event_not_decodable`, `invalid_headers`. */
+  /** Stable, snake_case, and kept with the dead letter: `unknown_event`, `newer_event`, `event_not_decodable`, `invalid_headers`. */
   readonly code: string;
 
   constructor(code: string, message: string, cause?: unknown) {

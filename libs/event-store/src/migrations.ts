@@ -44,6 +44,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   fromFile(12, 'Snapshots', '0003-snapshots.sql'),
   subscriptionMigration,
   fromFile(14, 'Rebuilds', '0005-rebuilds.sql'),
+  fromFile(15, 'Journal', '0006-journal.sql'),
 ];
 
 const pascal = (text: string): string =>

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { ReadModel, StoredEvent } from '../src/index.ts';
+import type { OwnReadModel, StoredEvent } from '../src/index.ts';
 import type { ShopEvent } from './shop.ts';
 
 /**
@@ -61,7 +61,7 @@ export const projectBaskets = async (
   }
 };
 
-export const baskets = (more: Partial<ReadModel<ShopEvent>> = {}): ReadModel<ShopEvent> => ({
+export const baskets = (more: Partial<OwnReadModel<ShopEvent>> = {}): OwnReadModel<ShopEvent> => ({
   name: 'baskets',
   version: 1,
   tables: ['baskets', 'basket_items'],

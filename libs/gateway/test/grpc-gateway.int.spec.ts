@@ -4,14 +4,20 @@ import { silentLogger } from '@gridbourse/observability';
 import { GRPC_LOADER, PROTO_ROOT } from '@gridbourse/proto';
 import {
   type ClientDuplexStream,
+  type ClientReadableStream,
   credentials,
   type GrpcObject,
   loadPackageDefinition,
+  Metadata,
+  type sendUnaryData,
   Server,
   ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
   type ServiceClientConstructor,
   type ServiceError,
   status,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { eventually } from '@gridbourse/testing';
@@ -45,6 +51,35 @@ const clientOf = (proto: string, name: string, port: number) => {
   );
 };
 
+const orderService = () => {
+  const proto = join(PROTO_ROOT, 'gridbourse/matchmaker/v1/orders.proto');
+  const tree = loadPackageDefinition(loadSync(proto, { ...GRPC_LOADER, includeDirs: [PROTO_ROOT] }));
+  const found = 'gridbourse.matchmaker.v1.OrderService'
+    .split('.')
+    .reduce<GrpcObject>((node, part) => node[part] as GrpcObject, tree);
+  return (found as unknown as ServiceClientConstructor).service;
+};
+
+/** Of the service behind: what it is told, and that it is told when a caller goes away. */
+const told = { metadata: '', cancelled: 0 };
+const orders: UntypedServiceImplementation = {
+  getOrder: (call: ServerUnaryCall<{ orderId: string }, object>, answer: sendUnaryData<object>) => {
+    told.metadata = String(call.metadata.get('authorization')[0]);
+    if (call.request.orderId === 'none') {
+      const trailers = new Metadata();
+      trailers.set('x-code', 'order_not_found');
+      return answer({ code: status.NOT_FOUND, details: 'there is no order none', metadata: trailers });
+    }
+    answer(null, { order: { orderId: call.request.orderId } });
+  },
+  watchOrder: (call: ServerWritableStream<{ orderId: string }, object>) => {
+    call.on('cancelled', () => (told.cancelled += 1));
+    call.write({ order: { orderId: 'first' } });
+    call.write({ order: { orderId: 'second' } });
+    if (call.request.orderId === 'short') call.end();
+  },
+};
+
 const PACKAGES = ['gridbourse.registry.v1', 'gridbourse.matchmaker.v1'];
 
 describe('the public gRPC port', () => {
@@ -57,6 +92,7 @@ describe('the public gRPC port', () => {
     const services: GatewayService[] = [];
     for (const [index, name] of (['registry', 'matchmaker'] as const).entries()) {
       const server = new Server();
+      if (name === 'matchmaker') server.addService(orderService(), orders);
       const bound = await new Promise<number>((resolve, reject) =>
         server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, at) =>
           error ? reject(error) : resolve(at),
@@ -104,6 +140,69 @@ describe('the public gRPC port', () => {
       ),
     ).finally(() => client.close());
   };
+
+  describe('takes a call to the service that owns its package', () => {
+    const client = () =>
+      clientOf(
+        join(PROTO_ROOT, 'gridbourse/matchmaker/v1/orders.proto'),
+        'gridbourse.matchmaker.v1.OrderService',
+        port,
+      );
+    const getOrder = (orderId: string): Promise<{ error: ServiceError | null; answer: unknown }> => {
+      const orders = client();
+      const metadata = new Metadata();
+      metadata.set('authorization', 'Bearer t');
+      return new Promise<{ error: ServiceError | null; answer: unknown }>((resolve) =>
+        orders['GetOrder']!({ orderId }, metadata, (error: ServiceError | null, answer: unknown) =>
+          resolve({ error, answer }),
+        ),
+      ).finally(() => orders.close());
+    };
+
+    it('with its metadata, and the answer or the error with its trailers back', async () => {
+      const { answer } = await getOrder('ord_1');
+      expect(answer).toMatchObject({ order: { orderId: 'ord_1' } });
+      expect(told.metadata).toBe('Bearer t');
+      const { error } = await getOrder('none');
+      expect(error).toMatchObject({ code: status.NOT_FOUND, details: 'there is no order none' });
+      expect(error!.metadata.get('x-code')).toEqual(['order_not_found']);
+    });
+
+    it('streams as they come, to their end, and ends them at the service when the caller goes', async () => {
+      const orders = client();
+      const watch = (orderId: string) =>
+        orders['WatchOrder']!({ orderId }) as ClientReadableStream<{ order: { orderId: string } }>;
+      const seen: string[] = [];
+      for await (const { order } of watch('short') as AsyncIterable<{ order: { orderId: string } }>)
+        seen.push(order.orderId);
+      expect(seen).toEqual(['first', 'second']);
+      const before = told.cancelled;
+      const endless = watch('endless');
+      endless.on('error', () => undefined);
+      await new Promise((resolve) => endless.once('data', resolve));
+      expect(told.cancelled).toBe(before);
+      endless.cancel();
+      await eventually(() => expect(told.cancelled).toBe(before + 1));
+      orders.close();
+    });
+
+    it('or says that nobody offers it, or that who does is away', async () => {
+      const unknown = clientOf(healthProto, 'grpc.health.v1.Health', port);
+      const refused = await new Promise<ServiceError | null>((resolve) =>
+        unknown.makeUnaryRequest(
+          '/nobody.v1.Nothing/Do',
+          () => Buffer.alloc(0),
+          (bytes) => bytes,
+          {},
+          (error) => resolve(error),
+        ),
+      ).finally(() => unknown.close());
+      expect(refused).toMatchObject({ code: status.UNIMPLEMENTED });
+      servers[1]!.forceShutdown();
+      const { error } = await getOrder('ord_1');
+      expect(error).toMatchObject({ code: status.UNAVAILABLE });
+    });
+  });
 
   it('tells by reflection of the packages of all services', async () => {
     const { listServicesResponse } = await ask({ listServices: '' });

@@ -28,6 +28,7 @@ import type {
   Provider,
   ProviderRequest,
   Quote,
+  ReadModel,
   Settlement,
   TimelineItem,
   Tokens,
@@ -314,6 +315,25 @@ export class GridbourseClient {
 
   busLag(service: string): Promise<BusLag> {
     return this.get(path`/services/${service}/ops/bus`);
+  }
+
+  /** As an operator: what a service can make anew from events. */
+  async readModels(service: string): Promise<ReadModel[]> {
+    return (await this.get<{ items: ReadModel[] }>(path`/services/${service}/ops/read-models`)).items;
+  }
+
+  readModel(service: string, name: string): Promise<ReadModel> {
+    return this.get(path`/services/${service}/ops/read-models/${name}`);
+  }
+
+  /** Begins a rebuild, or carries on one that was interrupted. Resolves when it has begun, not when it is done. */
+  async rebuildReadModel(service: string, name: string): Promise<void> {
+    await this.post(path`/services/${service}/ops/read-models/${name}/rebuild`, {});
+  }
+
+  /** Ends a rebuild, and throws away what it has made. */
+  async abortRebuild(service: string, name: string): Promise<void> {
+    await this.post(path`/services/${service}/ops/read-models/${name}/abort`, {});
   }
 
   /** Every item of a paged list: `client.all((page) => client.leases({ ...page, state: 'active' }))`. */

@@ -4,6 +4,8 @@ import { sqlMigrations } from '@gridbourse/event-store';
 import { billingEvents, EventCatalogue } from '@gridbourse/events';
 import { type BillingConfig, billingConfig } from './billing.config.ts';
 import { BillingModule } from './billing.module.ts';
+import { chainReadModel } from './read-models/chain-read-model.ts';
+import { usageReadModel } from './read-models/usage-read-model.ts';
 
 /** Ledger, metering and rating, the relayer, settlement, and the reconciliation of meter, ledger and chain. */
 export const billingService = defineService<BillingConfig>({
@@ -12,6 +14,7 @@ export const billingService = defineService<BillingConfig>({
   catalogue: new EventCatalogue(billingEvents),
   entities: [],
   migrations: [signerMigration, ...sqlMigrations(new URL('../migrations/', import.meta.url), 'billing')],
+  readModels: () => [chainReadModel(), usageReadModel],
   module: () => BillingModule,
   publicPaths: [
     '/v1/books',

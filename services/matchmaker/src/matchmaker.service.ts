@@ -6,6 +6,10 @@ import { MatchmakerModule } from './matchmaker.module.ts';
 import { LeaseEntity } from './read-models/lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, ProviderEntity } from './read-models/market.entities.ts';
 import { OrderEntity } from './read-models/order.entity.ts';
+import { escrowReadModel } from './read-models/escrow-read-model.ts';
+import { marketReadModel } from './read-models/market-read-model.ts';
+import { ordersReadModel } from './read-models/orders-read-model.ts';
+import { timelineReadModel } from './read-models/timeline-read-model.ts';
 import { TimelineEntity } from './read-models/timeline.entity.ts';
 
 /** Orders, leases, and who holds which machine. */
@@ -15,6 +19,7 @@ export const matchmakerService = defineService<MatchmakerConfig>({
   catalogue: matchmakerCatalogue,
   entities: [OrderEntity, LeaseEntity, TimelineEntity, ProviderEntity, OfferEntity, EscrowBalanceEntity],
   migrations: sqlMigrations(new URL('../migrations/', import.meta.url), 'matchmaker'),
+  readModels: (store) => [ordersReadModel(store), marketReadModel, escrowReadModel, timelineReadModel],
   module: () => MatchmakerModule,
   publicPaths: ['/v1/orders', '/v1/quotes', '/v1/leases'],
   grpc: [{ package: 'gridbourse.matchmaker.v1', proto: 'gridbourse/matchmaker/v1/orders.proto' }],

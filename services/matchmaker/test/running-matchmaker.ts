@@ -1,4 +1,4 @@
-import { type RunningService, startService } from '@gridbourse/api';
+import { ReadModelOperations, type RunningService, startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import { EventStore } from '@gridbourse/event-store';
 import {
@@ -107,6 +107,25 @@ export class RunningMatchmaker {
 
   get dataSource(): DataSource {
     return this.service.app.get(DataSource);
+  }
+
+  get readModels(): ReadModelOperations {
+    return this.service.app.get(ReadModelOperations);
+  }
+
+  /** Everything that was said has been taken. */
+  async allHeard(): Promise<void> {
+    const said = [...this.sequences].map(([name, sequence]) => `${name} ${sequence}`);
+    await eventually(
+      async () => {
+        const rows = await this.dataSource.query<{ line: string }[]>(
+          `SELECT topic || '/' || key || ' ' || sequence AS line FROM bus_inbox`,
+        );
+        const heard = new Set(rows.map(({ line }) => line));
+        return said.every((line) => heard.has(line));
+      },
+      { deadlineMs: 60_000 },
+    );
   }
 
   /** Stops the service in order and starts it anew on the same data. */

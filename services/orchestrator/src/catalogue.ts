@@ -7,6 +7,7 @@ import {
   workloadEvents,
 } from '@gridbourse/events';
 import { z } from 'zod';
+import type { LeaseSecretsErased } from './domain/lease-events.ts';
 import type { OrchestratorEvent } from './domain/workload-events.ts';
 
 const { id, instant } = fields;
@@ -41,8 +42,15 @@ const workloadUnwanted = own(
   z.object({ leaseId: id('lease'), reason: z.union([closeReason, z.literal('lapsed')]), atMs: instant }),
 );
 
+const leaseSecretsErased = eventFamily('orchestrator', 'lease', 'private')(
+  'LeaseSecretsErased',
+  'Nothing will be started for the lease any more: its sealed secrets are kept nowhere here.',
+  z.object({ leaseId: id('lease'), atMs: instant }),
+);
+
 /** Everything that the orchestrator stores: what it publishes, and what it keeps to itself. */
-export const orchestratorCatalogue = new EventCatalogue<OrchestratorEvent>([
+export const orchestratorCatalogue = new EventCatalogue<OrchestratorEvent | LeaseSecretsErased>([
+  leaseSecretsErased,
   ...workloadEvents,
   workloadStarting,
   workloadTroubled,

@@ -1,4 +1,4 @@
-import { type RunningService, startService } from '@gridbourse/api';
+import { ReadModelOperations, type RunningService, startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
 import { cloudEventTypeOf, publishedLanguage, topicOf, type DomainEvent } from '@gridbourse/events';
 import { ManualClock, seededRandom } from '@gridbourse/kernel';
@@ -117,6 +117,10 @@ export class RegistryUnderTest {
 
   get dataSource(): DataSource {
     return this.service!.app.get(DataSource);
+  }
+
+  get readModels(): ReadModelOperations {
+    return this.service!.app.get(ReadModelOperations);
   }
 
   /** When the service last judged the silence of providers. */

@@ -1,24 +1,16 @@
-import { DomainError } from '@gridbourse/kernel';
 import type { BusLag, DeadLetter, GridbourseClient } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import { operatorContextOf } from '../context.ts';
 import { state, table } from '../output/tables.ts';
+import { knownService, SERVICES } from '../services.ts';
 
-const SERVICES = ['registry', 'matchmaker', 'orchestrator', 'billing', 'chain-indexer'];
 const ERROR_WIDTH = 60;
 
 type Filter = { service?: string; topic?: string; key?: string; settled?: boolean; limit: number };
 
-const servicesOf = (service: string | undefined): readonly string[] => {
-  if (service === undefined) return SERVICES;
-  if (SERVICES.includes(service)) return [service];
-  throw new DomainError(
-    'invalid',
-    'unknown_service',
-    `there is no service "${service}": expected one of ${SERVICES.join(', ')}`,
-  );
-};
+const servicesOf = (service: string | undefined): readonly string[] =>
+  service === undefined ? SERVICES : [knownService(service)];
 
 const lettersOf = async (
   client: GridbourseClient,
@@ -52,7 +44,7 @@ export const addBus = (program: Command): void => {
       if (found.length === 0) return say('There are none.');
       say(
         table(
-          ['service', 'id', 'topic', 'key', 'state', 'tries', 'since', 'error'],
+          ['service', 'id', 'topic', 'key', 'state', 'tries', 'since', 'code', 'error'],
           found.map((letter) => [
             letter.service,
             letter.id,
@@ -61,6 +53,7 @@ export const addBus = (program: Command): void => {
             state(letter.state),
             String(letter.attempts),
             letter.deadAt.slice(0, 19),
+            letter.errorCode ?? '-',
             firstLine(letter.error),
           ]),
         ),
@@ -72,7 +65,7 @@ export const addBus = (program: Command): void => {
     .description('one of them, with its record')
     .action(async (service: string, id: string, _: unknown, command: Command) => {
       const { client, say, result } = operatorContextOf(command);
-      const letter = await client.deadLetter(servicesOf(service)[0]!, id);
+      const letter = await client.deadLetter(knownService(service), id);
       result(letter);
       const { headers, value, error, ...rest } = letter;
       say(table(['', ''], [...Object.entries(rest).map(([name, of]) => [name, String(of ?? '-')])]));
@@ -84,7 +77,7 @@ export const addBus = (program: Command): void => {
     .description('deliver what is parked of a key again, in order')
     .action(async (service: string, topic: string, key: string, _: unknown, command: Command) => {
       const { client, say, result } = operatorContextOf(command);
-      await client.replayDeadLetters(servicesOf(service)[0]!, { topic, key });
+      await client.replayDeadLetters(knownService(service), { topic, key });
       result({ service, topic, key, accepted: true });
       say(`asked for: ${service} takes ${key} of ${topic} up again`);
     });
@@ -95,7 +88,7 @@ export const addBus = (program: Command): void => {
     .requiredOption('--reason <text>', 'why: it is kept')
     .action(async (service: string, id: string, options: { reason: string }, command: Command) => {
       const { client, say, result } = operatorContextOf(command);
-      await client.skipDeadLetter(servicesOf(service)[0]!, id, options.reason);
+      await client.skipDeadLetter(knownService(service), id, options.reason);
       result({ service, id, accepted: true });
       say(`asked for: ${service} skips ${id}`);
     });

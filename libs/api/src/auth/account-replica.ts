@@ -3,35 +3,38 @@ import { accountOpened, apiKeyIssued, apiKeyRevoked, type EventOf } from '@gridb
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { AccountDirectory } from './account-directory.ts';
-import { saveAccount, saveApiKey, saveApiKeyRevocation } from './account-tables.ts';
+import { applyAccountEvent } from './accounts-read-model.ts';
+
+/** What is heard can be told again. */
+const kept = { journal: true } as const;
 
 /** Keeps this service's copy of accounts and API keys, so that it can check callers without asking anybody. */
 @Controller()
 export class AccountReplica {
   constructor(private readonly directory: AccountDirectory) {}
 
-  @OnEvent(accountOpened)
+  @OnEvent(accountOpened, kept)
   async onAccountOpened(
     @Payload() event: EventOf<typeof accountOpened>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await saveAccount(context.manager, event);
+    await applyAccountEvent(context.manager, event);
   }
 
-  @OnEvent(apiKeyIssued)
+  @OnEvent(apiKeyIssued, kept)
   async onApiKeyIssued(
     @Payload() event: EventOf<typeof apiKeyIssued>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await saveApiKey(context.manager, event);
+    await applyAccountEvent(context.manager, event);
   }
 
-  @OnEvent(apiKeyRevoked)
+  @OnEvent(apiKeyRevoked, kept)
   async onApiKeyRevoked(
     @Payload() event: EventOf<typeof apiKeyRevoked>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await saveApiKeyRevocation(context.manager, event);
+    await applyAccountEvent(context.manager, event);
     this.directory.forgetKey(event.apiKeyId);
   }
 }

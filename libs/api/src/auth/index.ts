@@ -1,4 +1,5 @@
 export * from './account-directory.ts';
+export { accountsReadModel, applyAccountEvent } from './accounts-read-model.ts';
 export { AccountEntity } from './account.entity.ts';
 export { AccountReplica } from './account-replica.ts';
 export * from './account-tables.ts';

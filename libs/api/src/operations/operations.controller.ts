@@ -16,6 +16,8 @@ const summary = z
     key: z.string(),
     state: z.enum(['failed', 'waiting', 'skipping', 'replayed', 'skipped']),
     error: z.string().nullable(),
+    /** Stable, for programs: `unknown_event`, `event_not_decodable`, …; null where the error had none. */
+    errorCode: z.string().nullable(),
     attempts: z.int(),
     skipReason: z.string().nullable(),
     deadAt: z.iso.datetime(),
@@ -57,6 +59,7 @@ const summaryOf = (letter: DeadLetter): z.output<typeof summary> => ({
   key: letter.key,
   state: letter.state,
   error: letter.error,
+  errorCode: letter.errorCode,
   attempts: letter.attempts,
   skipReason: letter.skipReason,
   deadAt: time(letter.deadAtMs),

@@ -31,7 +31,13 @@ const service = defineService({
 
 const listed = z.object({
   items: z.array(
-    z.object({ id: z.string(), key: z.string(), state: z.string(), error: z.string().nullable() }),
+    z.object({
+      id: z.string(),
+      key: z.string(),
+      state: z.string(),
+      error: z.string().nullable(),
+      errorCode: z.string().nullable(),
+    }),
   ),
   nextCursor: z.string().nullable(),
 });
@@ -151,6 +157,7 @@ describe('operating the bus of a service', () => {
     const { items } = await list(`?key=${key}`);
     expect(items.map(({ state }) => state)).toEqual(['failed', 'waiting']);
     expect(items[0]!.error).toContain('NobodyKnowsThis');
+    expect(items.map(({ errorCode }) => errorCode)).toEqual(['unknown_event', null]);
     const first = await list(`?key=${key}&limit=1`);
     const second = await list(`?key=${key}&limit=1&cursor=${first.nextCursor}`);
     expect([...first.items, ...second.items].map(({ id }) => id)).toEqual(items.map(({ id }) => id));

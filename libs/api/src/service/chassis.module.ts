@@ -23,6 +23,8 @@ import { IdempotencyInterceptor } from '../http/idempotency.interceptor.ts';
 import { IdempotencySweep } from '../http/idempotency-sweep.ts';
 import { BusOperations } from '../operations/bus-operations.ts';
 import { OperationsController } from '../operations/operations.controller.ts';
+import { ReadModelOperations } from '../operations/read-model-operations.ts';
+import { ReadModelsController } from '../operations/read-models.controller.ts';
 import { RateLimitGuard } from '../limits/rate-limit.guard.ts';
 import type { BaseConfig } from './base-config.ts';
 import { deadLetterDatabaseOf } from './bus-config.ts';
@@ -31,6 +33,7 @@ import type { ServiceDefinition, ServiceParts } from './definition.ts';
 import { HealthController } from './health.controller.ts';
 import { Outbox } from './outbox.ts';
 import { PeriodicTasks } from './periodic-tasks.ts';
+import { readModelsOf } from './read-models.ts';
 import { Readiness } from './readiness.ts';
 import { ScopeInterceptor } from './scope.interceptor.ts';
 import { CLOCK, KEY_VALUE, LOGGER, METER, RANDOM, SERVICE_CONFIG, SERVICE_NAME } from './tokens.ts';
@@ -48,9 +51,9 @@ const refuse = (issues: readonly Issue[]): DomainError =>
     faults: issues.map((issue) => ({ pointer: pointerOf(issue.path), message: issue.message })),
   });
 
-const dataSourceOptions = <C extends BaseConfig>(
+export const dataSourceOptions = <C extends BaseConfig>(
   definition: ServiceDefinition<C>,
-  config: C,
+  config: Pick<C, 'databaseUrl' | 'databasePool'>,
 ): DataSourceOptions => ({
   type: 'postgres',
   url: config.databaseUrl,
@@ -126,7 +129,7 @@ export class ChassisModule {
           },
         }),
       ],
-      controllers: [HealthController, OperationsController, AccountReplica],
+      controllers: [HealthController, OperationsController, ReadModelsController, AccountReplica],
       providers: [
         { provide: CLOCK, useValue: clock },
         { provide: RANDOM, useValue: parts.random ?? systemRandom },
@@ -148,6 +151,17 @@ export class ChassisModule {
               catalogue: definition.catalogue,
               clock,
             }),
+        },
+        {
+          provide: ReadModelOperations,
+          inject: [DataSource, EventStore],
+          useFactory: (dataSource: DataSource, store: EventStore) =>
+            new ReadModelOperations(
+              dataSource,
+              store,
+              readModelsOf(definition, store),
+              createLogger(definition.name),
+            ),
         },
         Outbox,
         PeriodicTasks,

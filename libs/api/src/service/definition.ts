@@ -1,5 +1,5 @@
 import type { EventBus } from '@gridbourse/event-bus';
-import type { MigrationClass } from '@gridbourse/event-store';
+import type { EventStore, MigrationClass, ReadModel } from '@gridbourse/event-store';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import type { Clock, Random } from '@gridbourse/kernel';
 import type { KeyValue } from '@gridbourse/key-value';
@@ -25,6 +25,11 @@ export type ServiceDefinition<C extends BaseConfig = BaseConfig> = {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- TypeORM's own name for an entity class
   entities: Function[];
   migrations: MigrationClass[];
+  /**
+   * What can be made anew from events. Every service has its copy of accounts beside these, unless one of them fills
+   * those tables.
+   */
+  readModels?: (store: EventStore) => readonly ReadModel<DomainEvent>[];
   /** The service's own Nest module; what the chassis provides is global beside it. */
   module: (config: C) => DynamicModule | Type;
   /** Path prefixes that the public origin routes here. */

@@ -2,17 +2,28 @@ import { DomainError } from '@gridbourse/kernel';
 import { openKeyValue } from '@gridbourse/key-value';
 import { configureLogging, createLogger } from '@gridbourse/observability';
 import { readFileSync } from 'node:fs';
-import { type BaseConfig, environmentInput, parseConfig } from './base-config.ts';
+import { type BaseConfig, baseConfig, environmentInput, parseConfig } from './base-config.ts';
 import { makeBus } from './bus-config.ts';
 import type { ServiceDefinition } from './definition.ts';
+import { rebuildAlone } from './rebuild-alone.ts';
 import { startService } from './start.ts';
 
 const STOP_DEADLINE_MS = 10_000;
 
-/** The whole of a service's main.ts: configuration from the environment, listeners of its own, signals. */
+/**
+ * The whole of a service's main.ts: configuration from the environment, listeners of its own, signals. With the argument
+ * `rebuild`, and names of read models behind it, it makes those anew instead, beside the running service.
+ */
 export const runAlone = async <C extends BaseConfig>(definition: ServiceDefinition<C>): Promise<void> => {
   try {
     const input = environmentInput(definition.name, process.env, (path) => readFileSync(path, 'utf8'));
+    const [task, ...names] = process.argv.slice(2);
+    if (task === 'rebuild') {
+      const { databaseUrl } = parseConfig(definition.name, baseConfig.pick({ databaseUrl: true }), input);
+      const rebuilt = await rebuildAlone(definition, { databaseUrl }, names);
+      process.stdout.write(`${JSON.stringify(rebuilt)}\n`);
+      return;
+    }
     const config = parseConfig(definition.name, definition.configSchema, input);
     configureLogging({ level: config.logLevel });
     const logger = createLogger(definition.name);

@@ -128,6 +128,7 @@ export const startService = async <C extends BaseConfig>(
         dataSource,
         group: definition.name,
         catalogue: publishedLanguage,
+        ...(parts.clock && { clock: parts.clock }),
         logger,
       }),
     },

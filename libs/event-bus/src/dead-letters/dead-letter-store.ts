@@ -1,4 +1,4 @@
-import type { LoggedRecord, OpenLetter, PartitionLetters } from '../delivery/record.ts';
+import type { Failure, LoggedRecord, OpenLetter, PartitionLetters } from '../delivery/record.ts';
 
 /** Where statements go: the session of an embedded consumer, or a pool that checks who owns the partition. */
 export interface Querier {
@@ -13,8 +13,8 @@ const PARK = `
     ON CONFLICT DO NOTHING
   )
   INSERT INTO bus_dead_letters
-    (consumer_group, topic, partition, record_offset, key, headers, value, state, error, attempts)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (consumer_group, topic, partition, record_offset, key, headers, value, state, error, attempts, error_code)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
   ON CONFLICT (consumer_group, topic, partition, record_offset) DO NOTHING`;
 
 const NEXT_LETTER = `
@@ -41,13 +41,13 @@ export class DeadLetterStore implements PartitionLetters {
     return rows.map((row) => row.key);
   }
 
-  async park(record: LoggedRecord, error: string | null, attempts: number): Promise<void> {
+  async park(record: LoggedRecord, failure: Failure | null): Promise<void> {
     const { group, topic, partition } = this.place;
     const { offset, key, headers, value } = record;
-    const state = error === null ? 'waiting' : 'failed';
+    const state = failure === null ? 'waiting' : 'failed';
     await this.database.query(PARK, [
       ...[group, topic, partition, offset, key, JSON.stringify(headers), JSON.stringify(value)],
-      ...[state, error, attempts],
+      ...[state, failure?.error ?? null, failure?.attempts ?? 0, failure?.code ?? null],
     ]);
   }
 
@@ -74,14 +74,15 @@ export class DeadLetterStore implements PartitionLetters {
     );
   }
 
-  async failAgain(letter: OpenLetter, error: string, attempts: number): Promise<void> {
+  async failAgain(letter: OpenLetter, { code, error, attempts }: Failure): Promise<void> {
     await this.database.query(
       `WITH asked AS (
          UPDATE bus_parked_keys SET replay_requested = false
          WHERE consumer_group = $1 AND topic = $2 AND key = $3
        )
-       UPDATE bus_dead_letters SET state = 'failed', error = $5, attempts = attempts + $6 WHERE id = $4`,
-      [this.place.group, this.place.topic, letter.key, letter.id, error, attempts],
+       UPDATE bus_dead_letters SET state = 'failed', error = $5, attempts = attempts + $6, error_code = $7
+       WHERE id = $4`,
+      [this.place.group, this.place.topic, letter.key, letter.id, error, attempts, code],
     );
   }
 

@@ -15,6 +15,8 @@ export type DeadLetter = {
   /** `failed`: could not be handled. `waiting`: came behind a failed one. `skipping`: to be skipped in its turn. */
   readonly state: 'failed' | 'waiting' | 'skipping' | 'replayed' | 'skipped';
   readonly error: string | null;
+  /** Stable, snake_case; null where the error had none. */
+  readonly errorCode: string | null;
   readonly attempts: number;
   readonly skipReason: string | null;
   readonly deadAtMs: number;
@@ -28,7 +30,7 @@ type Row = Omit<DeadLetter, 'deadLetterTopic' | 'deadAtMs' | 'settledAtMs'> & {
 
 const SELECT = `
   SELECT id, consumer_group AS "group", topic, key, headers, value, state, error, attempts,
-         skip_reason AS "skipReason", floor(extract(epoch FROM dead_at) * 1000) AS dead_at_ms,
+         error_code AS "errorCode", skip_reason AS "skipReason", floor(extract(epoch FROM dead_at) * 1000) AS dead_at_ms,
          floor(extract(epoch FROM settled_at) * 1000) AS settled_at_ms
   FROM bus_dead_letters`;
 

@@ -1,11 +1,12 @@
 import { eventHeaders } from '@gridbourse/events';
+import { DomainError } from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
 import { inDeliveryScope } from '../delivery-scope.ts';
 import { type Delivery, PermanentFailure, RetryLater, type SubscribeOptions } from '../port.ts';
 import { delayAfter, pause, type RetryBudget } from '../retry.ts';
 import type { BusMetrics } from '../metrics.ts';
 import { Hands } from './hands.ts';
-import type { LoggedRecord, PartitionLetters } from './record.ts';
+import type { Failure, LoggedRecord, PartitionLetters } from './record.ts';
 import type { Batcher } from './batcher.ts';
 import type { Slots } from './signal.ts';
 import { Watermark } from './watermark.ts';
@@ -13,7 +14,7 @@ import { Watermark } from './watermark.ts';
 /** A record in turn, or the wish to take up a parked key again. */
 type Job = { readonly kind: 'record'; readonly record: LoggedRecord } | { readonly kind: 'replay' };
 
-type Outcome = 'handled' | { readonly error: string; readonly attempts: number };
+type Outcome = 'handled' | Failure;
 
 /** Records of one key that are handled together. */
 const LONGEST_RUN = 50;
@@ -26,6 +27,9 @@ const textOf = (error: unknown): string => {
   const cause = error.cause instanceof Error ? ` (cause: ${error.cause.message})` : '';
   return `${error.name}: ${error.message}${cause}`.slice(0, 4_000);
 };
+
+const codeOf = (error: unknown): string | null =>
+  error instanceof PermanentFailure || error instanceof DomainError ? error.code : null;
 
 export type WorkerOptions = {
   readonly subscription: SubscribeOptions;
@@ -185,12 +189,12 @@ export class PartitionWorker {
     const { letters, logger, metrics } = this.o;
     if (this.parked.has(record.key)) {
       if (this.stopping.signal.aborted) throw new Stopped();
-      await letters.park(record, null, 0);
+      await letters.park(record, null);
       metrics.delivered(this.labels, 'waiting');
     } else {
       const outcome = await this.attempt(record, this.o.subscription.handler);
       if (outcome !== 'handled') {
-        await letters.park(record, outcome.error, outcome.attempts);
+        await letters.park(record, outcome);
         this.parked.add(record.key);
         metrics.delivered(this.labels, 'dead');
         logger.error(
@@ -217,7 +221,7 @@ export class PartitionWorker {
         skip ? async (delivery) => subscription.onSkip?.(delivery, reason) : subscription.handler,
       );
       if (outcome !== 'handled') {
-        await letters.failAgain(letter, outcome.error, outcome.attempts);
+        await letters.failAgain(letter, outcome);
         logger.error({ ...this.labels, ...this.nameOf(letter), ...outcome }, 'a dead letter failed again');
         return;
       }
@@ -256,7 +260,7 @@ export class PartitionWorker {
       const details = { ...this.labels, ...this.nameOf(record), attempt, err: failure };
       const waits = failure instanceof RetryLater;
       if (!waits && (failure instanceof PermanentFailure || attempt >= retry.attempts)) {
-        return { error: textOf(failure), attempts: attempt };
+        return { code: codeOf(failure), error: textOf(failure), attempts: attempt };
       }
       metrics.delivered(this.labels, 'retried');
       logger.warn(details, 'a handler failed: its key waits and is tried again');
@@ -269,10 +273,18 @@ export class PartitionWorker {
     }
   }
 
-  private deliveryOf(record: LoggedRecord): Omit<Delivery, 'attempt'> | { error: string; attempts: number } {
-    if (record.fault !== undefined) return { error: record.fault, attempts: 0 };
+  private deliveryOf(record: LoggedRecord): Omit<Delivery, 'attempt'> | Failure {
+    if (record.fault !== undefined) {
+      return { code: record.fault.split(':', 1)[0]!, error: record.fault, attempts: 0 };
+    }
     const headers = eventHeaders.safeParse(record.headers);
-    if (!headers.success) return { error: `invalid_headers: ${headers.error.message}`, attempts: 0 };
+    if (!headers.success) {
+      return {
+        code: 'invalid_headers',
+        error: `invalid_headers: ${headers.error.message}`,
+        attempts: 0,
+      };
+    }
     return {
       topic: this.topic,
       key: record.key,

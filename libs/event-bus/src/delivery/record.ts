@@ -15,15 +15,23 @@ export type OpenLetter = LoggedRecord & {
   readonly skipReason: string | null;
 };
 
+/** Why a record could not be handled. */
+export type Failure = {
+  /** Stable, snake_case; null for an error that has none. */
+  readonly code: string | null;
+  readonly error: string;
+  readonly attempts: number;
+};
+
 /** What the owner of a partition keeps about records that could not be handled. */
 export interface PartitionLetters {
   parkedKeys(): Promise<string[]>;
-  /** Keeps the record for good and parks its key. `error` is null for a record that only came behind a failed one. */
-  park(record: LoggedRecord, error: string | null, attempts: number): Promise<void>;
+  /** Keeps the record for good and parks its key. `failure` is null for a record that only came behind a failed one. */
+  park(record: LoggedRecord, failure: Failure | null): Promise<void>;
   next(key: string): Promise<OpenLetter | null>;
   settle(id: string, state: 'replayed' | 'skipped'): Promise<void>;
   /** A replay that failed: the key stays parked until it is asked for again. */
-  failAgain(letter: OpenLetter, error: string, attempts: number): Promise<void>;
+  failAgain(letter: OpenLetter, failure: Failure): Promise<void>;
   /** The key has nothing open any more. */
   unpark(key: string): Promise<void>;
 }

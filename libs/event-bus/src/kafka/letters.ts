@@ -1,5 +1,5 @@
 import type { Logger } from '@gridbourse/observability';
-import type { LoggedRecord, OpenLetter, PartitionLetters } from '../delivery/record.ts';
+import type { Failure, LoggedRecord, OpenLetter, PartitionLetters } from '../delivery/record.ts';
 import type { Place } from '../dead-letters/dead-letter-store.ts';
 import { delayAfter, pause } from '../retry.ts';
 import { NoLongerOwner } from './owner-database.ts';
@@ -11,7 +11,7 @@ const AGAIN = { attempts: Infinity, firstDelayMs: 50, factor: 2, maxDelayMs: 2_0
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? null));
 
 /** The copy in `<topic>.dlq`: what was published, and beside it what went wrong and where it lay. */
-const deadLetterOf = (place: Place, record: LoggedRecord, error: string, attempts: number) => {
+const deadLetterOf = (place: Place, record: LoggedRecord, { code, error, attempts }: Failure) => {
   const value = record.fault === undefined ? JSON.stringify(record.value ?? null) : String(record.value);
   const headers: Record<string, string> = {};
   for (const [name, header] of Object.entries(record.headers ?? {})) headers[name] = text(header);
@@ -24,6 +24,7 @@ const deadLetterOf = (place: Place, record: LoggedRecord, error: string, attempt
       headers: {
         ...headers,
         dlq_error: error,
+        ...(code === null ? {} : { dlq_error_code: code }),
         dlq_attempts: String(attempts),
         dlq_group: place.group,
         dlq_topic: place.topic,
@@ -52,12 +53,12 @@ export class KafkaLetters implements PartitionLetters {
     return this.store.parkedKeys();
   }
 
-  async park(record: LoggedRecord, error: string | null, attempts: number): Promise<void> {
-    if (error !== null) {
-      const letter = deadLetterOf(this.place, record, error, attempts);
+  async park(record: LoggedRecord, failure: Failure | null): Promise<void> {
+    if (failure !== null) {
+      const letter = deadLetterOf(this.place, record, failure);
       await this.persistently(() => this.publisher.publish([letter]));
     }
-    await this.persistently(() => this.store.park(record, error, attempts));
+    await this.persistently(() => this.store.park(record, failure));
   }
 
   next(key: string): Promise<OpenLetter | null> {
@@ -68,8 +69,8 @@ export class KafkaLetters implements PartitionLetters {
     return this.persistently(() => this.store.settle(id, state));
   }
 
-  failAgain(letter: OpenLetter, error: string, attempts: number): Promise<void> {
-    return this.persistently(() => this.store.failAgain(letter, error, attempts));
+  failAgain(letter: OpenLetter, failure: Failure): Promise<void> {
+    return this.persistently(() => this.store.failAgain(letter, failure));
   }
 
   unpark(key: string): Promise<void> {

@@ -6,17 +6,18 @@ import {
   publishedLanguage,
   topicOf,
 } from '@gridbourse/events';
-import { DomainError } from '@gridbourse/kernel';
+import { type Clock, DomainError, systemClock } from '@gridbourse/kernel';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import type { DataSource } from 'typeorm';
 import { isConnectionError } from '../connection-error.ts';
 import { type InboxEntry, inboxGap, peekInbox, recordInbox, recordInboxes } from '../inbox.ts';
+import { type JournalEntry, registerJournal, writeJournal } from '../journal.ts';
 import { inDeliveryScope } from '../delivery-scope.ts';
 import { BusMetrics } from '../metrics.ts';
 import { type Delivery, type EventBus, PermanentFailure, RetryLater, type Subscription } from '../port.ts';
-import { EventContext } from './event-context.ts';
+import { EventContext, type Hearing } from './event-context.ts';
 import { BUS_TRANSPORT, type OnEventExtras, patternOf } from './on-event.ts';
 
 export type BusStrategyOptions = {
@@ -27,12 +28,25 @@ export type BusStrategyOptions = {
   readonly group: string;
   /** What the service can read; by default everything that is published. */
   readonly catalogue?: EventCatalogue;
+  /** Says when an event was heard. */
+  readonly clock?: Clock;
   readonly logger: Logger;
   readonly meter?: Meter;
 };
 
 type Handling = { readonly extras: OnEventExtras; readonly call: MessageHandler };
-type Handled = { readonly event: DomainEvent; readonly handlers: readonly Handling[] };
+type Handled = {
+  readonly event: DomainEvent;
+  readonly handlers: readonly Handling[];
+  /** Whether the event is kept, so that what is made of it can be rebuilt. */
+  readonly journal: boolean;
+};
+
+const entryOfJournal = (delivery: Delivery, { heardAtMs }: Hearing): JournalEntry => ({
+  ...delivery,
+  heardAtMs,
+  note: null,
+});
 
 /**
  * Nest's side of the bus. Each event is handled and noted in the inbox in one transaction of the service's database, so
@@ -46,6 +60,7 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
   private readonly catalogue: EventCatalogue;
   private readonly known: ReadonlyMap<string, EventDefinition>;
   private readonly metrics: BusMetrics;
+  private readonly clock: Clock;
   private subscription: Subscription | null = null;
   /** What was found out about a delivery when it was asked whether it can go with others. */
   private readonly resolved = new WeakMap<Delivery, Handled | null>();
@@ -54,6 +69,7 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     super();
     this.catalogue = options.catalogue ?? publishedLanguage;
     this.known = new Map(this.catalogue.all().map((definition) => [patternOf(definition), definition]));
+    this.clock = options.clock ?? systemClock;
     this.metrics = new BusMetrics(options.meter ?? serviceMeter(options.group));
   }
 
@@ -105,6 +121,10 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
       topics.add(topicOf(first.definition));
     }
     if (topics.size === 0) return;
+    const kept = [...this.chains.values()]
+      .filter((handlers) => handlers.some((handling) => this.mayKeep(handling)))
+      .map((handlers) => handlers[0]!.extras.definition);
+    await registerJournal(this.options.dataSource.manager, this.options.group, kept);
     this.subscription = await this.options.bus.subscribe({
       group: this.options.group,
       topics: [...topics].sort(),
@@ -143,11 +163,20 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
   private async deliverTogether(deliveries: readonly Delivery[]): Promise<void> {
     const { group, dataSource } = this.options;
     await dataSource.transaction(async (manager) => {
-      for (const place of await recordInboxes(manager, group, deliveries)) {
+      const fresh = (await recordInboxes(manager, group, deliveries)).flatMap((place) => {
         const delivery = deliveries[place]!;
         const handled = this.resolved.get(delivery);
-        if (!handled) continue; // nobody here asked for it: its place in line is noted
-        const context = new EventContext(delivery, this.entryOf(delivery), manager);
+        if (!handled) return []; // nobody here asked for it: its place in line is noted
+        return [{ delivery, handled, hearing: this.hearingOf(handled) }];
+      });
+      const kept = fresh.filter(({ hearing }) => hearing.journal);
+      await writeJournal(
+        manager,
+        group,
+        kept.map(({ delivery, hearing }) => entryOfJournal(delivery, hearing)),
+      );
+      for (const { delivery, handled, hearing } of fresh) {
+        const context = new EventContext(delivery, this.entryOf(delivery), manager, hearing);
         await inDeliveryScope(group, delivery.headers, async () => {
           for (const handler of handled.handlers) await this.call(handler.call, handled.event, context);
         });
@@ -166,7 +195,8 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     if (!handlers) return null;
     try {
       const stored = { type: parsed.type, schemaVersion: parsed.version, data: value };
-      return { event: this.catalogue.decode(stored), handlers };
+      const event = this.catalogue.decode(stored);
+      return { event, handlers, journal: handlers.some((handling) => this.keeps(handling, event)) };
     } catch (error) {
       const code = error instanceof DomainError ? error.code : 'event_not_decodable';
       const faults =
@@ -175,26 +205,39 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     }
   }
 
+  /** A service has its own events in its store. */
+  private mayKeep({ extras: { definition, journal } }: Handling): boolean {
+    return journal !== false && definition.context !== this.options.group;
+  }
+
+  private keeps(handling: Handling, event: DomainEvent): boolean {
+    const { journal } = handling.extras;
+    return this.mayKeep(handling) && (typeof journal !== 'function' || journal(event));
+  }
+
   /** One transaction for the inbox and the effects of all handlers. */
-  private async inTransaction(delivery: Delivery, { event, handlers }: Handled): Promise<void> {
+  private async inTransaction(delivery: Delivery, handled: Handled): Promise<void> {
     const entry = this.entryOf(delivery);
     await this.options.dataSource.transaction(async (manager) => {
-      if ((await recordInbox(manager, entry)) === 'duplicate') return;
-      const context = new EventContext(delivery, entry, manager);
+      const context = new EventContext(delivery, entry, manager, this.hearingOf(handled));
+      if ((await context.recordInbox(manager)) === 'duplicate') return;
       // One after the other: they share one connection.
-      for (const handler of handlers) await this.call(handler.call, event, context);
+      for (const handler of handled.handlers) await this.call(handler.call, handled.event, context);
     });
   }
 
-  private async inHandler(delivery: Delivery, { event, handlers }: Handled): Promise<void> {
+  private async inHandler(delivery: Delivery, handled: Handled): Promise<void> {
+    const { dataSource } = this.options;
     const entry = this.entryOf(delivery);
-    const { state, seen } = await peekInbox(this.options.dataSource.manager, entry);
+    const { state, seen } = await peekInbox(dataSource.manager, entry);
     if (state === 'gap') throw inboxGap(entry, seen);
     if (state === 'duplicate') return;
-    const context = new EventContext(delivery, entry, null);
-    await this.call(handlers[0]!.call, event, context);
+    const context = new EventContext(delivery, entry, null, this.hearingOf(handled));
+    await this.call(handled.handlers[0]!.call, handled.event, context);
+    if (context.inboxRecorded) return;
     // A handler that found nothing to do opened no transaction.
-    if (!context.inboxRecorded) await recordInbox(this.options.dataSource.manager, entry);
+    if (handled.journal) await dataSource.transaction((manager) => context.recordInbox(manager));
+    else await recordInbox(dataSource.manager, entry);
   }
 
   private async call(handler: MessageHandler, event: DomainEvent, context: EventContext): Promise<void> {
@@ -214,6 +257,10 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     } catch (error) {
       throw await this.classify(error, delivery);
     }
+  }
+
+  private hearingOf({ journal }: Handled): Hearing {
+    return { heardAtMs: this.clock.now(), journal };
   }
 
   private entryOf({ topic, key, sequence }: Delivery): InboxEntry {

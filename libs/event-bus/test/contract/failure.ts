@@ -51,6 +51,7 @@ export const failureContract = ({ connect, newTopic, under }: Suite): void => {
       'bad waiting',
     ]);
     expect(letters[0]!.error).toContain('poison');
+    expect(letters[0]!.errorCode).toBeNull();
     expect(await under().deadLetters.get(letters[0]!.id)).toEqual(letters[0]);
     await expect(under().deadLetters.get('none')).rejects.toMatchObject({ code: 'dead_letter_not_found' });
     expect(collector.started.filter((d) => d.key === 'bad' && d.sequence === 2)).toHaveLength(quick.attempts);
@@ -93,7 +94,7 @@ export const failureContract = ({ connect, newTopic, under }: Suite): void => {
     await bus.publish([record(topic, 'never', 1), record(topic, 'away', 1)]);
     await eventually(() => collector.started.filter(({ key }) => key === 'away').length > 4);
     const letters = await under().deadLetters.list({ group: 'kinds', topic });
-    expect(letters.map(({ key }) => key)).toEqual(['never']);
+    expect(letters.map(({ key, errorCode }) => `${key} ${errorCode}`)).toEqual(['never unknown_event']);
     expect(collector.started.filter(({ key }) => key === 'never')).toHaveLength(1);
     away = false;
     await eventually(() => collector.sequencesOf('away').length === 1);

@@ -198,13 +198,18 @@ export const strategyContract = ({ under }: Suite): void => {
     ['a type that is not known', { ce_type: 'gridbourse.matchmaker.LeaseTeleported.v1' }, 'unknown_event'],
     ['a type of another context', { ce_type: 'gridbourse.billing.LeaseActivated.v1' }, 'unknown_event'],
     ['a type that is not ours', { ce_type: 'com.example.thing' }, 'unknown_event'],
-    ['a newer version of what is handled', { ce_type: 'gridbourse.matchmaker.LeaseActivated.v2' }, 'newer'],
-  ])('parks %s at once', async (_, headers, error) => {
+    [
+      'a newer version of what is handled',
+      { ce_type: 'gridbourse.matchmaker.LeaseActivated.v2' },
+      'newer_event',
+    ],
+  ])('parks %s at once', async (_, headers, code) => {
     await bus.publish([activated(1, 1, headers), activated(1, 2)]);
     await eventually(async () => (await openLetters()).length === 2);
     const [first] = await openLetters();
     expect(first!.attempts).toBe(1);
-    expect(`${first!.error}`).toMatch(error === 'newer' ? /cannot be read/ : /is not known here/);
+    expect(first!.errorCode).toBe(code);
+    expect(`${first!.error}`).toMatch(code === 'newer_event' ? /cannot be read/ : /is not known here/);
     expect(await effects()).toEqual([]);
   });
 

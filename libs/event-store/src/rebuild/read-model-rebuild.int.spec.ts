@@ -4,7 +4,7 @@ import { eventually } from '@gridbourse/testing';
 import fc from 'fast-check';
 import { BASKET_TABLES, baskets, projectBaskets } from '../../test/basket-tables.ts';
 import { added, connect, note, openShop, paid, range, type Shop, type ShopEvent } from '../../test/shop.ts';
-import { EventSubscription, type ReadModel, ReadModelRebuild, type RebuildOptions } from '../index.ts';
+import { EventSubscription, type OwnReadModel, ReadModelRebuild, type RebuildOptions } from '../index.ts';
 
 /** Generous: other suites run beside this one. */
 jest.setTimeout(60_000);
@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => shop.close());
 
 const rebuildOf = (
-  readModel: ReadModel<ShopEvent> = baskets(),
+  readModel: OwnReadModel<ShopEvent> = baskets(),
   more: Partial<RebuildOptions<ShopEvent>> = {},
 ): ReadModelRebuild<ShopEvent> =>
   new ReadModelRebuild({

@@ -106,6 +106,31 @@ export const lockWriters = async (manager: EntityManager, set: TableSet): Promis
   await manager.query(`LOCK TABLE ${listIn(set.home, set.tables)} IN EXCLUSIVE MODE`);
 };
 
+/** Keeps readers away as well: nobody comes in between later, when the tables are exchanged. */
+export const lockEveryone = async (manager: EntityManager, set: TableSet): Promise<void> => {
+  await manager.query(`LOCK TABLE ${listIn(set.home, set.tables)} IN ACCESS EXCLUSIVE MODE`);
+};
+
+/**
+ * The same for who keeps writers away already: takes the first moment in which nobody reads, for half a second. It must not
+ * queue for the lock: a writer that has read the tables and now waits for us would be taken for the cause of a deadlock, and
+ * lose its transaction.
+ */
+const lockReadersToo = async (manager: EntityManager, set: TableSet): Promise<void> => {
+  await manager.query(`
+    DO $$ BEGIN
+      FOR attempt IN 1..100 LOOP
+        BEGIN
+          LOCK TABLE ${listIn(set.home, set.tables)} IN ACCESS EXCLUSIVE MODE NOWAIT;
+          RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+          PERFORM pg_sleep(0.005);
+        END;
+      END LOOP;
+      RAISE lock_not_available USING MESSAGE = 'the tables are being read all the time';
+    END $$`);
+};
+
 /**
  * Puts the shadow in the place of the tables and drops those, in the caller's transaction. Readers wait from here to its
  * end, for a few milliseconds. Tables outside that refer to these by foreign keys are made to refer to the new ones.
@@ -113,7 +138,7 @@ export const lockWriters = async (manager: EntityManager, set: TableSet): Promis
 export const exchangeTables = async (manager: EntityManager, set: TableSet): Promise<void> => {
   await preferSchema(manager, [set.home]);
   const fromOutside = await definitions(manager, FOREIGN_KEYS_FROM_OUTSIDE, set.home, set);
-  await manager.query(`LOCK TABLE ${listIn(set.home, set.tables)} IN ACCESS EXCLUSIVE MODE`);
+  await lockReadersToo(manager, set);
   for (const { table, name } of fromOutside) {
     await manager.query(`ALTER TABLE ${table} DROP CONSTRAINT "${name}"`);
   }

@@ -157,6 +157,12 @@ export class PlatformProcess {
     return this.run(built(this.program, 'main.js'), args);
   }
 
+  /** The program of one service, beside this platform. */
+  serviceProgram(service: string, args: readonly string[], env: Record<string, string>): Promise<Finished> {
+    const script = fileURLToPath(new URL(`../../../../services/${service}/dist/main.js`, import.meta.url));
+    return this.run(script, args, env);
+  }
+
   private run(script: string, args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [script, ...args], {

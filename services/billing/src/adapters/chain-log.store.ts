@@ -1,8 +1,12 @@
-import { chainLog, type ChainLog } from '@gridbourse/events';
+import {
+  chainEventObserved,
+  type ChainEventObserved,
+  type ChainLog,
+  publishedLanguage,
+} from '@gridbourse/events';
 import type { Instant, Micros } from '@gridbourse/kernel';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
 import type { ChainEvent } from '../domain/chain-postings.ts';
 import { type ChainLogState, hear, type Heard, type Tidings } from '../domain/chain-log-state.ts';
 import { providerOfLeaseKey } from '../domain/chart-of-accounts.ts';
@@ -15,8 +19,8 @@ const KNOWN = `
   WHERE chain_id = $1 AND block_hash = $2 AND log_index = $3 FOR UPDATE`;
 const WRITE = `
   INSERT INTO chain_logs (chain_id, block_hash, log_index, state, incarnation, block_number, block_time_ms, tx_hash,
-                          name, tenant, log, heard_at_ms)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                          name, tenant, log, heard_at_ms, schema_version, seen_at_ms, amount_micros)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
   ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET state = EXCLUDED.state, incarnation = EXCLUDED.incarnation`;
 const WRITE_ROWS = `
   INSERT INTO chain_lease_rows (chain_id, block_hash, log_index, row_index, lease_key, kind, live, lease_ref, tenant,
@@ -43,11 +47,47 @@ const OPENING = `
   SELECT r.lease_key, l.block_time_ms FROM chain_lease_rows r JOIN chain_logs l USING (chain_id, block_hash, log_index)
   WHERE r.live AND r.kind = 'opened' AND r.lease_ref = $1 ORDER BY l.block_number LIMIT 1`;
 const LIMIT = `
-  SELECT log FROM chain_logs WHERE tenant = $1 AND name = 'SpendingLimitSet' AND state <> 'retracted'
+  SELECT chain_id, block_hash, log_index, block_number, block_time_ms, tx_hash, seen_at_ms, schema_version, log
+  FROM chain_logs WHERE tenant = $1 AND name = 'SpendingLimitSet' AND state <> 'retracted'
   ORDER BY block_number DESC, log_index DESC LIMIT 1`;
 
 type LockChangeRow = Pick<LeaseRow, 'lock_added_micros' | 'lock_freed_micros' | 'stops_at_ms'> & {
   lease_key: string;
+};
+
+type LoggedRow = {
+  chain_id: string;
+  block_hash: string;
+  log_index: number;
+  block_number: string;
+  block_time_ms: string;
+  tx_hash: string;
+  seen_at_ms: string;
+  schema_version: number;
+  log: unknown;
+};
+
+const encodeLog = (event: ChainEvent): { schemaVersion: number; log: unknown } => {
+  const { schemaVersion, data } = publishedLanguage.encode({ ...event, type: chainEventObserved.type });
+  return { schemaVersion, log: (data as { log: unknown }).log };
+};
+
+/** The log in the shape of today, whatever version it was kept in. */
+const decodeLog = (row: LoggedRow): ChainLog => {
+  const data = {
+    contract: 'ComputeMarket',
+    chainId: Number(row.chain_id),
+    blockHash: row.block_hash,
+    logIndex: row.log_index,
+    blockNumber: Number(row.block_number),
+    blockTimeMs: Number(row.block_time_ms),
+    txHash: row.tx_hash,
+    seenAtMs: Number(row.seen_at_ms),
+    log: row.log,
+  };
+  const { type } = chainEventObserved;
+  return (publishedLanguage.decode({ type, schemaVersion: row.schema_version, data }) as ChainEventObserved)
+    .log;
 };
 
 /** What a log says about single leases, one row for each. */
@@ -121,7 +161,7 @@ export class ChainLogStore {
     const [known] = await manager.query<ChainLogState[]>(KNOWN, place);
     const heard = hear(tidings, known ?? null);
     if (known && heard.effect === 'none' && heard.next.state === known.state) return heard;
-    const json = z.encode(chainLog, event.log);
+    const { schemaVersion, log } = encodeLog(event);
     await manager.query(WRITE, [
       ...place,
       heard.next.state,
@@ -131,8 +171,11 @@ export class ChainLogStore {
       event.txHash,
       event.log.name,
       'tenant' in event.log ? event.log.tenant : null,
-      JSON.stringify(json),
+      JSON.stringify(log),
       now,
+      schemaVersion,
+      event.seenAtMs,
+      'amountMicros' in event.log ? event.log.amountMicros.toString() : null,
     ]);
     const rows = leaseRowsOf(event.log).map((row, index) => ({ row_index: index, ...row }));
     if (heard.effect === 'undo') await manager.query(KILL_ROWS, place);
@@ -174,9 +217,9 @@ export class ChainLogStore {
 
   /** The limit that stands, by the logs that stand; null where the tenant never set one. */
   async spendingLimitOf(manager: EntityManager, tenant: string): Promise<SpendingLimit | null> {
-    const [row] = await manager.query<{ log: unknown }[]>(LIMIT, [tenant]);
+    const [row] = await manager.query<LoggedRow[]>(LIMIT, [tenant]);
     if (!row) return null;
-    const log = z.decode(chainLog, row.log as never);
+    const log = decodeLog(row);
     return log.name === 'SpendingLimitSet' ? log : null;
   }
 }

@@ -1,9 +1,8 @@
 import { EventStore } from '@gridbourse/event-store';
-import { type ChainIndexerEvent, chainLog } from '@gridbourse/events';
+import type { ChainIndexerEvent } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { z } from 'zod';
 import {
   type BlockRef,
   type Contract,
@@ -12,6 +11,7 @@ import {
   type IndexedLog,
 } from '../domain/block.ts';
 import { eventsOf, haltedEvents } from '../domain/events.ts';
+import { insertLogs, logOf, type LogRow } from './log-rows.ts';
 
 type StreamVersions = Readonly<Record<Contract, number>>;
 
@@ -45,17 +45,6 @@ type CursorRow = {
   halted_reason: string | null;
 };
 type BlockRow = { number: string; hash: string; parent_hash: string; time_ms: string; seen_at_ms: string };
-type LogRow = {
-  block_hash: string;
-  log_index: number;
-  block_number: string;
-  contract: Contract;
-  tx_hash: string;
-  block_time_ms: string;
-  seen_at_ms: string;
-  log: unknown;
-};
-
 const positionOf = (row: CursorRow): Position => ({
   chainId: Number(row.chain_id),
   genesisHash: row.genesis_hash,
@@ -71,17 +60,6 @@ const blockOf = (row: BlockRow): IndexedBlock => ({
   parentHash: row.parent_hash,
   timeMs: Number(row.time_ms),
   seenAtMs: Number(row.seen_at_ms),
-});
-
-const logOf = (row: LogRow): IndexedLog => ({
-  contract: row.contract,
-  blockNumber: Number(row.block_number),
-  blockHash: row.block_hash,
-  logIndex: row.log_index,
-  txHash: row.tx_hash,
-  blockTimeMs: Number(row.block_time_ms),
-  seenAtMs: Number(row.seen_at_ms),
-  log: z.decode(chainLog, row.log as z.input<typeof chainLog>),
 });
 
 /** Rows, events and position of the indexer, moved in one transaction each. */
@@ -129,7 +107,7 @@ export class IndexStore {
       const retracted =
         step.keep.number < from.indexed.number ? await this.retract(manager, step.keep.number) : [];
       await this.insertBlocks(manager, step.blocks);
-      await this.insertLogs(manager, from.chainId, step.logs);
+      await insertLogs(manager, from.chainId, step.logs);
       const finalized =
         step.final.number > from.final.number
           ? await this.finalize(manager, from.final.number, step.final.number)
@@ -211,30 +189,6 @@ export class IndexStore {
         blocks.map((block) => block.parentHash),
         blocks.map((block) => block.timeMs),
         blocks.map((block) => block.seenAtMs),
-      ],
-    );
-  }
-
-  private async insertLogs(
-    manager: EntityManager,
-    chainId: number,
-    logs: readonly IndexedLog[],
-  ): Promise<void> {
-    if (logs.length === 0) return;
-    await manager.query(
-      `INSERT INTO chain_logs
-         (chain_id, block_hash, log_index, block_number, contract, tx_hash, block_time_ms, seen_at_ms, log)
-       SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::jsonb[])`,
-      [
-        chainId,
-        logs.map((log) => log.blockHash),
-        logs.map((log) => log.logIndex),
-        logs.map((log) => log.blockNumber),
-        logs.map((log) => log.contract),
-        logs.map((log) => log.txHash),
-        logs.map((log) => log.blockTimeMs),
-        logs.map((log) => log.seenAtMs),
-        logs.map((log) => JSON.stringify(z.encode(chainLog, log.log))),
       ],
     );
   }

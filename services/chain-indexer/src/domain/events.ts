@@ -16,6 +16,12 @@ const bodyOf = (chainId: number, log: IndexedLog): Body => ({
   log: log.log,
 });
 
+/** What is told of a log when it is taken in. */
+export const observedOf = (chainId: number, log: IndexedLog): ChainEventObserved => ({
+  type: 'ChainEventObserved',
+  ...bodyOf(chainId, log),
+});
+
 export type ChainMovement = {
   /** Logs of blocks that are gone, in the order of the chain. */
   readonly retracted: readonly IndexedLog[];

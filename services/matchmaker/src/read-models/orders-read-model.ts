@@ -15,8 +15,7 @@ const lastVersions = (events: readonly Stored[]): Map<string, number> =>
 
 /**
  * Orders and leases, made anew from the events of this service. Projecting is folding, as it is for the writer: a row is
- * what the events of its stream make of it. The timeline is no part of it: it also notes what other services said, in
- * the order in which it was heard, and no store of ours has that.
+ * what the events of its stream make of it.
  *
  * Costs one short query for each order and lease that a page of events touches.
  */

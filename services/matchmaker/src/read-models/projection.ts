@@ -6,10 +6,17 @@ import type { Outcome } from '../domain/process/unit-of-work.ts';
 import { LeaseEntity, leaseRow } from './lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './market.entities.ts';
 import { OrderEntity, orderRow } from './order.entity.ts';
+import { addToTimeline, ordersOfLeases, type TimelinePoint } from './timeline-rows.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
 
+export type { TimelinePoint } from './timeline-rows.ts';
+
 /** Writes what a decision changed, in its transaction. Orders before leases: a lease refers to its order. */
-export const project = async (manager: EntityManager, outcome: Outcome, atMs: number): Promise<void> => {
+export const project = async (
+  manager: EntityManager,
+  outcome: Outcome,
+  { atMs, places }: { readonly atMs: number; readonly places: readonly string[] },
+): Promise<void> => {
   const { orders, leases, retired, emitted } = outcome;
   const over = new Set(retired);
   if (orders.length > 0) {
@@ -22,41 +29,24 @@ export const project = async (manager: EntityManager, outcome: Outcome, atMs: nu
   if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
   if (retired.length > 0)
     await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
-  const items = emitted.flatMap(({ event, orderId, leaseId }) => {
+  const items = emitted.flatMap(({ event, orderId, leaseId }, index) => {
     const item = timelineItem(event);
-    return item ? [{ ...item, orderId, leaseId }] : [];
+    return item ? [{ ...item, orderId, leaseId, atMs, place: places[index]! }] : [];
   });
-  if (items.length === 0) return;
-  await manager.query(ADD_ITEMS, [
-    atMs,
-    items.map(({ orderId }) => orderId),
-    items.map(({ leaseId }) => leaseId),
-    items.map(({ type }) => type),
-    items.map(({ text }) => text),
-    items.map(({ data }) => JSON.stringify(data)),
-  ]);
+  await addToTimeline(manager, items);
 };
-
-const ADD_ITEMS = `
-  INSERT INTO timeline (at_ms, order_id, lease_id, type, text, data)
-  SELECT $1::bigint, order_id, lease_id, type, text, data::jsonb
-  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-    WITH ORDINALITY AS item (order_id, lease_id, type, text, data, place)
-  ORDER BY place`;
-
-const NOTE = `
-  INSERT INTO timeline (order_id, lease_id, at_ms, type, text, data)
-  SELECT order_id, lease_id, $2, $3, $4, $5 FROM leases WHERE lease_id = $1`;
 
 /** Notes in the timeline what another service said of a lease. */
 export const noteLifeEvent = async (
   manager: EntityManager,
   leaseId: LeaseId,
   event: LifeEvent,
-  atMs: number,
+  at: TimelinePoint,
 ): Promise<void> => {
   const item = timelineItem(event);
-  if (item) await manager.query(NOTE, [leaseId, atMs, item.type, item.text, JSON.stringify(item.data)]);
+  if (!item) return;
+  const orderId = (await ordersOfLeases(manager, [leaseId])).get(leaseId);
+  if (orderId !== undefined) await addToTimeline(manager, [{ ...item, ...at, orderId, leaseId }]);
 };
 
 export const saveMarketChange = async (manager: EntityManager, change: MarketChange): Promise<void> => {

@@ -16,16 +16,17 @@ import type { Exchange } from '../domain/process/exchange.ts';
 import { rematch } from '../domain/process/rematch.ts';
 import { type Circumstances, decide, type Outcome, UnitOfWork } from '../domain/process/unit-of-work.ts';
 import type { MatchmakerConfig } from '../matchmaker.config.ts';
-import { project } from '../read-models/projection.ts';
+import { project, type TimelinePoint } from '../read-models/projection.ts';
 import { loadExchange } from './load-exchange.ts';
 import { OrderSignals } from './order-signals.ts';
+import { placedAppends, type Places, TimelinePlaces } from './timeline-places.ts';
 import { WriterEpoch } from './writer-epoch.ts';
 
 export type ExecuteOptions<R> = {
   /** The event of the bus that this decision answers: noted in the inbox in the same transaction. */
   readonly context?: EventContext;
-  /** More to write in the same transaction. */
-  readonly alsoWrite?: (manager: EntityManager, result: R, atMs: number) => Promise<void>;
+  /** More to write in the same transaction. `at`: when and where it stands in the timeline. */
+  readonly alsoWrite?: (manager: EntityManager, result: R, at: TimelinePoint) => Promise<void>;
   /** Orders whose watchers are woken although nothing of ours has changed. */
   readonly concerns?: readonly OrderId[];
 };
@@ -37,6 +38,7 @@ export type ExecuteOptions<R> = {
 @Injectable()
 export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private current: Exchange | null = null;
+  private places = new TimelinePlaces(0n);
   private readonly writer: GroupCommitWriter;
   private readonly epoch: WriterEpoch;
   private rematching: Promise<void> | null = null;
@@ -66,7 +68,7 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   }
 
   async onModuleInit(): Promise<void> {
-    await this.epoch.take();
+    this.places = new TimelinePlaces(await this.epoch.take());
     this.current = await loadExchange(this.dataSource, this.store);
     const orders = [...this.current.orders()].length;
     this.logger.info({ orders, waiting: this.current.waitingOrders().length }, 'state rebuilt');
@@ -94,10 +96,12 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     const { result, outcome } = await this.writer.execute(() => {
       const circumstances = this.circumstances();
       const decision = decide(this.exchange, circumstances, work);
+      const { now } = circumstances;
+      const places = this.places.take(decision.outcome.emitted.length);
       return {
-        appends: decision.outcome.appends,
+        appends: placedAppends(decision.outcome, places, now),
         result: decision,
-        inTransaction: (manager) => this.alongside(manager, decision, circumstances.now, options),
+        inTransaction: (manager) => this.alongside(manager, decision, { atMs: now, places }, options),
       };
     });
     this.signals.notify(
@@ -110,16 +114,18 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   private async alongside<R>(
     manager: EntityManager,
     { result, outcome }: { result: R; outcome: Outcome },
-    atMs: number,
+    { atMs, places }: { atMs: number; places: Places },
     { context, alsoWrite }: ExecuteOptions<R>,
   ): Promise<void | 'skip'> {
     const writes = outcome.emitted.length > 0 || context !== undefined || alsoWrite !== undefined;
     if (!writes) return;
     await this.epoch.check(manager);
-    if (context && (await context.recordInbox(manager)) === 'duplicate') return 'skip';
+    const heard: TimelinePoint = { place: places.cause, atMs };
+    const note = { heardAtMs: atMs, note: { place: heard.place } };
+    if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
     // The cause first, then what followed from it: the timeline is read in this order.
-    await alsoWrite?.(manager, result, atMs);
-    await project(manager, outcome, atMs);
+    await alsoWrite?.(manager, result, heard);
+    await project(manager, outcome, { atMs, places: places.emitted });
   }
 
   private circumstances(): Circumstances {

@@ -16,10 +16,11 @@ export class WriterEpoch {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Becomes the writer. Waits for a commit of the former one that is under way. */
-  async take(): Promise<void> {
+  /** Becomes the writer. Waits for a commit of the former one that is under way. @returns the epoch, from 1 */
+  async take(): Promise<bigint> {
     const [row] = await this.dataSource.query<{ epoch: string }[]>(TAKE);
     this.epoch = row!.epoch;
+    return BigInt(row!.epoch);
   }
 
   /** Once for each transaction is enough. @throws DomainError `not_the_writer`. */

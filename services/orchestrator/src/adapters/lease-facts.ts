@@ -1,16 +1,19 @@
 import { SERVICE_CONFIG } from '@gridbourse/api';
+import { EventStore } from '@gridbourse/event-store';
 import {
   leaseProposed,
   type LeaseProposed,
-  publishedLanguage,
+  topicOf,
   workloadSecrets,
   type WorkloadSecrets,
 } from '@gridbourse/events';
 import { DomainError, type LeaseId } from '@gridbourse/kernel';
 import { open } from '@gridbourse/sealing';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
+import type { LeaseSecretsErased } from '../domain/lease-events.ts';
 import type { OrchestratorConfig } from '../orchestrator.config.ts';
+import { eraseSecretsOfRows, proposalOf } from '../read-models/lease-rows.ts';
 import { LeaseEntity } from '../read-models/lease.entity.ts';
 
 const CACHED_LEASES = 5_000;
@@ -22,35 +25,11 @@ export class LeaseFacts {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly events: EventStore<LeaseSecretsErased>,
     @Inject(SERVICE_CONFIG) private readonly config: OrchestratorConfig,
   ) {}
 
-  async keep(manager: EntityManager, proposal: LeaseProposed): Promise<void> {
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(LeaseEntity)
-      .values({
-        leaseId: proposal.leaseId,
-        accountId: proposal.accountId,
-        providerId: proposal.providerId,
-        proposal: publishedLanguage.encode(proposal).data as object,
-        durationSeconds: proposal.durationSeconds,
-      })
-      .orIgnore()
-      .execute();
-  }
-
-  /**
-   * How long the lease may run in all, as the chain has it now; `find` tells it once the transaction has committed and
-   * `termChanged` was called.
-   * @returns false when the lease is not kept here (yet)
-   */
-  async keepTerm(manager: EntityManager, leaseId: LeaseId, durationSeconds: number): Promise<boolean> {
-    const { affected } = await manager.getRepository(LeaseEntity).update({ leaseId }, { durationSeconds });
-    return affected === 1;
-  }
-
+  /** Its term has changed, and the transaction that says so has committed. */
   termChanged(leaseId: LeaseId): void {
     this.cache.delete(leaseId);
   }
@@ -97,26 +76,42 @@ export class LeaseFacts {
   /** Once nothing will be started for the lease any more, its secrets are not kept. */
   async eraseSecrets(leaseId: LeaseId, nowMs: number): Promise<void> {
     this.cache.delete(leaseId);
-    await this.dataSource.query(
-      `UPDATE leases SET proposal = jsonb_set(proposal, '{secrets}', 'null'), erased_at_ms = $2
-       WHERE lease_id = $1 AND erased_at_ms IS NULL`,
-      [leaseId, nowMs],
-    );
+    await this.erase([leaseId], nowMs);
   }
 
   /** Catches up with the leases that were over when the process ended before it could erase. */
   async eraseFinished(nowMs: number): Promise<void> {
-    await this.dataSource.query(
-      `UPDATE leases SET proposal = jsonb_set(proposal, '{secrets}', 'null'), erased_at_ms = $1
-       WHERE erased_at_ms IS NULL AND lease_id IN (SELECT lease_id FROM workloads WHERE is_over)`,
-      [nowMs],
-    );
+    const rows = await this.dataSource.query<{ lease_id: LeaseId }[]>(TO_ERASE);
+    if (rows.length > 0) {
+      await this.erase(
+        rows.map((row) => row.lease_id),
+        nowMs,
+      );
+    }
+  }
+
+  /** From the rows and from the journal, and notes it, so that rows made anew are without them too. */
+  private async erase(leaseIds: readonly LeaseId[], atMs: number): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      const erased = await eraseSecretsOfRows(manager, leaseIds, atMs);
+      if (erased.length === 0) return;
+      await manager.query(ERASE_JOURNAL, [topicOf(leaseProposed), erased, leaseProposed.type]);
+      await this.events.append(
+        manager,
+        erased.map((leaseId) => ({
+          streamId: `secrets/${leaseId}`,
+          expectedVersion: 0,
+          events: [{ type: 'LeaseSecretsErased', leaseId, atMs }],
+        })),
+      );
+    });
   }
 }
 
-/** As it was proposed, with the duration that it has by now. */
-const proposalOf = ({ proposal, durationSeconds }: LeaseEntity): LeaseProposed => {
-  const { type, version: schemaVersion } = leaseProposed;
-  const decoded = publishedLanguage.decode({ type, schemaVersion, data: proposal }) as LeaseProposed;
-  return { ...decoded, durationSeconds };
-};
+/** At most so many at once: the next round finds the rest. */
+const TO_ERASE = `
+  SELECT l.lease_id FROM leases l JOIN workloads w USING (lease_id)
+  WHERE l.erased_at_ms IS NULL AND w.is_over ORDER BY l.lease_id LIMIT 500`;
+const ERASE_JOURNAL = `
+  UPDATE bus_journal SET data = jsonb_set(data::jsonb, '{secrets}', 'null')::json
+  WHERE consumer = 'orchestrator' AND topic = $1 AND key = ANY($2::text[]) AND type = $3`;

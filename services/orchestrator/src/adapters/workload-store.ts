@@ -1,14 +1,15 @@
-import { CLOCK, Outbox } from '@gridbourse/api';
+import { Outbox } from '@gridbourse/api';
 import { EventStore } from '@gridbourse/event-store';
-import { type Clock, notFound } from '@gridbourse/kernel';
+import { notFound } from '@gridbourse/kernel';
 import type { AccountId, LeaseId, ProviderId } from '@gridbourse/kernel';
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager, In } from 'typeorm';
 import type { OrchestratorEvent } from '../domain/workload-events.ts';
 import type { WorkloadCommand } from '../domain/workload-commands.ts';
 import { workloadDecider } from '../domain/workload-decider.ts';
 import { isOver, noWorkload, type WorkloadState } from '../domain/workload.ts';
-import { type ServiceReplicas, WorkloadEntity } from '../read-models/workload.entity.ts';
+import { type ServiceReplicas, WorkloadSightingEntity } from '../read-models/workload-sighting.entity.ts';
+import { WorkloadEntity, workloadRow } from '../read-models/workload.entity.ts';
 
 /** A workload as it is known now. */
 export type Workload = {
@@ -24,8 +25,12 @@ export type Workload = {
 export type Owner = { readonly providerId: ProviderId; readonly accountId: AccountId };
 export type Decision = { readonly workload: Workload; readonly events: readonly OrchestratorEvent[] };
 
-const workloadOf = (row: WorkloadEntity): Workload => {
-  const { leaseId, providerId, accountId, version, state, services, lastSeenMs } = row;
+type Sighting = Pick<Workload, 'services' | 'lastSeenMs'>;
+
+const NEVER_SEEN: Sighting = { services: [], lastSeenMs: null };
+
+const workloadOf = (row: WorkloadEntity, { services, lastSeenMs }: Sighting = NEVER_SEEN): Workload => {
+  const { leaseId, providerId, accountId, version, state } = row;
   return { leaseId, providerId, accountId, version, state, services, lastSeenMs };
 };
 
@@ -41,13 +46,17 @@ export class WorkloadStore {
     private readonly dataSource: DataSource,
     private readonly events: EventStore<OrchestratorEvent>,
     private readonly outbox: Outbox,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Reads all workloads that are not over. */
   async loadLive(): Promise<readonly Workload[]> {
     const rows = await this.dataSource.getRepository(WorkloadEntity).findBy({ isOver: false });
-    for (const row of rows) this.keep(workloadOf(row));
+    const leaseIds = rows.map(({ leaseId }) => leaseId);
+    const seen = await this.dataSource
+      .getRepository(WorkloadSightingEntity)
+      .findBy({ leaseId: In(leaseIds) });
+    const sightings = new Map(seen.map((sighting) => [sighting.leaseId, sighting]));
+    for (const row of rows) this.keep(workloadOf(row, sightings.get(row.leaseId)));
     return this.allLive();
   }
 
@@ -64,7 +73,7 @@ export class WorkloadStore {
     if (known) return known;
     const row = await this.dataSource.getRepository(WorkloadEntity).findOneBy({ leaseId });
     if (!row) return null;
-    const workload = workloadOf(row);
+    const workload = workloadOf(row, await this.sightingOf(this.dataSource.manager, leaseId));
     this.keep(workload);
     return workload;
   }
@@ -100,14 +109,14 @@ export class WorkloadStore {
     const repository = manager.getRepository(WorkloadEntity);
     const row = await repository.findOne({ where: { leaseId }, lock: { mode: 'pessimistic_write' } });
     const before: Workload = row
-      ? workloadOf(row)
-      : { leaseId, ...pickOwner(owner), version: 0, state: noWorkload, services: [], lastSeenMs: null };
+      ? workloadOf(row, this.live.get(leaseId) ?? (await this.sightingOf(manager, leaseId)))
+      : { leaseId, ...pickOwner(owner), version: 0, state: noWorkload, ...NEVER_SEEN };
     const events = workloadDecider.decide(command, before.state);
     if (events.length === 0 || veto(events)) return { workload: before, events: [] };
     const state = events.reduce(workloadDecider.evolve, before.state);
     const workload = { ...before, state, version: before.version + events.length };
     await this.events.append(manager, [{ streamId: leaseId, expectedVersion: before.version, events }]);
-    await repository.save(repository.create(this.rowOf(workload)));
+    await repository.save(repository.create(workloadRow(workload)));
     return { workload, events };
   }
 
@@ -123,9 +132,8 @@ export class WorkloadStore {
     if (!known) return;
     this.live.set(leaseId, { ...known, services, lastSeenMs: seenMs });
     if (JSON.stringify(known.services) === JSON.stringify(services)) return;
-    await this.dataSource
-      .getRepository(WorkloadEntity)
-      .update({ leaseId }, { services: services.map((service) => ({ ...service })), lastSeenMs: seenMs });
+    const sighting = { leaseId, services: services.map((service) => ({ ...service })), lastSeenMs: seenMs };
+    await this.dataSource.getRepository(WorkloadSightingEntity).upsert(sighting, ['leaseId']);
   }
 
   private keep(workload: Workload): void {
@@ -133,15 +141,9 @@ export class WorkloadStore {
     else this.live.set(workload.leaseId, workload);
   }
 
-  private rowOf(workload: Workload): Partial<WorkloadEntity> {
-    const { state } = workload;
-    return {
-      ...workload,
-      desired: state.desired,
-      observed: state.observed,
-      isOver: isOver(state),
-      updatedAtMs: this.clock.now(),
-    };
+  private async sightingOf(manager: EntityManager, leaseId: LeaseId): Promise<Sighting> {
+    const row = await manager.getRepository(WorkloadSightingEntity).findOneBy({ leaseId });
+    return row ?? NEVER_SEEN;
   }
 }
 

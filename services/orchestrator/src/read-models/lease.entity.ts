@@ -17,6 +17,10 @@ export class LeaseEntity {
   @Column({ type: 'jsonb' })
   proposal!: unknown;
 
+  /** The version of the published language that the proposal is in. */
+  @Column({ name: 'proposal_version', type: 'int' })
+  proposalVersion!: number;
+
   @Column({ name: 'duration_seconds', type: 'bigint', transformer: bigintNumber })
   durationSeconds!: number;
 

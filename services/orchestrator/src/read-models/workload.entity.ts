@@ -1,9 +1,7 @@
 import type { AccountId, LeaseId, ProviderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { WorkloadState } from '../domain/workload.ts';
+import { isOver, type WorkloadState } from '../domain/workload.ts';
 import { bigintNumber } from './bigint-number.ts';
-
-export type ServiceReplicas = { readonly name: string; readonly replicas: number; readonly ready: number };
 
 /** The fold of a workload's stream, for deciding without reading the whole stream and for showing. */
 @Entity('workloads')
@@ -32,13 +30,21 @@ export class WorkloadEntity {
 
   @Column({ name: 'is_over', type: 'boolean' })
   isOver!: boolean;
-
-  @Column({ type: 'jsonb' })
-  services!: readonly ServiceReplicas[];
-
-  @Column({ name: 'last_seen_ms', type: 'bigint', nullable: true, transformer: bigintNumber })
-  lastSeenMs!: number | null;
-
-  @Column({ name: 'updated_at_ms', type: 'bigint', transformer: bigintNumber })
-  updatedAtMs!: number;
 }
+
+/** The row of a folded workload. */
+export const workloadRow = (workload: {
+  readonly leaseId: LeaseId;
+  readonly providerId: ProviderId;
+  readonly accountId: AccountId;
+  readonly version: number;
+  readonly state: WorkloadState;
+}): WorkloadEntity => {
+  const { leaseId, providerId, accountId, version, state } = workload;
+  return {
+    ...{ leaseId, providerId, accountId, version, state },
+    desired: state.desired,
+    observed: state.observed,
+    isOver: isOver(state),
+  };
+};

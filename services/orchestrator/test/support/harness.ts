@@ -279,7 +279,9 @@ export class Harness {
   async dump(): Promise<string> {
     const dataSource = this.service.app.get(DataSource);
     const rows: unknown[] = [];
-    for (const table of ['leases', 'workloads', 'events'])
+    // A kubeconfig is sealed as long as its cluster is known.
+    const heard = `bus_journal WHERE type <> 'ProviderClusterAttached'`;
+    for (const table of ['leases', 'workloads', 'workload_sightings', 'events', heard])
       rows.push(await dataSource.query(`SELECT * FROM ${table}`));
     return JSON.stringify(rows);
   }

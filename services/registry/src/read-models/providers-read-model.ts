@@ -1,10 +1,10 @@
-import type { ReadModel } from '@gridbourse/event-store';
+import type { OwnReadModel } from '@gridbourse/event-store';
 import type { DomainEvent } from '@gridbourse/events';
 import type { RegistryProviderEvent } from '../domain/private-events.ts';
 import { projectProvider } from './provider.projection.ts';
 
 /** Providers and offers, made anew from the events of this service by the projection that also keeps them up to date. */
-export const providersReadModel = (): ReadModel<DomainEvent> => ({
+export const providersReadModel = (): OwnReadModel<DomainEvent> => ({
   name: 'providers',
   version: 1,
   tables: ['providers', 'offers'],

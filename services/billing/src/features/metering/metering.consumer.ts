@@ -16,13 +16,9 @@ import { LeaseStore } from '../../adapters/lease.store.ts';
 import { Transactions } from '../../adapters/transactions.ts';
 import { type BilledLease, ringAlarms } from '../../domain/lease.ts';
 import { meterCloses, meterCounts, meterPauses, meterRuns } from '../../domain/meter.ts';
+import { fieldsOfUsage, recordUsage, type Usage } from '../../read-models/usage-read-model.ts';
 import { FinalSettlement } from '../settlement/final-settlement.ts';
 
-type Usage = EventOf<typeof usageRecorded>;
-
-const RECORD = `
-  INSERT INTO usage_records (usage_id, lease_id, window_start_ms, window_end_ms, seconds, cumulative_seconds)
-  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING usage_id`;
 const CHANGED = `
   SELECT usage_id FROM usage_records WHERE usage_id = $1
     AND (lease_id, window_start_ms, window_end_ms, seconds, cumulative_seconds) IS DISTINCT FROM ($2, $3, $4, $5, $6)`;
@@ -64,7 +60,7 @@ export class MeteringConsumer {
     }));
   }
 
-  @OnEvent(usageRecorded, { transaction: 'handler' })
+  @OnEvent(usageRecorded, { transaction: 'handler', journal: true })
   onUsage(@Payload() event: Usage, @Ctx() context: EventContext): Promise<void> {
     return this.changed(
       context,
@@ -114,12 +110,9 @@ export class MeteringConsumer {
    * @throws DomainError `usage_changed`: the id of a recorded window with other figures is refused for ever
    */
   private async record(manager: EntityManager, event: Usage): Promise<boolean> {
-    const { usageId, leaseId, windowStartMs, windowEndMs, seconds, cumulativeSeconds } = event;
-    const fields = [usageId, leaseId, windowStartMs, windowEndMs, seconds, cumulativeSeconds];
-    const inserted = await manager.query<unknown[]>(RECORD, fields);
-    if (inserted.length > 0) return true;
-    if ((await manager.query<unknown[]>(CHANGED, fields)).length > 0) {
-      throw conflict('usage_changed', `usage ${usageId} is on record with other figures`);
+    if (await recordUsage(manager, event)) return true;
+    if ((await manager.query<unknown[]>(CHANGED, [...fieldsOfUsage(event)])).length > 0) {
+      throw conflict('usage_changed', `usage ${event.usageId} is on record with other figures`);
     }
     return false;
   }

@@ -15,7 +15,7 @@ const MOVED = `
 const OF_WALLET = `SELECT * FROM tenants WHERE wallet = $1`;
 const CHAIN = `
   WITH logs AS (
-    SELECT tenant, name, block_number, (log ->> 'amountMicros')::bigint AS amount FROM chain_logs
+    SELECT tenant, name, block_number, amount_micros AS amount FROM chain_logs
     WHERE tenant = ANY($1::text[]) AND state <> 'retracted' AND name IN ('Deposited', 'Withdrawn')
   ), rows AS (
     SELECT r.tenant, l.block_number, r.refunded_micros - coalesce(r.lock_micros, 0) AS freed
@@ -31,8 +31,7 @@ const CHAIN = `
          coalesce(sum(deposited - withdrawn + freed) FILTER (WHERE block_number <= $2), 0) AS settled_free
   FROM moves GROUP BY tenant`;
 const HELD = `
-  SELECT coalesce(sum(CASE WHEN name = 'Deposited' THEN (log ->> 'amountMicros')::bigint
-                           ELSE -(log ->> 'amountMicros')::bigint END), 0) AS held
+  SELECT coalesce(sum(CASE WHEN name = 'Deposited' THEN amount_micros ELSE -amount_micros END), 0) AS held
   FROM chain_logs
   WHERE state <> 'retracted' AND block_number <= $1 AND name IN ('Deposited', 'Withdrawn', 'EarningsClaimed')`;
 const AGREED = `

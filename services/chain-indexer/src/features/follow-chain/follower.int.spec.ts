@@ -2,16 +2,28 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { interfaces, type RpcCall, RpcError } from '@gridbourse/chain';
 import { type Anvil, startAnvil } from '@gridbourse/infra';
-import { EventStore, eventStoreMigrations, migrate, sqlMigrations } from '@gridbourse/event-store';
-import { type ChainIndexerEvent, chainIndexerEvents, EventCatalogue } from '@gridbourse/events';
+import {
+  EventStore,
+  eventStoreMigrations,
+  migrate,
+  ReadModelRebuild,
+  sqlMigrations,
+} from '@gridbourse/event-store';
+import {
+  type ChainIndexerEvent,
+  chainIndexerEvents,
+  type DomainEvent,
+  EventCatalogue,
+} from '@gridbourse/events';
 import { type Clock, systemClock } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
-import { eventually, testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { eventually, tableRows, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { DataSource } from 'typeorm';
 import { Actor } from '../../../test/chain.ts';
 import { FaultyRpc } from '../../../test/faulty-rpc.ts';
 import { ChainSource } from '../../adapters/chain-source.ts';
 import { IndexStore } from '../../adapters/index-store.ts';
+import { logsReadModel } from '../../read-models/logs-read-model.ts';
 import { Follower, type FollowerOptions } from './follower.ts';
 
 const migrations = [
@@ -119,6 +131,13 @@ describe('following the chain', () => {
     clock = new ShiftedClock();
   });
   afterEach(async () => {
+    // Whatever the chain has done: the index is what the events make of it.
+    const before = await tableRows(dataSource, ['chain_logs']);
+    await dataSource.query(`UPDATE chain_logs SET seen_at_ms = 0, tx_hash = 'wrong'`);
+    await new ReadModelRebuild<DomainEvent>({
+      ...{ dataSource, store: events as never, readModel: logsReadModel, logger: silentLogger, pageSize: 3 },
+    }).run();
+    expect(await tableRows(dataSource, ['chain_logs'])).toEqual(before);
     await dataSource.destroy();
     await database.drop();
     await actor.rpc.send('evm_revert', [snapshot]);

@@ -20,7 +20,8 @@ import { hearOfProvider } from '../../domain/process/provider.ts';
 import { saveMarketChange } from '../../read-models/projection.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
-const ownTransaction = { transaction: 'handler' } as const;
+/** What is heard can be told again: read models are made of it. */
+const ownTransaction = { transaction: 'handler', journal: true } as const;
 
 /** The registry's words about providers and offers make the market that orders are matched against. */
 @Controller()

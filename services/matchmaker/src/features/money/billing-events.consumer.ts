@@ -23,7 +23,8 @@ import type { UnitOfWork } from '../../domain/process/unit-of-work.ts';
 import { noteLifeEvent, saveBalance } from '../../read-models/projection.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
-const ownTransaction = { transaction: 'handler' } as const;
+/** What is heard can be told again: read models are made of it. */
+const ownTransaction = { transaction: 'handler', journal: true } as const;
 
 /** What billing says of money: of a tenant's escrow, and of single leases. */
 @Controller()
@@ -80,7 +81,7 @@ export class BillingEventsConsumer {
     const order = this.matchmaker.exchange.lease(event.leaseId)?.orderId;
     await this.matchmaker.execute(work, {
       context,
-      alsoWrite: (manager, _, atMs) => noteLifeEvent(manager, event.leaseId, event, atMs),
+      alsoWrite: (manager, _, at) => noteLifeEvent(manager, event.leaseId, event, at),
       ...(order === undefined ? {} : { concerns: [order] }),
     });
   }

@@ -25,7 +25,8 @@ import {
 import { noteLifeEvent } from '../../read-models/projection.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 
-const ownTransaction = { transaction: 'handler' } as const;
+/** What is heard can be told again: read models are made of it. */
+const ownTransaction = { transaction: 'handler', journal: true } as const;
 const nothing = (): void => undefined;
 
 /** What the orchestrator says of a lease's workload: some of it decides, all of it shows in the timeline. */
@@ -91,7 +92,7 @@ export class WorkloadEventsConsumer {
     const order = this.matchmaker.exchange.lease(event.leaseId)?.orderId;
     await this.matchmaker.execute(work, {
       context,
-      alsoWrite: (manager, _, atMs) => noteLifeEvent(manager, event.leaseId, event, atMs),
+      alsoWrite: (manager, _, at) => noteLifeEvent(manager, event.leaseId, event, at),
       ...(order === undefined ? {} : { concerns: [order] }),
     });
   }

@@ -17,6 +17,7 @@ import { LeaseFacts } from '../../adapters/lease-facts.ts';
 import { type Decision, WorkloadStore } from '../../adapters/workload-store.ts';
 import { namespaceOf } from '../../domain/objects/names.ts';
 import type { WorkloadCommand } from '../../domain/workload-commands.ts';
+import { keepProposal, noteFunding, noteTerm } from '../../read-models/lease-rows.ts';
 import { LeaseEntity } from '../../read-models/lease.entity.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 
@@ -31,22 +32,22 @@ export class LeaseIntakeController {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  @OnEvent(leaseProposed)
+  @OnEvent(leaseProposed, { journal: true })
   async onLeaseProposed(
     @Payload() event: EventOf<typeof leaseProposed>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await this.leases.keep(context.manager, event);
+    await keepProposal(context.manager, event);
   }
 
-  @OnEvent(leaseFunded, { transaction: 'handler' })
+  @OnEvent(leaseFunded, { transaction: 'handler', journal: true })
   async onLeaseFunded(
     @Payload() event: EventOf<typeof leaseFunded>,
     @Ctx() context: EventContext,
   ): Promise<void> {
     const { leaseId, fundedAtMs } = event;
     await this.decide(leaseId, context, async (manager, lease) => {
-      await manager.getRepository(LeaseEntity).update({ leaseId }, { fundedAtMs });
+      await noteFunding(manager, leaseId, fundedAtMs);
       const { providerId } = lease;
       return {
         type: 'RequestWorkload',
@@ -84,7 +85,7 @@ export class LeaseIntakeController {
   }
 
   /** Extended on chain, or not after all: the meter ends when the lease does. */
-  @OnEvent(leaseTermChanged, { transaction: 'handler' })
+  @OnEvent(leaseTermChanged, { transaction: 'handler', journal: true })
   async onLeaseTermChanged(
     @Payload() event: EventOf<typeof leaseTermChanged>,
     @Ctx() context: EventContext,
@@ -93,7 +94,7 @@ export class LeaseIntakeController {
     await this.dataSource.transaction(async (manager) => {
       if ((await context.recordInbox(manager)) === 'duplicate') return;
       // What billing says of a lease and what the matchmaker says are not ordered among each other.
-      if (!(await this.leases.keepTerm(manager, leaseId, durationSeconds)))
+      if (!(await noteTerm(manager, leaseId, durationSeconds)))
         throw new RetryLater(`the proposal of lease ${leaseId} has not been heard yet`);
     });
     this.leases.termChanged(leaseId);

@@ -6,8 +6,11 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
 import { Clusters } from '../../adapters/clusters.ts';
 import { WorkloadStore } from '../../adapters/workload-store.ts';
-import { ClusterEntity } from '../../read-models/cluster.entity.ts';
+import { applyClusterEvent } from '../../read-models/clusters-read-model.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
+
+/** What is heard can be told again: the clusters are made of it. */
+const ownTransaction = { transaction: 'handler', journal: true } as const;
 
 /** Which clusters there are, and which of them the registry has given up. */
 @Controller()
@@ -19,17 +22,15 @@ export class ProviderClustersController {
     private readonly reconciler: Reconciler,
   ) {}
 
-  @OnEvent(providerClusterAttached, { transaction: 'handler' })
+  @OnEvent(providerClusterAttached, ownTransaction)
   async onClusterAttached(
     @Payload() event: EventOf<typeof providerClusterAttached>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    const { providerId, apiServer, kubeconfig, attachedAtMs } = event;
+    const { providerId, kubeconfig } = event;
     const isNew = await this.dataSource.transaction(async (manager) => {
       if ((await context.recordInbox(manager)) === 'duplicate') return false;
-      await manager
-        .getRepository(ClusterEntity)
-        .upsert({ providerId, apiServer, kubeconfig, attachedAtMs }, ['providerId']);
+      await applyClusterEvent(manager, event);
       return true;
     });
     if (!isNew) return;
@@ -37,32 +38,32 @@ export class ProviderClustersController {
     this.wakeAll(providerId);
   }
 
-  @OnEvent(providerOffline, { transaction: 'handler' })
+  @OnEvent(providerOffline, ownTransaction)
   async onOffline(
     @Payload() event: EventOf<typeof providerOffline>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await this.setOffline(event.providerId, event.atMs, context);
+    await this.setOffline(event, context);
   }
 
-  @OnEvent(providerOnline, { transaction: 'handler' })
+  @OnEvent(providerOnline, ownTransaction)
   async onOnline(
     @Payload() event: EventOf<typeof providerOnline>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    await this.setOffline(event.providerId, null, context);
+    await this.setOffline(event, context);
   }
 
   private async setOffline(
-    providerId: ProviderId,
-    offlineSinceMs: number | null,
+    event: EventOf<typeof providerOffline | typeof providerOnline>,
     context: EventContext,
   ): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       if ((await context.recordInbox(manager)) === 'duplicate') return;
-      await manager.getRepository(ClusterEntity).update({ providerId }, { offlineSinceMs });
+      await applyClusterEvent(manager, event);
     });
-    this.clusters.setOffline(providerId, offlineSinceMs !== null);
+    const { providerId } = event;
+    this.clusters.setOffline(providerId, event.type === 'ProviderOffline');
     // Leases that are closing need not wait for evidence of a cluster that is lost.
     this.wakeAll(providerId);
   }

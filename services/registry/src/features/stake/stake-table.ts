@@ -1,4 +1,11 @@
-import type { ChainEventObserved, ChainLog } from '@gridbourse/events';
+import type {
+  chainEventFinalized,
+  chainEventObserved,
+  ChainEventObserved,
+  chainEventRetracted,
+  ChainLog,
+  EventOf,
+} from '@gridbourse/events';
 import type { EntityManager } from 'typeorm';
 
 /** The logs that say what a provider has at stake. */
@@ -18,7 +25,7 @@ export const lockStakeOf = async (manager: EntityManager, owner: string): Promis
   await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`stake:${owner}`]);
 };
 
-export const addStakeLog = async (manager: EntityManager, place: Place, log: StakeLog): Promise<void> => {
+const addStakeLog = async (manager: EntityManager, place: Place, log: StakeLog): Promise<void> => {
   const { blockHash, logIndex, blockNumber } = place;
   const stakeMicros = log.name === 'StakeChanged' ? log.stakeMicros.toString() : null;
   await manager.query(
@@ -28,7 +35,7 @@ export const addStakeLog = async (manager: EntityManager, place: Place, log: Sta
   );
 };
 
-export const removeStakeLog = async (manager: EntityManager, place: Place): Promise<void> => {
+const removeStakeLog = async (manager: EntityManager, place: Place): Promise<void> => {
   await manager.query('DELETE FROM chain_stakes WHERE block_hash = $1 AND log_index = $2', [
     place.blockHash,
     place.logIndex,
@@ -36,16 +43,25 @@ export const removeStakeLog = async (manager: EntityManager, place: Place): Prom
 };
 
 /** Once a stake is final, the ones before it can never be needed again. */
-export const forgetOlderStakes = async (
-  manager: EntityManager,
-  place: Place,
-  owner: string,
-): Promise<void> => {
+const forgetOlderStakes = async (manager: EntityManager, place: Place, owner: string): Promise<void> => {
   await manager.query('DELETE FROM chain_stakes WHERE owner = $1 AND (block_number, log_index) < ($2, $3)', [
     owner,
     place.blockNumber,
     place.logIndex,
   ]);
+};
+
+export type ChainEvent = EventOf<
+  typeof chainEventObserved | typeof chainEventRetracted | typeof chainEventFinalized
+>;
+
+/** What the indexer's word makes of the table; repeatable. Logs about anything else than stake change nothing. */
+export const applyStakeEvent = async (manager: EntityManager, event: ChainEvent): Promise<void> => {
+  const { type, log } = event;
+  if (!isStakeLog(log)) return;
+  if (type === 'ChainEventObserved') await addStakeLog(manager, event, log);
+  else if (type === 'ChainEventRetracted') await removeStakeLog(manager, event);
+  else if (log.name === 'StakeChanged') await forgetOlderStakes(manager, event, log.owner);
 };
 
 /** What the owner has at stake as far as the chain is known; null when the chain does not know the owner. */

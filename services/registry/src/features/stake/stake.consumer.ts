@@ -14,14 +14,7 @@ import { Aggregates } from '../../aggregates/aggregates.ts';
 import { providers } from '../../aggregates/registry-aggregates.ts';
 import { ProviderEntity } from '../../read-models/provider.entity.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
-import {
-  addStakeLog,
-  forgetOlderStakes,
-  isStakeLog,
-  lockStakeOf,
-  removeStakeLog,
-  stakeOf,
-} from './stake-table.ts';
+import { applyStakeEvent, isStakeLog, lockStakeOf, stakeOf } from './stake-table.ts';
 
 /** Activates providers by what the chain says of their stake, and takes it back when the chain takes it back. */
 @Controller()
@@ -32,35 +25,34 @@ export class StakeConsumer {
     @Inject(SERVICE_CONFIG) private readonly config: Pick<RegistryConfig, 'minStakeMicros'>,
   ) {}
 
-  @OnEvent(chainEventObserved)
+  @OnEvent(chainEventObserved, { journal: ({ log }) => isStakeLog(log) })
   async onObserved(
     @Payload() event: EventOf<typeof chainEventObserved>,
     @Ctx() context: EventContext,
   ): Promise<void> {
     if (!isStakeLog(event.log)) return;
     await lockStakeOf(context.manager, event.log.owner);
-    await addStakeLog(context.manager, event, event.log);
+    await applyStakeEvent(context.manager, event);
     await this.apply(context.manager, event.log.owner, false);
   }
 
-  @OnEvent(chainEventRetracted)
+  @OnEvent(chainEventRetracted, { journal: ({ log }) => isStakeLog(log) })
   async onRetracted(
     @Payload() event: EventOf<typeof chainEventRetracted>,
     @Ctx() context: EventContext,
   ): Promise<void> {
     if (!isStakeLog(event.log)) return;
     await lockStakeOf(context.manager, event.log.owner);
-    await removeStakeLog(context.manager, event);
+    await applyStakeEvent(context.manager, event);
     await this.apply(context.manager, event.log.owner, true);
   }
 
-  @OnEvent(chainEventFinalized)
+  @OnEvent(chainEventFinalized, { journal: ({ log }) => log.name === 'StakeChanged' })
   async onFinalized(
     @Payload() event: EventOf<typeof chainEventFinalized>,
     @Ctx() context: EventContext,
   ): Promise<void> {
-    if (event.log.name !== 'StakeChanged') return;
-    await forgetOlderStakes(context.manager, event, event.log.owner);
+    await applyStakeEvent(context.manager, event);
   }
 
   private async apply(manager: EntityManager, owner: string, retracted: boolean): Promise<void> {
