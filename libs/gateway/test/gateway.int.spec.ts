@@ -13,6 +13,7 @@ type Seen = { url: string; headers: IncomingMessage['headers']; body: string; cl
 /** A service on a port of its own: echoes what is posted, streams at /v1/<name>/stream until it is let go. */
 class SmallService {
   readonly seen: Seen[] = [];
+  readiness = { status: 'ready', checks: { database: 'ok' } };
   private server: Server | null = null;
 
   constructor(
@@ -39,7 +40,7 @@ class SmallService {
     const fixed: Record<string, unknown> = {
       '/service.json': card,
       '/openapi.json': openApi,
-      '/health/ready': { status: 'ready', checks: { database: 'ok' } },
+      '/health/ready': this.readiness,
     };
     const server = createServer((request, response) => {
       const answer = fixed[request.url!];
@@ -136,6 +137,19 @@ describe('the gateway before services of other processes', () => {
     expect((await fetch(`${origin}/health/ready`)).status).toBe(503);
     await services[0]!.start(['/v1/orders']);
     await until(origin, '/v1/orders', 201);
+  });
+
+  it('is not ready while a service says that it is not', async () => {
+    const { services, origin } = await world('orders');
+    services[0]!.readiness = { status: 'not_ready', checks: { database: 'away' } };
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const answer = await fetch(`${origin}/health/ready`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      status: 'not_ready',
+      services: { orders: { ready: false, checks: { database: 'away' } } },
+    });
   });
 
   it('does not route to a stranger on the port of a service', async () => {

@@ -230,13 +230,13 @@ describe('read-models', () => {
   it('rebuild begins one, shows its progress, and waits for its end', async () => {
     const progress = { events: 5, left: 6, startedAt: '2026-01-01T00:00:00.000Z' };
     const running = { ...ended('before', 1), state: 'rebuilding', progress };
-    answer(AT, ended('before', 1), running, running, ended('after', 42));
+    answer(AT, ended('before', 1), ended('before', 1), running, running, ended('after', 42));
     answer(BEGIN, { accepted: true });
     expect(lines(await run('read-models', 'rebuild', 'billing', 'chain'))).toEqual([
       'rebuilding: 5 events, 6 left',
       'chain of billing was made anew from 42 events',
     ]);
-    expect(asked.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET', 'GET', 'GET']);
+    expect(asked.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET', 'GET', 'GET', 'GET']);
   });
 
   it('rebuild can be left alone', async () => {
