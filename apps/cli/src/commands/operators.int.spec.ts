@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Command } from 'commander';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -7,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 
 type Asked = { method: string; url: string; body: unknown; key: string | undefined };
 
-let buildProgram: typeof import('../program.ts').buildProgram;
+let buildProgram: () => Command;
 let server: Server;
 let origin: string;
 let asked: Asked[];
