@@ -322,6 +322,24 @@ describe('the gateway before services of other processes', () => {
     expect(headers.authorization).toBe('Bearer t');
   });
 
+  it('cuts an answer short where the service dies in the middle of it, and adds nothing', async () => {
+    const { services, origin } = await world('orders');
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const client = httpRequest(`${origin}/v1/orders/stream`);
+    client.on('error', () => undefined);
+    client.end();
+    const answer = await new Promise<IncomingMessage>((resolve) => client.on('response', resolve));
+    let text = '';
+    answer.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    const cut = new Promise((resolve) => answer.on('error', resolve));
+    await eventually(() => expect(text).toBe('first\n'));
+    await services[0]!.stop();
+    expect(await cut).toMatchObject({ code: 'ECONNRESET' });
+    expect(text).toBe('first\n');
+    expect((await fetch(`${origin}/health/live`)).status).toBe(200);
+  });
+
   it('passes a stream on as it comes, and ends it at the service when the client goes', async () => {
     const { services, origin } = await world('orders');
     await services[0]!.start(['/v1/orders']);
