@@ -85,6 +85,8 @@ describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
       { deadlineMs: 20_000 },
     );
     const errors = Object.fromEntries(letters.map(({ key, error }) => [key, error?.split(':')[0]]));
+    const codes = Object.fromEntries(letters.map(({ key, errorCode }) => [key, errorCode]));
+    expect(codes).toEqual(errors);
     expect(errors).toEqual({
       text: 'value_not_json',
       bare: 'invalid_headers',
@@ -93,6 +95,18 @@ describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
     });
     expect(letters.find(({ key }) => key === 'text')!.value).toBe('not json');
     expect(collector.started.map(({ key }) => key)).toEqual(['good']);
+    const copies: string[] = [];
+    const reader = raw.consumer({ groupId: `dlq-strangers-${run}` });
+    await reader.connect();
+    await reader.subscribe({ topics: [`${topic}.dlq`], fromBeginning: true });
+    await reader.run({
+      eachMessage: ({ message }) =>
+        Promise.resolve(void copies.push(String(message.headers?.['dlq_error_code']))),
+    });
+    await eventually(() => expect(copies.sort()).toEqual(Object.values(errors).sort()), {
+      deadlineMs: 20_000,
+    });
+    await reader.disconnect();
     await bus.close();
   });
 });

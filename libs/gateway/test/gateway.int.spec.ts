@@ -16,6 +16,7 @@ type Seen = { url: string; headers: IncomingMessage['headers']; body: string; cl
  */
 class SmallService {
   readonly seen: Seen[] = [];
+  readiness = { status: 'ready', checks: { database: 'ok' } };
   private server: Server | null = null;
 
   constructor(
@@ -42,7 +43,7 @@ class SmallService {
     const fixed: Record<string, unknown> = {
       '/service.json': card,
       '/openapi.json': openApi,
-      '/health/ready': { status: 'ready', checks: { database: 'ok' } },
+      '/health/ready': this.readiness,
     };
     const server = createServer((request, response) => {
       const answer = fixed[request.url!];
@@ -142,6 +143,19 @@ describe('the gateway before services of other processes', () => {
     expect((await fetch(`${origin}/health/ready`)).status).toBe(503);
     await services[0]!.start(['/v1/orders']);
     await until(origin, '/v1/orders', 201);
+  });
+
+  it('is not ready while a service says that it is not', async () => {
+    const { services, origin } = await world('orders');
+    services[0]!.readiness = { status: 'not_ready', checks: { database: 'away' } };
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const answer = await fetch(`${origin}/health/ready`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      status: 'not_ready',
+      services: { orders: { ready: false, checks: { database: 'away' } } },
+    });
   });
 
   it('does not route to a stranger on the port of a service', async () => {
@@ -312,6 +326,24 @@ describe('the gateway before services of other processes', () => {
     expect(headers['x-forwarded-for']).toBe('127.0.0.1');
     expect(headers).not.toHaveProperty('forwarded');
     expect(headers.authorization).toBe('Bearer t');
+  });
+
+  it('cuts an answer short where the service dies in the middle of it, and adds nothing', async () => {
+    const { services, origin } = await world('orders');
+    await services[0]!.start(['/v1/orders']);
+    await until(origin, '/v1/orders', 201);
+    const client = httpRequest(`${origin}/v1/orders/stream`);
+    client.on('error', () => undefined);
+    client.end();
+    const answer = await new Promise<IncomingMessage>((resolve) => client.on('response', resolve));
+    let text = '';
+    answer.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    const cut = new Promise((resolve) => answer.on('error', resolve));
+    await eventually(() => expect(text).toBe('first\n'));
+    await services[0]!.stop();
+    expect(await cut).toMatchObject({ code: 'ECONNRESET' });
+    expect(text).toBe('first\n');
+    expect((await fetch(`${origin}/health/live`)).status).toBe(200);
   });
 
   it('passes a stream on as it comes, and ends it at the service when the client goes', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Command } from 'commander';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -7,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 
 type Asked = { method: string; url: string; body: unknown; key: string | undefined };
 
-let buildProgram: typeof import('../program.ts').buildProgram;
+let buildProgram: () => Command;
 let server: Server;
 let origin: string;
 let asked: Asked[];
@@ -177,22 +178,22 @@ describe('bus lag', () => {
     const partition = (topic: string, n: number, lag: number) => ({
       ...{ topic, partition: n, committed: 1, end: 1 + lag, lag },
     });
-    for (const service of SERVICES) {
+    for (const [n, service] of SERVICES.entries()) {
       answer(`GET /services/${service}/ops/bus`, {
         partitions: [partition('t', 0, 3), partition('t', 1, 0), partition('u', 0, 4)],
-        lag: 7,
+        lag: n,
       });
     }
     const shown = lines(await run('bus', 'lag'));
     expect(shown[0]).toMatch(/^service +topics +partitions +behind$/);
     expect(shown.slice(1).map((line) => line.split(/ +/))).toEqual(
-      SERVICES.map((name) => [name, '2', '3', '7']),
+      SERVICES.map((name, n) => [name, '2', '3', String(n)]),
     );
     const { services } = JSON.parse(await run('--json', 'bus', 'lag')) as {
       services: Record<string, { lag: number }>;
     };
     expect(Object.keys(services)).toEqual(SERVICES);
-    expect(services['billing']!.lag).toBe(7);
+    expect(Object.values(services).map(({ lag }) => lag)).toEqual([0, 1, 2, 3, 4]);
   });
 });
 
@@ -230,13 +231,13 @@ describe('read-models', () => {
   it('rebuild begins one, shows its progress, and waits for its end', async () => {
     const progress = { events: 5, left: 6, startedAt: '2026-01-01T00:00:00.000Z' };
     const running = { ...ended('before', 1), state: 'rebuilding', progress };
-    answer(AT, ended('before', 1), running, running, ended('after', 42));
+    answer(AT, ended('before', 1), ended('before', 1), running, running, ended('after', 42));
     answer(BEGIN, { accepted: true });
     expect(lines(await run('read-models', 'rebuild', 'billing', 'chain'))).toEqual([
       'rebuilding: 5 events, 6 left',
       'chain of billing was made anew from 42 events',
     ]);
-    expect(asked.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET', 'GET', 'GET']);
+    expect(asked.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET', 'GET', 'GET', 'GET']);
   });
 
   it('rebuild can be left alone', async () => {

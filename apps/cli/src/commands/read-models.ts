@@ -25,8 +25,7 @@ const follow = async (
   for (let shown = ''; ;) {
     const model = await client.readModel(service, name);
     if (model.failure) throw new DomainError('conflict', model.failure.code, model.failure.detail);
-    const ended = model.lastRebuild?.finishedAt !== before.lastRebuild?.finishedAt;
-    if (model.state !== 'rebuilding' && ended) return model;
+    if (model.lastRebuild?.finishedAt !== before.lastRebuild?.finishedAt) return model;
     if (model.state === 'interrupted') {
       throw new DomainError(
         'conflict',
@@ -34,7 +33,8 @@ const follow = async (
         `${name} was interrupted: run it again to carry on`,
       );
     }
-    const line = progressOf(model);
+    // Between asking for it and its first step it shows nothing yet.
+    const line = model.progress ? progressOf(model) : shown;
     if (line !== shown) say(line);
     shown = line;
     await wait(LOOK_EVERY_MS);

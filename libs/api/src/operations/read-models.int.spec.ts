@@ -97,13 +97,12 @@ const say = (key: string, ...events: DomainEvent[]): Promise<void> =>
 const accountId = () => newId('account', systemClock.now(), systemRandom);
 const opened = (id: string, name = 'A'): DomainEvent => {
   const wallet = `0x${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
-  return { type: 'AccountOpened', ...{ accountId: id, wallet, name, openedAtMs: 1 } } as DomainEvent;
+  return { type: 'AccountOpened', ...{ accountId: id, wallet, name, openedAtMs: 1 } };
 };
-const escrow = (id: string, freeMicros: bigint): DomainEvent =>
-  ({
-    ...{ type: 'EscrowChanged', accountId: id, freeMicros, depositedMicros: freeMicros },
-    ...{ lockedMicros: 0n, spentMicros: 0n, withdrawnMicros: 0n, atMs: 1 },
-  }) as DomainEvent;
+const escrow = (id: string, freeMicros: bigint): DomainEvent => ({
+  ...{ type: 'EscrowChanged', accountId: id, freeMicros, depositedMicros: freeMicros },
+  ...{ lockedMicros: 0n, spentMicros: 0n, withdrawnMicros: 0n, atMs: 1 },
+});
 
 const OPERATOR_KEY = `gbk_${'o'.repeat(43)}`;
 const TENANT_KEY = `gbk_${'t'.repeat(43)}`;
@@ -114,7 +113,7 @@ const admit = async (key: string, scopes: Scope[]): Promise<void> => {
   await say(id, opened(id), {
     type: 'ApiKeyIssued',
     ...{ accountId: id, apiKeyId, keyHash, scopes, expiresAtMs: null, issuedAtMs: 1 },
-  } as DomainEvent);
+  });
   await eventually(async () => expect((await call('/ops/bus', 'GET', key)).status).not.toBe(401), PATIENT);
 };
 const call = (path: string, method = 'GET', key = OPERATOR_KEY): Promise<Response> =>

@@ -92,7 +92,8 @@ const RETRY_MS = 100;
 /**
  * Rebuilds a read model from nothing beside the one that is being served, catches up with the writers, and exchanges the
  * two in one transaction. Reads go on all the time but for the few milliseconds of the exchange, writes wait while the last
- * events are projected; where transactions read the tables before they write them, reads may have to wait as long. An interrupted rebuild is carried on by the next `run`. May run in a process of its own.
+ * events are projected; where transactions read the tables before they write them, reads may have to wait as long. An
+ * interrupted rebuild is carried on by the next `run`. May run in a process of its own.
  */
 export class ReadModelRebuild<E extends DomainEvent> {
   private readonly o: RebuildOptions<E>;
@@ -111,9 +112,9 @@ export class ReadModelRebuild<E extends DomainEvent> {
   /**
    * @param signal interrupts it between two pages: what is done is kept
    * @throws DomainError internal `unfit_read_model` before anything is done; conflict `rebuild_running` when another
-   *   process rebuilds it, `writers_too_busy` when the exchange found no moment, `journal_incomplete` when not
-   *   everything that it is made of was kept; whatever the projection throws; the
-   *   signal's reason; conflict `tables_changed` when a migration came in between: run it again
+   *   process rebuilds it, `writers_too_busy` when the exchange found no moment, `journal_incomplete` when not everything
+   *   that it is made of was kept, `tables_changed` when a migration came in between (run it again); whatever the
+   *   projection throws; the signal's reason
    */
   async run(signal?: AbortSignal): Promise<RebuildReport> {
     return this.alone(async (runner, set) => {

@@ -66,7 +66,7 @@ const hear = async ({ tidings, event }: Told): Promise<void> => {
     key: 'ComputeMarket',
     sequence,
     headers: { ce_type: cloudEventTypeOf(definition) } as JournalEntry['headers'],
-    value: publishedLanguage.encode({ ...event, type: definition.type } as never).data,
+    value: publishedLanguage.encode({ ...event, type: definition.type }).data,
     heardAtMs: 5_000 + sequence,
     note: null,
   };

@@ -69,7 +69,7 @@ const sayOfMoney = (random: Random): Promise<void> => {
     type: 'EscrowChanged',
     ...{ accountId: owner.accountId, freeMicros, depositedMicros: freeMicros },
     ...{ lockedMicros: 0n, spentMicros: 0n, withdrawnMicros: 0n, atMs },
-  } as never);
+  });
 };
 
 const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
@@ -87,12 +87,12 @@ const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
     () =>
       stage.running.say(leaseId, {
         ...{ type: 'EscrowLow', leaseId, secondsLeft: 60, zeroTimeAtMs: atMs, atMs },
-      } as never),
+      }),
     () =>
       stage.running.say(leaseId, {
         ...{ type: 'LeaseFundingFailed', leaseId, cause: 'insufficient_escrow', detail: 'é "x"' },
         ...{ shortfallMicros: 1n, atMs },
-      } as never),
+      }),
     () =>
       stage.running.say(leaseId, {
         ...{ type: 'LeaseTermChanged', leaseId, durationSeconds: 60 * (1 + nextInt(random, 99)) },
@@ -101,7 +101,7 @@ const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
     () =>
       stage.running.say(leaseId, {
         ...{ type: 'LeaseSettled', leaseId, paidMicros: 1_000n, refundedMicros: 2_000n, txHash, atMs },
-      } as never),
+      }),
   ];
   await words[nextInt(random, words.length)]!();
 };

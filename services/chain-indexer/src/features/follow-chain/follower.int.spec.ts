@@ -135,7 +135,7 @@ describe('following the chain', () => {
     const before = await tableRows(dataSource, ['chain_logs']);
     await dataSource.query(`UPDATE chain_logs SET seen_at_ms = 0, tx_hash = 'wrong'`);
     await new ReadModelRebuild<DomainEvent>({
-      ...{ dataSource, store: events as never, readModel: logsReadModel, logger: silentLogger, pageSize: 3 },
+      ...{ dataSource, store: events, readModel: logsReadModel, logger: silentLogger, pageSize: 3 },
     }).run();
     expect(await tableRows(dataSource, ['chain_logs'])).toEqual(before);
     await dataSource.destroy();
