@@ -2,6 +2,7 @@ import { baseConfig, environmentInput, parseConfig } from '@gridbourse/api';
 import { rebuildAlone } from '@gridbourse/event-store';
 import { readFileSync } from 'node:fs';
 import { matchmakerCatalogue } from '../event-catalogue.ts';
+import { BidEntity } from './bid.entity.ts';
 import { LeaseEntity } from './lease.entity.ts';
 import { OrderEntity } from './order.entity.ts';
 import { ordersReadModel } from './orders-read-model.ts';
@@ -14,7 +15,7 @@ const rebuilt = await rebuildAlone({
   databaseUrl,
   context: 'matchmaker',
   catalogue: matchmakerCatalogue,
-  entities: [OrderEntity, LeaseEntity],
+  entities: [OrderEntity, BidEntity, LeaseEntity],
   readModels: (store) => [ordersReadModel(store)],
 });
 process.stdout.write(`${JSON.stringify(rebuilt)}\n`);

@@ -3,7 +3,7 @@ import { amountsByNode, CapacityBook } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
 import { Market } from '../market.ts';
 import { type MarketView, viewOf } from '../matching.ts';
-import { isEnded, isWaiting, type Order } from '../order.ts';
+import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
 
 /** What billing last said of a tenant's free money. */
 export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
@@ -37,6 +37,7 @@ export class Exchange {
   private readonly ordersById = new Map<OrderId, Order>();
   private readonly leasesById = new Map<LeaseId, Lease>();
   private readonly waiting = new Set<OrderId>();
+  private readonly bidding = new Set<OrderId>();
   private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
@@ -70,6 +71,11 @@ export class Exchange {
   /** Orders in the book, in no order. */
   waitingOrders(): Order[] {
     return [...this.waiting].map((id) => this.ordersById.get(id)!);
+  }
+
+  /** Orders whose bids are not judged yet, in no order. */
+  biddingOrders(): Order[] {
+    return [...this.bidding].map((id) => this.ordersById.get(id)!);
   }
 
   ordersOf(accountId: AccountId): Order[] {
@@ -122,11 +128,14 @@ export class Exchange {
     add(this.ordersByAccount, order.accountId, order.orderId);
     if (isWaiting(order)) this.waiting.add(order.orderId);
     else this.waiting.delete(order.orderId);
+    if (isBidding(order)) this.bidding.add(order.orderId);
+    else this.bidding.delete(order.orderId);
   }
 
   forgetOrder(order: Order): void {
     this.ordersById.delete(order.orderId);
     this.waiting.delete(order.orderId);
+    this.bidding.delete(order.orderId);
     drop(this.ordersByAccount, order.accountId, order.orderId);
   }
 
