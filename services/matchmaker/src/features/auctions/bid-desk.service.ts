@@ -1,4 +1,4 @@
-import { type Caller, CLOCK, deterministicId } from '@gridbourse/api';
+import { type Caller, CLOCK, deterministicId, SERVICE_CONFIG } from '@gridbourse/api';
 import {
   type AccountId,
   type Clock,
@@ -8,9 +8,10 @@ import {
   type OrderId,
   parseUsdc,
 } from '@gridbourse/kernel';
-import { Inject, Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { auctionClosed } from '../../domain/auction.ts';
 import { type OpenAuction, openAuctionsFor, placeBid } from '../../domain/process/bidding.ts';
+import type { MatchmakerConfig } from '../../matchmaker.config.ts';
 import type { BidEntity } from '../../read-models/bid.entity.ts';
 import { BidReader } from '../../read-models/bid-reader.ts';
 import { OrderReader } from '../../read-models/order-reader.ts';
@@ -23,13 +24,18 @@ const LOOK_AGAIN_MS = 5_000;
 
 /** What a provider does in auctions. */
 @Injectable()
-export class BidDeskService {
+export class BidDeskService implements BeforeApplicationShutdown {
+  private readonly stopping = new AbortController();
+  /** Answers held back, by account. */
+  private readonly waiting = new Map<string, number>();
+
   constructor(
     private readonly matchmaker: Matchmaker,
     private readonly bids: BidReader,
     private readonly orders: OrderReader,
     private readonly signals: AuctionSignals,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(SERVICE_CONFIG) private readonly config: MatchmakerConfig,
   ) {}
 
   /**
@@ -65,20 +71,39 @@ export class BidDeskService {
 
   /**
    * Auctions that an offer of the caller could serve, the first to close first.
-   * @param waitMs where there is none, the answer comes when there is, or after so long
+   * @param waitMs where there is none, the answer comes when there is, or after so long; at once where the caller has too
+   * many such answers held back already, or where this service stops
    */
-  async open(caller: Caller, waitMs = 0, abort?: AbortSignal): Promise<OpenAuction[]> {
-    const until = performance.now() + waitMs;
+  async open({ accountId }: Caller, waitMs = 0): Promise<OpenAuction[]> {
+    const look = (): OpenAuction[] =>
+      openAuctionsFor(this.matchmaker.exchange, accountId as AccountId, this.clock.now());
+    const waiting = this.waiting.get(accountId) ?? 0;
+    if (waitMs <= 0 || waiting >= this.config.maxStreams) return look();
+    this.waiting.set(accountId, waiting + 1);
+    try {
+      return await this.lookUntil(look, performance.now() + waitMs);
+    } finally {
+      const left = (this.waiting.get(accountId) ?? 1) - 1;
+      if (left > 0) this.waiting.set(accountId, left);
+      else this.waiting.delete(accountId);
+    }
+  }
+
+  private async lookUntil(look: () => OpenAuction[], until: number): Promise<OpenAuction[]> {
+    const { signal } = this.stopping;
     for (;;) {
       const left = until - performance.now();
-      const news = this.signals.next('opened', Math.max(0, Math.min(left, LOOK_AGAIN_MS)), abort);
-      const { exchange } = this.matchmaker;
-      const found = openAuctionsFor(exchange, caller.accountId as AccountId, this.clock.now());
-      if (found.length > 0 || left <= 0 || abort?.aborted) {
+      const news = this.signals.next('opened', Math.max(0, Math.min(left, LOOK_AGAIN_MS)), signal);
+      const found = look();
+      if (found.length > 0 || left <= 0 || signal.aborted) {
         news.cancel();
         return found;
       }
       await news.promise;
     }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.stopping.abort();
   }
 }
