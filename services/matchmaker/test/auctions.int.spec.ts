@@ -168,6 +168,22 @@ describe('auctions', () => {
     expect(late.body.detail).toContain(order.auction!.closesAt);
   });
 
+  it('tells those who watch the order nothing of its bids', async () => {
+    const { orderId } = await open();
+    const seen: string[] = [];
+    const stream = stage.running.watch(tenant, 'WatchOrder', { orderId });
+    stream.on('data', (message: { order: { state: string } }) => seen.push(message.order.state));
+    const ended = new Promise((resolve) => stream.on('end', resolve));
+    await eventually(() => expect(seen).toEqual(['bidding']));
+    await bid(alice, 'alice', orderId, '0.31');
+    await bid(bob, 'bob', orderId, '0.32');
+    await close(orderId);
+    await cancel(orderId);
+    await ended;
+    expect(seen.filter((state) => state === 'bidding')).toHaveLength(1);
+    expect(seen.at(-1)).toBe('cancelled');
+  });
+
   it('takes the same bid once, and another in its place', async () => {
     const { orderId } = await open();
     const body = { orderId, offerId: offerOf('alice'), rateUsdcPerHour: '0.2' };
