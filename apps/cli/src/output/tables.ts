@@ -38,6 +38,7 @@ const termsRow = (group: string, place: string, terms: BidTerms): string[] => [
   terms.score.toFixed(3),
   terms.bidId === null ? 'list price' : 'sealed bid',
   Object.entries(terms.terms)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name} ${value.toFixed(2)}`)
     .join(', '),
 ];

@@ -17,6 +17,7 @@ import {
 import { bidStateOf } from '../auction.ts';
 import { isEnded, type Order } from '../order.ts';
 import { openAuctionsFor } from './bidding.ts';
+import { anythingDue } from './deadlines.ts';
 import { hearOfFundingFailure } from './money.ts';
 import { rejectLease } from './provider.ts';
 import { cancelOrder } from './tenant.ts';
@@ -56,7 +57,10 @@ describe('an auction', () => {
     bench.pass(WINDOW_MS - 1);
     expect(order(bench).state).toBe('bidding');
     expect(bench.leases()).toEqual([]);
-    bench.pass(1);
+    expect(bench.run(anythingDue)).toBe(false);
+    bench.circumstances.now += 1;
+    expect(bench.run(anythingDue)).toBe(true);
+    bench.pass(0);
     expect(order(bench)).toMatchObject({ state: 'matched', rateMicrosPerHour: parseUsdc('0.30') });
     expect(bench.lease(leaseNumber(1))).toMatchObject({
       providerId: idOf('provider', 'b'),
@@ -140,6 +144,33 @@ describe('an auction', () => {
     ]);
     expect(three!.rateMicrosPerHour).toBe(listRate('0.50'));
     expect(order(bench).rateMicrosPerHour).toBe(1_300_008n + listRate('0.50'));
+  });
+
+  it('names as second the best that did not win, be it better than the winner', () => {
+    const bench = addBidders(new Bench(), ['a', 'b']);
+    const four = [service('s', { gpus: 4, maxRate: '9' })];
+    openAuction(bench, 'x', {}, [group('one', four), group('two', four)]);
+    for (const name of ['one', 'two']) {
+      bid(bench, 'x', 'a', '1', { group: name });
+      bid(bench, 'x', 'b', '2', { group: name });
+    }
+    close(bench);
+    const sides = resultOf(bench).groups.map(({ winner, runnerUp }) => [winner!.offerId, runnerUp!.offerId]);
+    const [a, b] = [idOf('offer', 'a'), idOf('offer', 'b')];
+    expect(sides).toEqual([
+      [a, b],
+      [b, a],
+    ]);
+  });
+
+  it('closes behind those who waited for the same machine', () => {
+    const bench = new Bench();
+    bench.submit(submission('waiting', [MAIN]));
+    openAuction(bench, 'x');
+    bench.circumstances.now += WINDOW_MS;
+    bench.market(...readyProvider('a'), offerPublished('a', 'a', { nodes: [{ gpus: 1 }] }));
+    bench.pass(0);
+    expect([order(bench, 'waiting').state, order(bench).state]).toEqual(['matched', 'unmatched']);
   });
 
   it.each<[string, string, (bench: Bench) => unknown]>([

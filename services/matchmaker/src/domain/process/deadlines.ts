@@ -3,6 +3,7 @@ import { isWaiting, type Order, waitsForMoney } from '../order.ts';
 import { biddingIsOver, closeBidding } from './bidding.ts';
 import { afterFall, lapse } from './falling.ts';
 import { fundingRetryAt, giveUpFunding, retryFunding } from './money.ts';
+import { rematch } from './rematch.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** Most leases and orders whose time is over that one decision deals with; the rest follow in the next. */
@@ -60,6 +61,9 @@ const closeAuctions = (unit: UnitOfWork): void => {
     .biddingOrders()
     .filter((order) => biddingIsOver(order, unit.now))
     .sort((a, b) => a.auction!.closesAtMs - b.auction!.closesAtMs || (a.orderId < b.orderId ? -1 : 1));
+  if (over.length === 0) return;
+  // Those who wait come first where capacity has appeared meanwhile.
+  if (unit.exchange.rematchPending) rematch(unit);
   for (const order of over.slice(0, AT_ONCE)) closeBidding(unit, order);
 };
 
