@@ -1,6 +1,6 @@
 import type { AuctionResult, BidTerms } from '@gridbourse/events';
-import { formatUsdc, type Instant, type OfferId } from '@gridbourse/kernel';
-import type { Auction, Bid } from './auction.ts';
+import { formatUsdc, type Instant, type OfferId, rfc3339 } from '@gridbourse/kernel';
+import { type Auction, type Bid, stands } from './auction.ts';
 import { failuresOf, type Subject } from './constraints.ts';
 import { type Candidate, type MarketView, type Match, rankCandidates } from './matching.ts';
 import type { Verdict } from './private-events.ts';
@@ -35,7 +35,8 @@ const termsOf = (candidate: Candidate, bids: readonly Bid[], group: string): Bid
 const groupResult = (
   need: GroupNeed,
   ranked: readonly Candidate[],
-  { auction, match }: Judging,
+  bids: readonly Bid[],
+  match: Match | null,
 ): AuctionResult['groups'][number] => {
   const group = need.group.name;
   const taken = match?.groups.find((one) => one.group === group)?.offerId;
@@ -44,12 +45,19 @@ const groupResult = (
   return {
     group,
     fitting: ranked.length,
-    winner: winner ? termsOf(winner, auction.bids, group) : null,
-    runnerUp: runnerUp ? termsOf(runnerUp, auction.bids, group) : null,
+    winner: winner ? termsOf(winner, bids, group) : null,
+    runnerUp: runnerUp ? termsOf(runnerUp, bids, group) : null,
   };
 };
 
 const OFFER_GONE = { constraint: 'offer_withdrawn', detail: 'the offer is no longer on the market' };
+
+/** Where the close came so late that the provider no longer stands by it. */
+const expired = ({ bidId, validUntilMs }: Bid): Verdict => ({
+  bidId,
+  score: null,
+  failed: [{ constraint: 'bid_expired', detail: `it stood until ${rfc3339(validUntilMs)}` }],
+});
 
 const verdictOn = (
   bid: Bid,
@@ -80,19 +88,20 @@ const countFailures = (verdicts: readonly Verdict[]): AuctionResult['failures'] 
  * plays no part. Costs one ranking of the market for each group.
  */
 export const judge = (judging: Judging): { result: AuctionResult; verdicts: Verdict[] } => {
-  const { request, auction, view, closedAtMs } = judging;
+  const { request, auction, view, match, closedAtMs } = judging;
+  const standing = auction.bids.filter((bid) => stands(bid, closedAtMs));
   const entries = new Map([...view.offers()].map((entry) => [entry.offer.offerId, entry]));
-  const verdicts: Verdict[] = [];
+  const verdicts = auction.bids.filter((bid) => !stands(bid, closedAtMs)).map(expired);
   const groups = groupNeeds(request).map((need) => {
     const ranked = rankCandidates(request, need, view);
     const byOffer = new Map<OfferId, Candidate>(ranked.map((one) => [one.offer.offerId, one]));
-    for (const bid of auction.bids) {
+    for (const bid of standing) {
       if (bid.group !== need.group.name) continue;
       verdicts.push(verdictOn(bid, need, byOffer.get(bid.offerId), entries.get(bid.offerId), view));
     }
-    return groupResult(need, ranked, judging);
+    return groupResult(need, ranked, standing, match);
   });
-  const withBid = new Set(auction.bids.map(({ offerId }) => offerId));
+  const withBid = new Set(standing.map(({ offerId }) => offerId));
   const result: AuctionResult = {
     closesAtMs: auction.closesAtMs,
     closedAtMs,

@@ -61,6 +61,9 @@ export const bidStateOf = (bid: Bid, orderEnded: boolean): BidState => {
   return bid.verdict.score === null ? 'unfit' : 'lost';
 };
 
+/** Its provider is held to it, up to the last moment of its validity. */
+export const stands = (bid: Bid, now: Instant): boolean => now <= bid.validUntilMs;
+
 export const openedAuction = (closesAtMs: Instant): Auction => ({ closesAtMs, bids: [], result: null });
 
 export const withBid = (auction: Auction, event: Of<'BidPlaced'>): Auction => {
@@ -88,7 +91,7 @@ export const withMatch = (auction: Auction, { leases, atMs }: Matched): Auction 
   ...auction,
   bids: auction.bids.map((bid) => {
     const lease = leases.find(({ offerId, group }) => offerId === bid.offerId && group === bid.group);
-    if (lease && atMs <= bid.validUntilMs) return { ...bid, leaseId: lease.leaseId, holds: true };
+    if (lease && stands(bid, atMs)) return { ...bid, leaseId: lease.leaseId, holds: true };
     return bid.holds ? { ...bid, holds: false } : bid;
   }),
 });

@@ -36,10 +36,11 @@ export const biddingIsOver = (order: Order, now: Instant): boolean =>
 export const closeBidding = (unit: UnitOfWork, order: Order): void => {
   const request = requestOf(order, unit.exchange.leasesOf(order.orderId));
   const view = viewFor(unit, order);
-  const match = matchOrder(request, view);
+  const tooLate = order.expiresAtMs <= unit.now;
+  const match = tooLate ? null : matchOrder(request, view);
   const judged = judge({ request, auction: order.auction!, view, match, closedAtMs: unit.now });
   const closed = unit.tellOrder(order.orderId, { type: 'CloseBidding', ...judged });
-  if (order.expiresAtMs <= unit.now) unit.tellOrder(order.orderId, { type: 'Expire', atMs: unit.now });
+  if (tooLate) unit.tellOrder(order.orderId, { type: 'Expire', atMs: unit.now });
   else placeOrExplain(unit, closed);
 };
 

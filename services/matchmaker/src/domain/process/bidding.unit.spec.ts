@@ -414,6 +414,25 @@ describe('an auction', () => {
     expect(states(bench)).toEqual({ a: 'unfit' });
   });
 
+  it('counts no bid that its provider no longer stands by when the close comes very late', () => {
+    const bench = auctionOf(['a', 'b']);
+    bid(bench, 'x', 'a', '0.20');
+    bench.pass(WINDOW_MS + policies.bidValidMs + 1);
+    expect(order(bench)).toMatchObject({ state: 'matched', rateMicrosPerHour: listRate('0.50') });
+    expect(states(bench)).toEqual({ a: 'unfit' });
+    expect(resultOf(bench)).toMatchObject({
+      ...{ bids: 1, standing: 2, failures: [{ constraint: 'bid_expired', failed: 1 }] },
+      groups: [{ fitting: 2, winner: { bidId: null }, runnerUp: { bidId: null } }],
+    });
+  });
+
+  it('counts every bid up to the last moment of its validity', () => {
+    const bench = auctionOf(['a', 'b']);
+    bid(bench, 'x', 'a', '0.20');
+    bench.pass(WINDOW_MS + policies.bidValidMs);
+    expect(states(bench)).toEqual({ a: 'won' });
+  });
+
   it('expires where the close came later than the order may wait', () => {
     const bench = addBidders(new Bench(), ['a']);
     openAuction(bench, 'x', { expiresAtMs: NOON + 10_000 });
@@ -421,6 +440,9 @@ describe('an auction', () => {
     bench.pass(10_000);
     expect(order(bench)).toMatchObject({ state: 'expired', endReason: 'expired' });
     expect(states(bench)).toEqual({ a: 'lost' });
+    expect(resultOf(bench).groups).toMatchObject([
+      { winner: null, runnerUp: { offerId: idOf('offer', 'a') } },
+    ]);
     expect(bench.leases()).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import type { Explanation } from '@gridbourse/events';
 import { DomainError, lockMicros, MAX_MICROS, type Micros, type ProviderId } from '@gridbourse/kernel';
+import { stands } from '../auction.ts';
 import { auctionText } from '../auction-result.ts';
 import { withBids } from '../auction-view.ts';
 import { explain } from '../explanation.ts';
@@ -26,7 +27,7 @@ export const requestOf = (order: Order, leases: readonly Lease[]): MatchRequest 
 
 /** What the order is matched against: the market, at the prices that were bid for it and still stand. */
 export const viewFor = (unit: Pick<UnitOfWork, 'exchange' | 'now'>, order: Order): MarketView => {
-  const standing = order.auction?.bids.filter((bid) => bid.validUntilMs >= unit.now) ?? [];
+  const standing = order.auction?.bids.filter((bid) => stands(bid, unit.now)) ?? [];
   return withBids(unit.exchange.view, standing);
 };
 
