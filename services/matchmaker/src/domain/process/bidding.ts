@@ -14,12 +14,12 @@ import { type Bid, checkOpen } from '../auction.ts';
 import { judge } from '../auction-result.ts';
 import { freeOfCharge } from '../auction-view.ts';
 import { failuresOf } from '../constraints.ts';
-import type { Offer, Provider } from '../market.ts';
+import type { Offer } from '../market.ts';
 import { matchOrder, type MarketView, rankCandidates } from '../matching.ts';
 import { isBidding, type Order } from '../order.ts';
 import { rateMicrosPerHour } from '../pricing.ts';
 import { type GroupNeed, groupNeeds } from '../requirements.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Selling } from './exchange.ts';
 import { placeOrExplain, requestOf, viewFor } from './placing.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -52,10 +52,8 @@ export type BidRequest = {
   readonly rateMicrosPerHour: Micros;
 };
 
-type Bidder = { readonly offer: Offer; readonly provider: Provider };
-
 /** @throws DomainError not_found for an offer of others; conflict `offer_withdrawn`, `provider_…` for one that cannot be matched now. */
-const bidderOf = (unit: UnitOfWork, accountId: AccountId, offerId: OfferId): Bidder => {
+const bidderOf = (unit: UnitOfWork, accountId: AccountId, offerId: OfferId): Selling => {
   const { market } = unit.exchange;
   const offer = market.offer(offerId);
   const provider = offer && market.provider(offer.providerId);
@@ -84,7 +82,7 @@ const needOf = (order: Order, name: string | null): GroupNeed => {
 };
 
 /** @throws DomainError invalid `bid_above_budget`, `offer_does_not_fit` with each constraint that fails. */
-const checkBid = ({ offer, provider }: Bidder, need: GroupNeed, bidMicros: Micros): void => {
+const checkBid = ({ offer, provider }: Selling, need: GroupNeed, bidMicros: Micros): void => {
   if (bidMicros < 1n) {
     throw invalid('bid_too_low', 'a bid is at least 0.000001 USDC/h', [
       { pointer: '/rateUsdcPerHour', message: 'expected more than 0' },
@@ -157,19 +155,14 @@ export type OpenAuction = {
   }[];
 };
 
-const viewOfOffers = (offers: readonly Bidder[]): MarketView => ({
+const viewOfOffers = (offers: readonly Selling[]): MarketView => ({
   offers: () => offers,
   free: (offer) => offer.nodes,
 });
 
 /** Auctions that take bids now and that an offer of the account could serve, the first to close first. */
 export const openAuctionsFor = (exchange: Exchange, accountId: AccountId, now: Instant): OpenAuction[] => {
-  const { market } = exchange;
-  const own: Bidder[] = [];
-  for (const offer of market.offers()) {
-    const provider = market.provider(offer.providerId);
-    if (provider?.accountId === accountId) own.push({ offer, provider });
-  }
+  const own = exchange.sellingOf(accountId);
   if (own.length === 0) return [];
   const view = freeOfCharge(viewOfOffers(own));
   return exchange

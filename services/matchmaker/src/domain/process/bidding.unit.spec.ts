@@ -19,7 +19,7 @@ import { isEnded, type Order } from '../order.ts';
 import { openAuctionsFor } from './bidding.ts';
 import { anythingDue } from './deadlines.ts';
 import { hearOfFundingFailure } from './money.ts';
-import { rejectLease } from './provider.ts';
+import { hearOfProvider, rejectLease } from './provider.ts';
 import { cancelOrder } from './tenant.ts';
 
 const auctionOf = (names: readonly string[] = ['a', 'b', 'c']): Bench => {
@@ -469,6 +469,24 @@ describe('an open auction', () => {
     expect(seenBy('stranger')).toEqual([]);
     bench.circumstances.now += WINDOW_MS;
     expect(seenBy('a')).toEqual([]);
+  });
+
+  it('is shown as the market is now, also after a change of it that came to nothing', () => {
+    const bench = auctionOf(['a']);
+    const seen = () =>
+      openAuctionsFor(bench.exchange, idOf('account', 'owner of a'), bench.circumstances.now).length;
+    expect(seen()).toBe(1);
+    const event = offerPublished('a', 'a', { model: 'h100', revision: 2 });
+    const sabotage = (): void =>
+      bench.run((unit) => {
+        hearOfProvider(unit, event, 99);
+        expect(seen()).toBe(0);
+        throw new Error('sabotage');
+      });
+    expect(sabotage).toThrow('sabotage');
+    expect(seen()).toBe(1);
+    bench.market(event);
+    expect(seen()).toBe(0);
   });
 
   it('is for those who could serve it, whatever their list asks', () => {

@@ -337,6 +337,7 @@ const facts = (exchange: Exchange) => ({
     .sort(),
   usage: [...exchange.market.offers()].map((offer) => exchange.book.usage(offer)),
   providers: [...exchange.market.providers()],
+  selling: PROVIDERS.map((name) => exchange.sellingOf(idOf('account', `owner of ${name}`))),
 });
 
 /** A sealed bid won this lease. */
