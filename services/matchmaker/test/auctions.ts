@@ -1,7 +1,8 @@
-import { type BidId, parseUsdc } from '@gridbourse/kernel';
-import type { Bid } from '../src/domain/auction.ts';
+import { type BidId, DomainError, parseUsdc } from '@gridbourse/kernel';
+import { type Bid, bidStateOf } from '../src/domain/auction.ts';
+import { isEnded, type Order } from '../src/domain/order.ts';
 import { placeBid } from '../src/domain/process/bidding.ts';
-import type { Bench } from './bench.ts';
+import { Bench } from './bench.ts';
 import { group, idOf, offerPublished, readyProvider, service, submission } from './builders.ts';
 
 export const WINDOW_MS = 5_000;
@@ -48,3 +49,32 @@ export const bid = (
       bidIdOf,
     ),
   );
+
+/** An auction `x` among providers of equal worth. */
+export const auctionOf = (names: readonly string[] = ['a', 'b', 'c']): Bench => {
+  const bench = addBidders(new Bench(), names);
+  openAuction(bench, 'x');
+  return bench;
+};
+/** The order as the events tell it; the first auction of a test is called `x`. */
+export const orderIn = (bench: Bench, word = 'x'): Order => bench.order(idOf('order', word));
+export const closeAuction = (bench: Bench): Bench => bench.pass(WINDOW_MS);
+export const resultOf = (bench: Bench, word = 'x') => orderIn(bench, word).auction!.result!;
+/** State of each bid, by its provider. */
+export const states = (bench: Bench, word = 'x') =>
+  Object.fromEntries(
+    orderIn(bench, word).auction!.bids.map((one) => [
+      bench.exchange.market.provider(one.providerId)!.name,
+      bidStateOf(one, isEnded(orderIn(bench, word).state)),
+    ]),
+  );
+/** The code of the refusal, or `taken`. */
+export const refusal = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof DomainError) return error.code;
+    throw error;
+  }
+  return 'taken';
+};
