@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { addBid } from './commands/bid.ts';
 import { addBus } from './commands/bus.ts';
 import { addEscrow } from './commands/escrow.ts';
 import { addLease } from './commands/lease.ts';
@@ -31,6 +32,7 @@ export const buildProgram = (): Command => {
   addLogin(program);
   addQuote(program);
   addOrder(program);
+  addBid(program);
   addLease(program);
   addWorkload(program);
   addEscrow(program);

@@ -6,7 +6,7 @@ import { type KubeSim, startKubeSim } from '@gridbourse/kube-sim';
 import type { Logger } from '@gridbourse/observability';
 import { type AgentConfig, agentConfig, ProviderAgent } from '@gridbourse/provider-agent';
 import { MARKET_FOLDER, type MarketSettings, type ProviderView } from '@gridbourse/local-platform';
-import { nodesOf, pricesOf, storageClassesOf } from './provider-parts.ts';
+import { discountOf, nodesOf, pricesOf, storageClassesOf } from './provider-parts.ts';
 
 /** The development key of the first provider; the others follow. */
 export const FIRST_PROVIDER_KEY = 10;
@@ -58,6 +58,7 @@ export class RunningProvider {
         mintStake: true,
       },
       prices: pricesOf(provider),
+      bidding: { discountPercent: discountOf(provider) },
       stateFile: join(folder, 'agent.json'),
       inventoryEveryMs: 2_000,
       inventoryStaleMs: 5_000,

@@ -67,6 +67,8 @@ export const agentConfig = z.object({
     mintStake: z.stringbool().or(z.boolean()).default(false),
   }),
   prices: z.array(priceRule).min(1),
+  /** In auctions the agent bids its list prices less so many per cent; without it they stand as they are. */
+  bidding: z.object({ discountPercent: z.int().min(1).max(90) }).optional(),
   /** What is remembered between runs, so that a restart need not register anew. */
   stateFile: z.string().optional(),
   inventoryEveryMs: milliseconds(100, 600_000).default(5_000),

@@ -4,6 +4,7 @@ import type { Logger } from '@gridbourse/observability';
 import { AgentMemory, type Remembered } from './adapters/agent-memory.ts';
 import { Cluster } from './adapters/cluster.ts';
 import { AgentSession } from './agent-session.ts';
+import { Bidder } from './bidder.ts';
 import type { AgentConfig } from './config.ts';
 import { Backoff } from './domain/backoff.ts';
 import type { Machine } from './domain/machine.ts';
@@ -29,6 +30,7 @@ export class ProviderAgent {
   private readonly backoff: Backoff;
   private readonly onboarding: Onboarding;
   private readonly inventory: InventoryWatch;
+  private readonly bidder: Bidder | undefined;
   private readonly stopping = new AbortController();
   private session: AgentSession | undefined;
   private known: Remembered | null;
@@ -41,7 +43,11 @@ export class ProviderAgent {
     this.config = config;
     this.clock = parts.clock ?? systemClock;
     this.logger = parts.logger;
-    this.backoff = new Backoff(parts.random ?? systemRandom, config.maxBackoffMs);
+    const random = parts.random ?? systemRandom;
+    this.backoff = new Backoff(random, config.maxBackoffMs);
+    if (config.bidding) {
+      this.bidder = new Bidder(config, config.bidding.discountPercent, random, this.logger);
+    }
     const cluster = new Cluster(config.kubeconfig);
     this.onboarding = new Onboarding(config, cluster, new AgentMemory(config.stateFile), this.logger);
     this.known = this.onboarding.known();
@@ -64,6 +70,7 @@ export class ProviderAgent {
     this.stopping.abort();
     this.inventory.stop();
     this.session?.stop();
+    await this.bidder?.stop();
     await this.running;
     await this.refreshing;
   }
@@ -92,6 +99,7 @@ export class ProviderAgent {
       logger: this.logger,
       onHeartbeat: () => {
         this.connected = true;
+        this.bidder?.start();
         this.trouble = null;
         this.backoff.reset();
       },

@@ -10,11 +10,14 @@ import {
   type ServiceClientConstructor,
 } from '@grpc/grpc-js';
 import { load } from '@grpc/proto-loader';
+import { parseUsdc } from '@gridbourse/kernel';
 import { GRPC_LOADER, type registryV1 } from '@gridbourse/proto';
 import { verifyMessage } from 'ethers';
 import { SiweMessage } from 'siwe';
+import type { PlannedBid } from '../src/domain/bids.ts';
 import { challengeText, heartbeatContent, helloText } from '../src/domain/signed-texts.ts';
 
+type Money = { usdc: string; micros: string };
 type Stream = ServerDuplexStream<registryV1.ConnectRequest, registryV1.ConnectResponse>;
 
 /** The platform's side as an agent sees it: just enough to check what the agent says. */
@@ -22,6 +25,18 @@ export class TestPlatform {
   readonly calls: { method: string; path: string; body: unknown; token: string }[] = [];
   readonly heartbeats: registryV1.Heartbeat[] = [];
   readonly answers: string[] = [];
+  /** A token that was given out before is no longer taken. */
+  expired = false;
+  /** Bids of this offer come too late. */
+  refuses = '';
+  private readonly auctions: {
+    orderId: string;
+    groups: {
+      group: string;
+      maxRate: Money;
+      offers: { offerId: string; listRate: Money; bid: { rate: Money } | null }[];
+    }[];
+  }[] = [];
   hellos = 0;
   knows = true;
   heartbeatIntervalMs = 50;
@@ -131,6 +146,24 @@ export class TestPlatform {
     });
   }
 
+  /** Opens an auction that these offers could serve, each for 2 USDC/h by its list. */
+  openAuction(orderId: string, offerIds: readonly string[]): void {
+    const money = (micros: string) => ({ usdc: '', micros });
+    const offers = offerIds.map((offerId) => ({ offerId, listRate: money('2000000'), bid: null }));
+    this.auctions.push({ orderId, groups: [{ group: 'main', maxRate: money('3000000'), offers }] });
+  }
+
+  private takeBid({ orderId, offerId, rateUsdcPerHour }: PlannedBid): { status: number; body: unknown } {
+    if (offerId === this.refuses)
+      return { status: 409, body: { code: 'auction_closed', detail: 'too late' } };
+    const offers = this.auctions
+      .filter((auction) => auction.orderId === orderId)
+      .flatMap(({ groups }) => groups.flatMap((group) => group.offers));
+    const offer = offers.find((one) => one.offerId === offerId)!;
+    offer.bid = { rate: { usdc: rateUsdcPerHour, micros: parseUsdc(rateUsdcPerHour).toString() } };
+    return { status: 201, body: {} };
+  }
+
   private async answer(request: IncomingMessage): Promise<{ status: number; body?: unknown }> {
     let text = '';
     for await (const part of request) text += String(part);
@@ -149,12 +182,14 @@ export class TestPlatform {
       const { message, signature } = body as { message: string; signature: string };
       const { data } = await new SiweMessage(message).verify({ signature });
       this.wallet = data.address.toLowerCase();
+      this.expired = false;
       return {
         status: 200,
         body: { accessToken: 'token', refreshToken: 'r', accessExpiresAt: '', accountId: 'acc' },
       };
     }
-    if (token !== 'token') return { status: 401, body: { code: 'unauthenticated', detail: 'no token' } };
+    if (token !== 'token' || this.expired)
+      return { status: 401, body: { code: 'unauthenticated', detail: 'no token' } };
     if (method === 'POST' && path === '/v1/providers') {
       this.knows = true;
       return { status: 200, body: { providerId: 'prv_1' } };
@@ -164,6 +199,8 @@ export class TestPlatform {
       return { status: 200, body: { offerId: `off_${(body as { label: string }).label}` } };
     }
     if (method === 'DELETE') return { status: 204 };
+    if (path === '/v1/auctions') return { status: 200, body: { items: this.auctions } };
+    if (path === '/v1/bids') return this.takeBid(body as PlannedBid);
     return { status: 404, body: { code: 'not_found' } };
   }
 }

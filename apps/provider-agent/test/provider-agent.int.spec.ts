@@ -138,6 +138,31 @@ describe('a provider agent', () => {
     chain.destroy();
   });
 
+  it('bids in auctions by its discount, once each, and signs in anew when it has to', async () => {
+    platform.refuses = 'off_late';
+    platform.openAuction('ord_1', ['off_h100', 'off_late']);
+    await connected(run(configOf({ bidding: { discountPercent: 15 } })));
+    const rate = { group: 'main', rateUsdcPerHour: '1.70' };
+    const first = [
+      { orderId: 'ord_1', offerId: 'off_h100', ...rate },
+      { orderId: 'ord_1', offerId: 'off_late', ...rate },
+    ];
+    await eventually(() => expect(bodies('/v1/bids')).toEqual(first));
+    platform.expired = true;
+    platform.openAuction('ord_2', ['off_h100']);
+    // Neither the bid that stands nor the one that was refused comes again.
+    const all = [...first, { orderId: 'ord_2', offerId: 'off_h100', ...rate }];
+    await eventually(() => expect(bodies('/v1/bids')).toEqual(all), { deadlineMs: 15_000 });
+    expect(bodies('/v1/auth/login').length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('leaves auctions alone where its owner does not say how to bid', async () => {
+    platform.openAuction('ord_1', ['off_h100']);
+    await connected(run(configOf()));
+    await eventually(() => platform.heartbeats.length > 3);
+    expect(bodies('/v1/auctions')).toEqual([]);
+  });
+
   it('answers challenges, and comes back when the platform was away', async () => {
     const agent = run(configOf());
     await connected(agent);

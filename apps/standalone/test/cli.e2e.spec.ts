@@ -27,8 +27,19 @@ describe('the command line', () => {
   it('explains every command and the exit codes', async () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);
-    for (const word of ['login', 'quote', 'order', 'lease', 'logs', 'usage', 'escrow', 'provider', 'demo'])
-      expect(stdout).toContain(`  ${word} `);
+    for (const word of [
+      'login',
+      'quote',
+      'order',
+      'bid',
+      'lease',
+      'logs',
+      'usage',
+      'escrow',
+      'provider',
+      'demo',
+    ])
+      expect(stdout).toMatch(new RegExp(`^  ${word}[ |]`, 'm'));
     expect(stdout).toContain('Exit codes:');
   });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventFamily, type EventOf } from './define.ts';
+import { eventFamily, type EventOf, nextVersion } from './define.ts';
 import { address, count, geoPoint, id, instant, micros, sealedBox, seconds } from './fields.ts';
 import { placementGroup, workloadSpec } from './workload-spec.ts';
 
@@ -7,6 +7,10 @@ const order = eventFamily('matchmaker', 'order');
 const lease = eventFamily('matchmaker', 'lease');
 
 export const matchingProfile = z.enum(['cheapest', 'balanced', 'fastest', 'nearest']);
+
+export const orderMode = z
+  .enum(['instant', 'auction'])
+  .describe('`instant`: matched against standing offers at once. `auction`: sealed bids come first.');
 
 export const explanation = z
   .object({
@@ -38,7 +42,7 @@ export const explanation = z
   })
   .describe('Why an order found no place, for a person to read and for a program to act on.');
 
-export const orderSubmitted = order(
+const orderSubmittedV1 = order(
   'OrderSubmitted',
   'A tenant wants a workload run.',
   z.object({
@@ -57,6 +61,57 @@ export const orderSubmitted = order(
     expiresAtMs: instant,
     submittedAtMs: instant,
   }),
+);
+
+// Before there were auctions every order was matched at once.
+export const orderSubmitted = nextVersion(orderSubmittedV1, {
+  schema: orderSubmittedV1.schema.extend({ mode: orderMode }),
+  upcast: (fields) => ({ ...fields, mode: 'instant' as const }),
+});
+
+export const biddingOpened = order(
+  'BiddingOpened',
+  'An auction: sealed bids are taken until the window closes. What is bid is told to nobody before that.',
+  z.object({ orderId: id('order'), closesAtMs: instant, atMs: instant }),
+);
+
+const share = z.number().min(0).max(1);
+
+export const bidTerms = z.object({
+  bidId: id('bid').nullable().describe('Null where an offer stood by its list price.'),
+  providerId: id('provider'),
+  offerId: id('offer'),
+  rateMicrosPerHour: micros.describe('Micro-USDC per hour for the group.'),
+  score: share,
+  terms: z
+    .record(z.string().max(40), share)
+    .describe('What the score is made of, each 0 (worst) to 1 (best): cost, geography, performance, …'),
+});
+
+export const auctionResult = z
+  .object({
+    closesAtMs: instant.describe('The end of the window. The close may come later, no bid does.'),
+    closedAtMs: instant,
+    bids: count.describe('Sealed bids, each counted once however often it was replaced.'),
+    standing: count.describe('Offers on the market that took part with their list price.'),
+    failures: z
+      .array(z.object({ constraint: z.string().max(60), failed: count }))
+      .describe('How many sealed bids failed each constraint (a bid may fail several), most first.'),
+    groups: z.array(
+      z.object({
+        group: z.string(),
+        fitting: count.describe('Sealed and standing bids that could be taken for the group.'),
+        winner: bidTerms.nullable().describe('Null where the order found no place.'),
+        runnerUp: bidTerms.nullable(),
+      }),
+    ),
+  })
+  .describe('How an auction ended.');
+
+export const biddingClosed = order(
+  'BiddingClosed',
+  'The window of an auction is over and its bids are scored; OrderMatched, OrderUnmatched or OrderExpired follows in the same commit.',
+  z.object({ orderId: id('order'), result: auctionResult }),
 );
 
 export const orderUnmatched = order(
@@ -218,6 +273,8 @@ export const leaseClosed = lease(
 
 export const orderEvents = [
   orderSubmitted,
+  biddingOpened,
+  biddingClosed,
   orderUnmatched,
   orderMatched,
   orderFulfilled,
@@ -242,4 +299,6 @@ export type OrderSubmitted = EventOf<typeof orderSubmitted>;
 export type LeaseProposed = EventOf<typeof leaseProposed>;
 export type CloseReason = z.output<typeof closeReason>;
 export type Explanation = z.output<typeof explanation>;
+export type AuctionResult = z.output<typeof auctionResult>;
+export type BidTerms = z.output<typeof bidTerms>;
 export type MatchingProfile = z.output<typeof matchingProfile>;

@@ -27,6 +27,7 @@ export type ApiKeyId = Id<'apiKey'>;
 export type ProviderId = Id<'provider'>;
 export type OfferId = Id<'offer'>;
 export type OrderId = Id<'order'>;
+export type BidId = Id<'bid'>;
 export type LeaseId = Id<'lease'>;
 export type SettlementId = Id<'settlement'>;
 export type TransferId = Id<'transfer'>;

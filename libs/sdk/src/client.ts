@@ -6,6 +6,9 @@ import { followedLog, orderTimeline } from './timeline.ts';
 import type {
   Account,
   ApiKey,
+  Bid,
+  BidRequest,
+  BidState,
   Books,
   Break,
   BusLag,
@@ -14,7 +17,6 @@ import type {
   DeadLetterWithRecord,
   Escrow,
   EscrowEntry,
-  Explanation,
   Invoice,
   IssuedKey,
   Lease,
@@ -22,7 +24,9 @@ import type {
   ManifestRequest,
   Offer,
   OfferRequest,
+  OpenAuction,
   Order,
+  OrderExplanation,
   OrderRequest,
   Page,
   Provider,
@@ -205,7 +209,7 @@ export class GridbourseClient {
     return this.post(path`/v1/orders/${orderId}/cancel`, {});
   }
 
-  explanation(orderId: string): Promise<Explanation> {
+  explanation(orderId: string): Promise<OrderExplanation> {
     return this.get(path`/v1/orders/${orderId}/explanation`);
   }
 
@@ -215,6 +219,33 @@ export class GridbourseClient {
    */
   timeline(orderId: string, signal?: AbortSignal, afterId?: string): AsyncGenerator<TimelineItem> {
     return orderTimeline(this.transport, orderId, signal, afterId);
+  }
+
+  /**
+   * As the provider: auctions that an offer of yours could serve, the first to close first.
+   * @param options `preferWaitSeconds`: where there is none, the answer comes when there is, or after so long
+   */
+  async auctions(options: { preferWaitSeconds?: number } = {}): Promise<OpenAuction[]> {
+    const seconds = options.preferWaitSeconds;
+    const { items } = await this.transport.json<{ items: OpenAuction[] }>(
+      '/v1/auctions',
+      seconds === undefined ? {} : { headers: { prefer: `wait=${seconds}` }, expectedMs: seconds * 1_000 },
+    );
+    return items;
+  }
+
+  /** As the provider: a sealed bid, in place of the one that the offer had. Nobody else sees it before the close. */
+  placeBid(request: BidRequest, idempotencyKey?: string): Promise<Bid> {
+    return this.post('/v1/bids', request, idempotencyKey);
+  }
+
+  bid(bidId: string): Promise<Bid> {
+    return this.get(path`/v1/bids/${bidId}`);
+  }
+
+  /** Your bids as a provider, and those on your orders once their windows have closed. */
+  bids(options: ListOptions & { state?: BidState; orderId?: string } = {}): Promise<Page<Bid>> {
+    return this.get('/v1/bids', options);
   }
 
   lease(leaseId: string): Promise<Lease> {

@@ -55,6 +55,25 @@ describe('a call', () => {
     ]);
   });
 
+  it('waits for an auction, and bids in it under one key', async () => {
+    const open = { orderId: 'ord_1', groups: [] };
+    const { client, platform } = await against((request, response, count) => {
+      if (request.method === 'GET') answer(response, 200, { items: [open] });
+      else if (count < 3) problem(response, 503, 'unavailable');
+      else answer(response, 201, { bidId: 'bid_1' });
+    });
+    expect(await client.auctions({ preferWaitSeconds: 20 })).toEqual([open]);
+    const wish = { orderId: 'ord_1', offerId: 'off_1', rateUsdcPerHour: '0.9' };
+    expect(await client.placeBid(wish)).toEqual({ bidId: 'bid_1' });
+    const [asked, ...placed] = platform.received;
+    expect(asked).toMatchObject({ path: '/v1/auctions', headers: { prefer: 'wait=20' } });
+    expect(placed.map(({ path, body }) => [path, JSON.parse(body)])).toEqual([
+      ['/v1/bids', wish],
+      ['/v1/bids', wish],
+    ]);
+    expect(new Set(placed.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+  });
+
   it('throws a refusal as it was said, at once', async () => {
     const errors = [{ pointer: '/services/web', message: 'expected an image', line: 3, column: 5 }];
     const { client, platform } = await against((_, response) =>

@@ -21,7 +21,13 @@ export type ManifestRequest = {
 export type OrderRequest = ManifestRequest & {
   /** How long the order may wait in the book. */
   waitSeconds?: number;
+  /** `instant` unless said: matched at once. `auction`: takes sealed bids first, then the best of them. */
+  mode?: OrderMode;
+  /** How long an auction takes bids; the platform's default unless said. */
+  windowSeconds?: number;
 };
+
+export type OrderMode = 'instant' | 'auction';
 
 export type Explanation = {
   summary: string;
@@ -29,6 +35,85 @@ export type Explanation = {
   constraints: { constraint: string; failed: number; expected: string }[];
   nearest: { offerId: string; providerId: string; failed: { constraint: string; detail: string }[] }[];
   smallestChange: { field: string; from: string; to: string; text: string } | null;
+};
+
+export type OrderExplanation = Explanation & { auction: Auction | null };
+
+/** What a bid in an auction came to. */
+export type BidTerms = {
+  /** Null where an offer stood by its list price. */
+  bidId: string | null;
+  providerId: string;
+  offerId: string;
+  rate: Money;
+  score: number;
+  terms: Record<string, number>;
+};
+
+export type Auction = {
+  /** No bid is taken from then on. */
+  closesAt: string;
+  /** Null until the window has closed: bids are sealed. */
+  result: {
+    closedAt: string;
+    /** Sealed bids, each counted once. */
+    bids: number;
+    /** Offers that took part with their list price. */
+    standing: number;
+    failures: { constraint: string; failed: number }[];
+    groups: { group: string; fitting: number; winner: BidTerms | null; runnerUp: BidTerms | null }[];
+  } | null;
+};
+
+/** An auction as a provider sees it. */
+export type OpenAuction = {
+  orderId: string;
+  closesAt: string;
+  run: 'service' | 'job';
+  durationSeconds: number;
+  groups: {
+    group: string;
+    /** The most that the order pays per hour for the group. */
+    maxRate: Money;
+    needs: { gpus: number; cpuMillis: number; memoryMiB: number; storageMiB: number };
+    /** Your offers that could serve it, best first. */
+    offers: {
+      offerId: string;
+      providerId: string;
+      listRate: Money;
+      bid: { bidId: string; rate: Money; revision: number } | null;
+    }[];
+  }[];
+};
+
+export type BidRequest = {
+  orderId: string;
+  offerId: string;
+  /** May be left out where the order has one group. */
+  group?: string;
+  /** Decimal USDC per hour, for everything of the group. */
+  rateUsdcPerHour: string;
+};
+
+/** `void`: the order ended before the window closed. `fallen`: it had won, and its lease came to nothing. */
+export type BidState = 'sealed' | 'void' | 'unfit' | 'lost' | 'won' | 'fallen';
+
+export type Bid = {
+  bidId: string;
+  orderId: string;
+  group: string;
+  providerId: string;
+  offerId: string;
+  rate: Money;
+  /** 1, and one more for each time the bid was replaced. */
+  revision: number;
+  placedAt: string;
+  validUntil: string;
+  state: BidState;
+  /** Null until the window has closed, and for a bid that could not be taken. */
+  score: number | null;
+  failed: { constraint: string; detail: string }[];
+  leaseId: string | null;
 };
 
 export type Candidate = {
@@ -82,11 +167,13 @@ export type Lease = {
   capacityReleased: boolean;
 };
 
-export type OrderState = 'submitted' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
+export type OrderState =
+  'submitted' | 'bidding' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
 
 export type Order = {
   orderId: string;
   state: OrderState;
+  mode: OrderMode;
   name: string;
   run: 'service' | 'job';
   maxRate: Money;
@@ -98,6 +185,8 @@ export type Order = {
   endedDetail: string | null;
   leases: Lease[];
   explanation: Explanation | null;
+  /** Null for an order that is matched at once. */
+  auction: Auction | null;
   warnings: string[];
 };
 

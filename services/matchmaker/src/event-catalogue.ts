@@ -32,6 +32,37 @@ export const orderAnnotated = order(
   }),
 );
 
+export const bidPlaced = order(
+  'BidPlaced',
+  'A provider bids in an auction, sealed until the window closes. The same bid again replaces it.',
+  z.object({
+    orderId: fields.id('order'),
+    bidId: fields.id('bid'),
+    providerId: fields.id('provider'),
+    offerId: fields.id('offer'),
+    group: z.string(),
+    rateMicrosPerHour: fields.micros.describe('Micro-USDC per hour for the group.'),
+    validUntilMs: fields.instant,
+    atMs: fields.instant,
+  }),
+);
+
+export const bidsJudged = order(
+  'BidsJudged',
+  'What each sealed bid of an auction was worth when the window closed.',
+  z.object({
+    orderId: fields.id('order'),
+    verdicts: z.array(
+      z.object({
+        bidId: fields.id('bid'),
+        score: z.number().min(0).max(1).nullable(),
+        failed: z.array(z.object({ constraint: z.string().max(60), detail: z.string().max(300) })),
+      }),
+    ),
+    atMs: fields.instant,
+  }),
+);
+
 export const leaseFundingRetracted = lease(
   'LeaseFundingRetracted',
   'The block that funded the lease is no longer part of the chain.',
@@ -59,6 +90,8 @@ const definitions = [
   ...orderEvents,
   ...leaseEvents,
   orderAnnotated,
+  bidPlaced,
+  bidsJudged,
   leaseFundingRetracted,
   leaseFundingRestored,
   leaseTermNoted,
@@ -75,7 +108,10 @@ type Loose<T> = T extends readonly (infer U)[]
     ? { -readonly [K in keyof T]: Loose<T[K]> }
     : T;
 export const privateEventsAgree: [
-  Same<Loose<PrivateOrderEvent>, Loose<EventOf<typeof orderAnnotated>>>,
+  Same<
+    Loose<PrivateOrderEvent>,
+    Loose<EventOf<typeof orderAnnotated> | EventOf<typeof bidPlaced> | EventOf<typeof bidsJudged>>
+  >,
   Same<
     Loose<PrivateLeaseEvent>,
     Loose<

@@ -30,6 +30,16 @@ export const matchmakerConfig = baseConfig.extend({
   maxOpenLeases: count(100_000).default(1_000),
   /** Waiting orders tried in one decision when capacity appears. */
   rematchAtOnce: count(10_000).default(100),
+  /** How long an auction takes sealed bids where its order does not say. */
+  auctionWindowSeconds: count(3_600).default(5),
+  minAuctionWindowSeconds: count(3_600).default(1),
+  maxAuctionWindowSeconds: count(86_400).default(600),
+  /** A provider stands by its bid for so long after the window has closed. */
+  bidValidMs: milliseconds(0, 86_400_000).default(600_000),
+  /** Bids on one order, each counted once. */
+  maxBidsPerOrder: count(4_000).default(1_000),
+  /** Bids of one provider on one order, counted each time it places or replaces one. */
+  maxBidsPerProvider: count(1_000).default(50),
   /** Offers that a quote names for each group. */
   quoteCandidates: count(50).default(5),
   /** Event streams open at once, for each account. */

@@ -1,4 +1,8 @@
 import { Module } from '@nestjs/common';
+import { AuctionsController } from './features/auctions/auctions.controller.ts';
+import { BidDeskService } from './features/auctions/bid-desk.service.ts';
+import { BidsController } from './features/auctions/bids.controller.ts';
+import { AuctionServiceController } from './features/grpc/auction-service.controller.ts';
 import { OrderServiceController } from './features/grpc/order-service.controller.ts';
 import { LeaseDeskService } from './features/leases/lease-desk.service.ts';
 import { LeasesController } from './features/leases/leases.controller.ts';
@@ -12,7 +16,9 @@ import { TimelineService } from './features/orders/timeline.service.ts';
 import { QuoteService } from './features/quotes/quote.service.ts';
 import { QuotesController } from './features/quotes/quotes.controller.ts';
 import { WorkloadEventsConsumer } from './features/workloads/workload-events.consumer.ts';
+import { BidReader } from './read-models/bid-reader.ts';
 import { OrderReader } from './read-models/order-reader.ts';
+import { AuctionSignals } from './writer/auction-signals.ts';
 import { MatchmakerMetrics } from './writer/matchmaker-metrics.ts';
 import { Matchmaker } from './writer/matchmaker.ts';
 import { OrderSignals } from './writer/order-signals.ts';
@@ -22,7 +28,10 @@ import { OrderSignals } from './writer/order-signals.ts';
     OrdersController,
     QuotesController,
     LeasesController,
+    AuctionsController,
+    BidsController,
     OrderServiceController,
+    AuctionServiceController,
     ProviderEventsConsumer,
     WorkloadEventsConsumer,
     BillingEventsConsumer,
@@ -32,12 +41,15 @@ import { OrderSignals } from './writer/order-signals.ts';
     Matchmaker,
     MatchmakerMetrics,
     OrderSignals,
+    AuctionSignals,
     OrderReader,
+    BidReader,
     SubmitOrderService,
     OrderDeskService,
     TimelineService,
     QuoteService,
     LeaseDeskService,
+    BidDeskService,
   ],
 })
 export class MatchmakerModule {}

@@ -3,6 +3,7 @@ import { sqlMigrations } from '@gridbourse/event-store';
 import { matchmakerCatalogue } from './event-catalogue.ts';
 import { type MatchmakerConfig, matchmakerConfig } from './matchmaker.config.ts';
 import { MatchmakerModule } from './matchmaker.module.ts';
+import { BidEntity } from './read-models/bid.entity.ts';
 import { LeaseEntity } from './read-models/lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, ProviderEntity } from './read-models/market.entities.ts';
 import { OrderEntity } from './read-models/order.entity.ts';
@@ -17,10 +18,13 @@ export const matchmakerService = defineService<MatchmakerConfig>({
   name: 'matchmaker',
   configSchema: matchmakerConfig,
   catalogue: matchmakerCatalogue,
-  entities: [OrderEntity, LeaseEntity, TimelineEntity, ProviderEntity, OfferEntity, EscrowBalanceEntity],
+  entities: [
+    ...[OrderEntity, BidEntity, LeaseEntity, TimelineEntity],
+    ...[ProviderEntity, OfferEntity, EscrowBalanceEntity],
+  ],
   migrations: sqlMigrations(new URL('../migrations/', import.meta.url), 'matchmaker'),
   readModels: (store) => [ordersReadModel(store), marketReadModel, escrowReadModel, timelineReadModel],
   module: () => MatchmakerModule,
-  publicPaths: ['/v1/orders', '/v1/quotes', '/v1/leases'],
+  publicPaths: ['/v1/orders', '/v1/quotes', '/v1/leases', '/v1/auctions', '/v1/bids'],
   grpc: [{ package: 'gridbourse.matchmaker.v1', proto: 'gridbourse/matchmaker/v1/orders.proto' }],
 });

@@ -37,6 +37,9 @@ export const policies: Policies = {
   maxOpenOrders: 50,
   maxOpenLeases: 100,
   rematchAtOnce: 100,
+  bidValidMs: 600_000,
+  maxBidsPerOrder: 100,
+  maxBidsPerProvider: 10,
 };
 
 /** Lease ids count up, so that a test can name them: `leaseNumber(1)` is the first. */

@@ -128,9 +128,10 @@ export class RunningMatchmaker {
     );
   }
 
-  /** Stops the service in order and starts it anew on the same data. */
-  async restart(): Promise<void> {
+  /** Stops the service in order and starts it anew on the same data. @param meanwhile what happens in between */
+  async restart(meanwhile: () => unknown = () => undefined): Promise<void> {
     await this.halt();
+    meanwhile();
     await this.boot();
   }
 
@@ -236,16 +237,20 @@ export class RunningMatchmaker {
   }
 
   /** A gRPC call, unary. */
-  call<T>(who: Person, method: string, request: unknown): Promise<T> {
+  call<T>(who: Person, method: string, request: unknown, service = 'OrderService'): Promise<T> {
     return new Promise((resolve, reject) => {
       this.grpc().makeUnaryRequest(
-        ...this.wire(method),
+        ...this.wire(method, service),
         request,
         this.credentials(who),
         { deadline: Date.now() + 10_000 },
         (error, value) => (error ? reject(error) : resolve(value as T)),
       );
     });
+  }
+
+  auctionCall<T>(who: Person, method: string, request: unknown): Promise<T> {
+    return this.call(who, method, request, 'AuctionService');
   }
 
   /** A gRPC server stream. */
@@ -259,11 +264,14 @@ export class RunningMatchmaker {
     return metadata;
   }
 
-  private wire(method: string): [string, (value: unknown) => Buffer, (bytes: Buffer) => unknown] {
+  private wire(
+    method: string,
+    service = 'OrderService',
+  ): [string, (value: unknown) => Buffer, (bytes: Buffer) => unknown] {
     const definition = loadSync(join(PROTO_ROOT, 'gridbourse/matchmaker/v1/orders.proto'), {
       ...GRPC_LOADER,
       includeDirs: [PROTO_ROOT],
-    })[`${matchmakerV1.GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME}.OrderService`] as Record<
+    })[`${matchmakerV1.GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME}.${service}`] as Record<
       string,
       { path: string; requestSerialize: (v: object) => Buffer; responseDeserialize: (b: Buffer) => object }
     >;

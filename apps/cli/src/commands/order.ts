@@ -1,8 +1,9 @@
-import type { Order } from '@gridbourse/sdk';
-import type { Command } from 'commander';
+import type { Order, OrderMode } from '@gridbourse/sdk';
+import { type Command, Option } from 'commander';
+import { wholeNumber } from '../arguments.ts';
 import { type Context, contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { clock, explanationText, perHour, state, table, usdc } from '../output/tables.ts';
+import { auctionText, clock, explanationText, perHour, state, table, usdc } from '../output/tables.ts';
 import { timelineLine } from '../output/timeline.ts';
 import { manifestRequest, type OrderOptions, parseDuration, withOrderOptions } from './order-options.ts';
 
@@ -12,6 +13,7 @@ const showOrder = (context: Context, order: Order): void => {
     `${order.orderId}  ${state(order.state)}${why}  ${order.name}  up to ${perHour(order.maxRate)}`,
   );
   if (order.endedDetail) context.say(order.endedDetail);
+  if (order.auction) context.say(auctionText(order.auction));
   if (order.leases.length > 0) {
     context.say(
       table(
@@ -43,15 +45,28 @@ const watch = async (context: Context, order: Order): Promise<void> => {
 };
 
 export const addOrder = (program: Command): void => {
-  const order = program.command('order').description('put workloads into the book');
+  const order = program.command('order').alias('orders').description('put workloads into the book');
 
   withOrderOptions(order.command('create').description('send a manifest as an order'))
     .option('--wait <time>', 'how long it may wait in the book, like 10m (default 1h)')
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'instant: matched at once; auction: providers bid sealed, then the best is taken (default: instant)',
+      ).choices(['instant', 'auction'] as const),
+    )
+    .option('--window <seconds>', 'how long an auction takes bids (default 5)', wholeNumber(1, 86_400))
     .option('--watch', 'follow its life until it has ended')
     .option('--idempotency-key <key>', 'the same key gives the same order, however often it is sent')
     .action(
       async (
-        options: OrderOptions & { wait?: string; watch?: boolean; idempotencyKey?: string },
+        options: OrderOptions & {
+          wait?: string;
+          mode?: OrderMode;
+          window?: number;
+          watch?: boolean;
+          idempotencyKey?: string;
+        },
         command: Command,
       ) => {
         const context = contextOf(command);
@@ -59,6 +74,8 @@ export const addOrder = (program: Command): void => {
           {
             ...manifestRequest(options),
             ...(options.wait === undefined ? {} : { waitSeconds: parseDuration(options.wait) }),
+            ...(options.mode === undefined ? {} : { mode: options.mode }),
+            ...(options.window === undefined ? {} : { windowSeconds: options.window }),
           },
           options.idempotencyKey,
         );
@@ -115,6 +132,7 @@ export const addOrder = (program: Command): void => {
       const context = contextOf(command);
       const explanation = await context.client.explanation(orderId);
       context.result(explanation);
+      if (explanation.auction) context.say(auctionText(explanation.auction));
       context.say(explanationText(explanation));
     });
 

@@ -63,8 +63,10 @@ export const makeReport = async (
       .sort()[0];
     return first === undefined ? [] : [{ order, ms: Date.parse(first) - Date.parse(order.submittedAt) }];
   });
-  // An order that had to wait for capacity says nothing about how fast a start is.
-  const instant = started.filter(({ order }) => order.explanation === null).map(({ ms }) => ms);
+  // An order that had to wait, for capacity or for bids, says nothing about how fast a start is.
+  const instant = started
+    .filter(({ order }) => order.explanation === null && order.auction === null)
+    .map(({ ms }) => ms);
   const books = await client.books();
   return {
     orders: orders.length,

@@ -1,4 +1,4 @@
-import { explanationText } from '../output/tables.ts';
+import { auctionText, explanationText } from '../output/tables.ts';
 import { icl, sdl } from './manifests.ts';
 import type { MarketControl } from './market-control.ts';
 import type { Stage } from './stage.ts';
@@ -130,6 +130,22 @@ const rush: Scenario = {
   },
 };
 
+const auctionedOrder: Scenario = {
+  title: 'An order that providers bid for, under seal',
+  async play(stage) {
+    const manifest = icl('auctioned', { gpu: 'rtx4090' });
+    const order = await stage.place({ manifest, mode: 'auction', windowSeconds: 2 });
+    const lease = await stage.running(order.orderId);
+    const { auction } = await stage.client.order(order.orderId);
+    if (auction) stage.say(auctionText(auction));
+    stage.say(`${lease.leaseId} runs at $${lease.rate.usdc}/h`);
+    await stage.metered(lease.leaseId, 1);
+    await stage.client.closeLease(lease.leaseId);
+    const closed = await stage.closed(order.orderId, 'tenant');
+    stage.say(`closed: paid $${closed.paid?.usdc}, refunded $${closed.refunded?.usdc}`);
+  },
+};
+
 export const SCENARIOS: readonly Scenario[] = [
   instantOrder,
   jobThatCompletes,
@@ -138,4 +154,5 @@ export const SCENARIOS: readonly Scenario[] = [
   escrowThatRunsOut,
   rush,
   providerThatDies,
+  auctionedOrder,
 ];

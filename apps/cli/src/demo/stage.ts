@@ -11,6 +11,8 @@ export class DemoTimeout extends Error {
   }
 }
 
+const UNDECIDED: ReadonlySet<string> = new Set(['bidding', 'unmatched', 'matched']);
+
 /** A tenant's view of the platform during one run: places orders, waits for states, remembers what it placed. */
 export class Stage {
   readonly orderIds: string[] = [];
@@ -37,7 +39,7 @@ export class Stage {
       for (const lease of order.leases) {
         if (lease.state === 'funded' || lease.state === 'active') await this.client.closeLease(lease.leaseId);
       }
-      if (order.state === 'unmatched' || order.state === 'matched') await this.client.cancelOrder(orderId);
+      if (UNDECIDED.has(order.state)) await this.client.cancelOrder(orderId);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Explanation, Money } from '@gridbourse/sdk';
+import type { Auction, BidTerms, Explanation, Money } from '@gridbourse/sdk';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -22,11 +22,40 @@ export const percent = (share: number | null): string =>
 export const clock = (time: string | null): string => (time === null ? '-' : time.slice(11, 19));
 
 export const state = (name: string): string => {
-  if (['active', 'fulfilled', 'running'].includes(name)) return pc.green(name);
-  if (['unmatched', 'closing', 'unreachable', 'proposed', 'accepted', 'funded'].includes(name))
+  if (['active', 'fulfilled', 'running', 'won'].includes(name)) return pc.green(name);
+  if (['unmatched', 'closing', 'unreachable', 'proposed', 'accepted', 'funded', 'bidding'].includes(name))
     return pc.yellow(name);
-  if (['lapsed', 'rejected', 'failed', 'offline', 'expired'].includes(name)) return pc.red(name);
+  if (['lapsed', 'rejected', 'failed', 'offline', 'expired', 'unfit', 'fallen'].includes(name))
+    return pc.red(name);
   return name;
+};
+
+const termsRow = (group: string, place: string, terms: BidTerms): string[] => [
+  group,
+  place,
+  terms.providerId,
+  perHour(terms.rate),
+  terms.score.toFixed(3),
+  terms.bidId === null ? 'list price' : 'sealed bid',
+  Object.entries(terms.terms)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} ${value.toFixed(2)}`)
+    .join(', '),
+];
+
+/** How an auction ended, or when it will. */
+export const auctionText = ({ closesAt, result }: Auction): string => {
+  if (result === null) return `takes sealed bids until ${clock(closesAt)} UTC`;
+  const rows = result.groups.flatMap(({ group, winner, runnerUp }) => [
+    ...(winner ? [termsRow(group, 'won', winner)] : []),
+    ...(runnerUp ? [termsRow(group, winner ? 'second' : 'best', runnerUp)] : []),
+  ]);
+  const failures = result.failures.map(({ constraint, failed }) => `${failed} failed ${constraint}`);
+  const fell = failures.length > 0 ? `, of the bids ${failures.join(', ')}` : '';
+  const counts = `auction closed with ${result.bids} sealed and ${result.standing} standing bids${fell}`;
+  if (rows.length === 0) return counts;
+  const head = ['group', 'place', 'provider', 'rate', 'score', 'by', 'terms'];
+  return `${counts}\n${table(head, rows)}`;
 };
 
 export const explanationText = (explanation: Explanation): string => {

@@ -4,6 +4,7 @@ import { Wallet } from 'ethers';
 import { SiweMessage } from 'siwe';
 import { z } from 'zod';
 import type { AgentConfig } from '../config.ts';
+import type { OpenAuction, PlannedBid } from '../domain/bids.ts';
 import type { OfferRequest } from '../domain/offers.ts';
 
 const DEADLINE_MS = 15_000;
@@ -11,6 +12,34 @@ const DEADLINE_MS = 15_000;
 const nonceAnswer = z.object({ nonce: z.string(), domain: z.string(), uri: z.string(), chainId: z.int() });
 const loginAnswer = z.object({ accessToken: z.string() });
 const providerAnswer = z.object({ providerId: z.string() });
+const money = z.object({
+  micros: z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .transform(BigInt),
+});
+/** The parts of GET /v1/auctions that a bid is made from. */
+const auctionsAnswer = z.object({
+  items: z.array(
+    z.object({
+      orderId: z.string(),
+      groups: z.array(
+        z.object({
+          group: z.string(),
+          maxRate: money,
+          offers: z.array(
+            z.object({
+              offerId: z.string(),
+              listRate: money,
+              bid: z.object({ rate: money }).nullable(),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+});
+
 const problem = z.object({
   code: z.string().optional(),
   detail: z.string().optional(),
@@ -83,7 +112,28 @@ export class PlatformApi {
     }
   }
 
-  private async call<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+  /** Auctions that an offer of ours could serve; where there is none, the answer may come so many seconds later. */
+  async auctions(waitSeconds: number, signal: AbortSignal): Promise<readonly OpenAuction[]> {
+    const answer = await this.call('GET', '/v1/auctions', auctionsAnswer, undefined, {
+      headers: { prefer: `wait=${waitSeconds}` },
+      deadlineMs: waitSeconds * 1_000 + DEADLINE_MS,
+      signal,
+    });
+    return answer.items;
+  }
+
+  async placeBid(bid: PlannedBid, signal: AbortSignal): Promise<void> {
+    await this.call('POST', '/v1/bids', z.unknown(), bid, { signal });
+  }
+
+  private async call<T>(
+    method: string,
+    path: string,
+    schema: z.ZodType<T>,
+    body?: unknown,
+    options: { headers?: Record<string, string>; deadlineMs?: number; signal?: AbortSignal } = {},
+  ): Promise<T> {
+    const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS);
     let response: Response;
     try {
       response = await fetch(`${this.origin}${path}`, {
@@ -93,10 +143,11 @@ export class PlatformApi {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(this.accessToken === '' ? {} : { authorization: `Bearer ${this.accessToken}` }),
           ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
+          ...options.headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         redirect: 'error',
-        signal: AbortSignal.timeout(DEADLINE_MS),
+        signal: options.signal ? AbortSignal.any([deadline, options.signal]) : deadline,
       });
     } catch (error) {
       throw new DomainError('unavailable', 'platform_unreachable', `no answer from ${this.origin}${path}`, {

@@ -1,4 +1,4 @@
-import type { Explanation, OrderEvent, OrderSubmitted } from '@gridbourse/events';
+import type { AuctionResult, Explanation, OrderEvent, OrderSubmitted } from '@gridbourse/events';
 import {
   canMove,
   conflict,
@@ -7,15 +7,28 @@ import {
   type Micros,
   type Transitions,
 } from '@gridbourse/kernel';
+import {
+  type Auction,
+  checkOpen,
+  decideBid,
+  openedAuction,
+  type PlaceBid,
+  withBid,
+  withMatch,
+  withoutMatch,
+  withVerdicts,
+} from './auction.ts';
 import { ESCROW_CONSTRAINT } from './explanation.ts';
-import type { OrderWarning, PrivateOrderEvent } from './private-events.ts';
+import type { OrderWarning, PrivateOrderEvent, Verdict } from './private-events.ts';
 
 /** `fulfilled`, `cancelled` and `expired` are terminal; the leases of a fulfilled order have a life of their own. */
-export type OrderState = 'submitted' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
+export type OrderState =
+  'submitted' | 'bidding' | 'unmatched' | 'matched' | 'fulfilled' | 'cancelled' | 'expired';
 
 /** A matched order may be matched again: its provider declined, did not answer in time, or was lost. */
 export const ORDER_TRANSITIONS: Transitions<OrderState> = {
-  submitted: ['matched', 'unmatched', 'cancelled'],
+  submitted: ['bidding', 'matched', 'unmatched', 'cancelled'],
+  bidding: ['matched', 'unmatched', 'cancelled', 'expired'],
   unmatched: ['matched', 'unmatched', 'cancelled', 'expired'],
   matched: ['matched', 'unmatched', 'fulfilled', 'cancelled', 'expired'],
   fulfilled: [],
@@ -38,6 +51,8 @@ export type Order = Omit<OrderSubmitted, 'type'> & {
   readonly explanation: Explanation | null;
   /** When it last went back to the book. */
   readonly unmatchedAtMs: Instant | null;
+  /** Null for an order that is matched at once. */
+  readonly auction: Auction | null;
   readonly endReason: CancelReason | 'expired' | null;
   readonly endDetail: string | null;
   readonly endedAtMs: Instant | null;
@@ -51,6 +66,9 @@ export type OrderCommand =
       readonly warnings: readonly OrderWarning[];
       readonly requestHash: string;
     } & Omit<OrderSubmitted, 'type'>)
+  | { readonly type: 'OpenBidding'; readonly closesAtMs: Instant; readonly atMs: Instant }
+  | ({ readonly type: 'PlaceBid' } & PlaceBid)
+  | { readonly type: 'CloseBidding'; readonly result: AuctionResult; readonly verdicts: readonly Verdict[] }
   | {
       readonly type: 'Match';
       readonly leases: readonly MatchedLease[];
@@ -73,6 +91,10 @@ export const isEnded = (state: OrderState): boolean => ORDER_TRANSITIONS[state].
 export const isWaiting = (order: Order): boolean =>
   order.state === 'unmatched' || order.state === 'submitted';
 
+/** Sealed bids are taken, or wait for the close. */
+export const isBidding = (order: Order): boolean =>
+  order.state === 'bidding' && order.auction?.result === null;
+
 /** A place was found before, the money was not. */
 export const waitsForMoney = (order: Order): boolean =>
   order.state === 'unmatched' && order.explanation?.constraints[0]?.constraint === ESCROW_CONSTRAINT;
@@ -80,9 +102,22 @@ export const waitsForMoney = (order: Order): boolean =>
 const move = (order: Order, to: OrderState, event: AnyOrderEvent): AnyOrderEvent[] =>
   canMove(ORDER_TRANSITIONS, order.state, to) ? [event] : [];
 
+const closeBidding = (
+  { result, verdicts }: Extract<OrderCommand, { type: 'CloseBidding' }>,
+  order: Order,
+): AnyOrderEvent[] => {
+  if (!isBidding(order)) return [];
+  const { orderId } = order;
+  return [
+    { type: 'BiddingClosed', orderId, result },
+    { type: 'BidsJudged', orderId, verdicts, atMs: result.closedAtMs },
+  ];
+};
+
 /**
- * What a command makes of an order. Ended orders absorb everything; only a tenant's wish to cancel is answered loudly.
- * @throws DomainError `order_ended` when there is nothing left to cancel.
+ * What a command makes of an order. Ended orders absorb everything; only a tenant's wish to cancel and a bid are
+ * answered loudly.
+ * @throws DomainError `order_ended` when there is nothing left to cancel; `not_an_auction`, `auction_closed`, `bids_limit`.
  */
 export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrderEvent[] => {
   if (order === null) {
@@ -98,6 +133,19 @@ export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrde
   switch (command.type) {
     case 'Submit':
       return [];
+    case 'OpenBidding':
+      return move(order, 'bidding', {
+        type: 'BiddingOpened',
+        orderId,
+        closesAtMs: command.closesAtMs,
+        atMs: command.atMs,
+      });
+    case 'PlaceBid': {
+      const { type: _, ...bid } = command;
+      return decideBid(orderId, checkOpen(orderId, order.auction, isBidding(order), command.atMs), bid);
+    }
+    case 'CloseBidding':
+      return closeBidding(command, order);
     case 'Match':
       return move(order, 'matched', {
         type: 'OrderMatched',
@@ -142,6 +190,7 @@ const born = (event: OrderSubmitted): Order => {
     rateMicrosPerHour: null,
     explanation: null,
     unmatchedAtMs: null,
+    auction: null,
     endReason: null,
     endDetail: null,
     endedAtMs: null,
@@ -150,15 +199,24 @@ const born = (event: OrderSubmitted): Order => {
   };
 };
 
-const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> => {
+const changed = ({ auction }: Order, event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> => {
   switch (event.type) {
     case 'OrderAnnotated':
       return { warnings: event.warnings, requestHash: event.requestHash };
+    case 'BiddingOpened':
+      return { state: 'bidding', auction: openedAuction(event.closesAtMs) };
+    case 'BidPlaced':
+      return { auction: auction && withBid(auction, event) };
+    case 'BiddingClosed':
+      return { auction: auction && { ...auction, result: event.result } };
+    case 'BidsJudged':
+      return { auction: auction && withVerdicts(auction, event) };
     case 'OrderMatched':
       return {
         state: 'matched',
         leaseIds: event.leases.map(({ leaseId }) => leaseId),
         rateMicrosPerHour: event.rateMicrosPerHour,
+        auction: auction && withMatch(auction, event),
       };
     case 'OrderUnmatched':
       return {
@@ -167,6 +225,7 @@ const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> 
         rateMicrosPerHour: null,
         explanation: event.explanation,
         unmatchedAtMs: event.atMs,
+        auction: auction && withoutMatch(auction),
       };
     case 'OrderFulfilled':
       return { state: 'fulfilled' };
@@ -187,5 +246,5 @@ const changed = (event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> 
 export const evolveOrder = (order: Order | null, event: AnyOrderEvent): Order => {
   if (event.type === 'OrderSubmitted') return born(event);
   if (order === null) throw new Error(`${event.type} before OrderSubmitted`);
-  return { ...order, ...changed(event), version: order.version + 1 };
+  return { ...order, ...changed(order, event), version: order.version + 1 };
 };

@@ -26,6 +26,7 @@ const atMs = NOON;
 const submit: OrderCommand = {
   type: 'Submit',
   ...submission('a', [group('main', [service('web')])]),
+  mode: 'instant',
   submittedAtMs: NOON,
 };
 const submitted = decideOrder(submit, null);
@@ -44,8 +45,22 @@ const unmatched: AnyOrderEvent = { type: 'OrderUnmatched', orderId, explanation,
 const cancelled: AnyOrderEvent = { type: 'OrderCancelled', orderId, reason: 'tenant', detail: '', atMs };
 const cancel: OrderCommand = { type: 'Cancel', reason: 'tenant', detail: '', atMs };
 
+const closeBidding: OrderCommand = {
+  type: 'CloseBidding',
+  result: {
+    closesAtMs: NOON + 5_000,
+    closedAtMs: NOON + 5_001,
+    bids: 1,
+    standing: 0,
+    failures: [],
+    groups: [],
+  },
+  verdicts: [{ bidId: idOf('bid', 'one'), score: 0.5, failed: [] }],
+};
+
 const HISTORIES: Readonly<Record<OrderState, AnyOrderEvent[]>> = {
   submitted: [...submitted],
+  bidding: [...submitted, { type: 'BiddingOpened', orderId, closesAtMs: NOON + 5_000, atMs }],
   unmatched: [...submitted, unmatched],
   matched: [...submitted, matched],
   fulfilled: [...submitted, matched, { type: 'OrderFulfilled', orderId, atMs }],
@@ -71,7 +86,7 @@ describe('an order', () => {
   });
 
   it('is cancelled from every open state, twice is once, and not when it has ended otherwise', () => {
-    for (const state of ['submitted', 'unmatched', 'matched'] as const) {
+    for (const state of ['submitted', 'bidding', 'unmatched', 'matched'] as const) {
       given(order, HISTORIES[state]).when(cancel).then([cancelled]);
     }
     given(order, HISTORIES.cancelled).when(cancel).thenNothing();
@@ -85,6 +100,8 @@ describe('an order', () => {
   it('moves only along its table, and ended orders absorb', () => {
     const commands: OrderCommand[] = [
       submit,
+      { type: 'OpenBidding', closesAtMs: NOON + 9_000, atMs },
+      closeBidding,
       { type: 'Match', leases, rateMicrosPerHour: 1n, atMs },
       { type: 'Unmatch', explanation, atMs },
       { type: 'Fulfil', atMs },
@@ -96,7 +113,8 @@ describe('an order', () => {
       expect(before.state).toBe(state);
       for (const command of commands) {
         const after = decideOrder(command, before).reduce<Order | null>(evolveOrder, before)!;
-        if (after !== before) expect(ORDER_TRANSITIONS[before.state]).toContain(after.state);
+        if (command === closeBidding) expect(after.state).toBe(before.state);
+        else if (after !== before) expect(ORDER_TRANSITIONS[before.state]).toContain(after.state);
         if (isEnded(before.state)) expect(after).toBe(before);
         if (after.state === 'cancelled' || after.state === 'expired') expect(after.endReason).not.toBeNull();
       }

@@ -5,10 +5,19 @@ import type { Amounts } from './amounts.ts';
 /** CPU is priced by 1,000 millis and memory by 1,024 MiB; this is the common denominator of both. */
 const DENOMINATOR = 1_000n * 1_024n;
 
+/** What a group takes; its name tells what was bid for it from what was bid for another. */
+export type Taken = Amounts & { readonly group?: string };
+
+/** A price list. `bids` are what is asked for single groups of one order instead, micro-USDC per hour. */
+export type Price = OfferPrice & { readonly bids?: ReadonlyMap<string, Micros> };
+
 /**
- * Micro-USDC per hour for what is taken: unit prices times amounts, summed exactly and rounded up once per lease.
+ * Micro-USDC per hour for what is taken: what was bid for the group, else unit prices times amounts, summed exactly and
+ * rounded up once per lease.
  */
-export const rateMicrosPerHour = (price: OfferPrice, taken: Amounts): Micros => {
+export const rateMicrosPerHour = (price: Price, taken: Taken): Micros => {
+  const bid = taken.group === undefined ? undefined : price.bids?.get(taken.group);
+  if (bid !== undefined) return bid;
   const numerator =
     price.perGpu * BigInt(taken.gpus) * DENOMINATOR +
     price.perCpuCore * BigInt(taken.cpuMillis) * 1_024n +

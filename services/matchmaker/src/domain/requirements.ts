@@ -1,9 +1,8 @@
 import type { GpuRequest, MatchingProfile, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import { type GeoPoint, type Micros, minMicros, type OrderId, type ProviderId } from '@gridbourse/kernel';
-import type { Amounts } from './amounts.ts';
 import { groupAmounts, replicaAmounts } from './capacity-book.ts';
 import type { Pod } from './packing.ts';
-import { groupBudget } from './pricing.ts';
+import { groupBudget, type Taken } from './pricing.ts';
 
 /** What matching needs to know of an order; a quote has the same shape. */
 export type MatchRequest = {
@@ -26,7 +25,7 @@ export type PodTag = { readonly group: string; readonly service: string; readonl
 export type GroupNeed = {
   readonly group: PlacementGroup;
   readonly pods: readonly Pod<PodTag>[];
-  readonly total: Amounts;
+  readonly total: Taken;
   readonly gpuRequests: readonly GpuRequest[];
   /** Storage classes of persistent volumes that were asked for by name. */
   readonly storageClasses: readonly string[];
@@ -50,7 +49,7 @@ const podsOf = (group: PlacementGroup): Pod<PodTag>[] =>
 export const groupNeed = (request: MatchRequest, group: PlacementGroup): GroupNeed => ({
   group,
   pods: podsOf(group),
-  total: groupAmounts(group),
+  total: { ...groupAmounts(group), group: group.name },
   gpuRequests: group.services.flatMap(({ resources }) => (resources.gpu ? [resources.gpu] : [])),
   storageClasses: [
     ...new Set(

@@ -10,7 +10,7 @@ import { TimelineEntity } from './timeline.entity.ts';
 export type OrderWithLeases = { readonly order: OrderEntity; readonly leases: readonly LeaseEntity[] };
 
 /** Newest first, from behind the cursor on, one row more than asked for. */
-const keyset = <T extends ObjectLiteral>(
+export const keyset = <T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>,
   columns: { at: string; id: string },
   { limit, cursor }: PageQuery,

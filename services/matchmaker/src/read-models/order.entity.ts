@@ -1,6 +1,7 @@
-import type { Explanation } from '@gridbourse/events';
+import { auctionResult, type Explanation } from '@gridbourse/events';
 import type { AccountId, OrderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { z } from 'zod';
 import type { Order } from '../domain/order.ts';
 import type { OrderWarning } from '../domain/private-events.ts';
 import { integer, micros } from './column-types.ts';
@@ -27,6 +28,10 @@ export class OrderEntity {
   @Column({ type: 'jsonb', nullable: true }) explanation!: Explanation | null;
   @Column({ type: 'jsonb' }) warnings!: readonly OrderWarning[];
   @Column({ name: 'request_hash', type: 'text' }) requestHash!: string;
+  @Column({ type: 'text' }) mode!: Order['mode'];
+  @Column({ name: 'bidding_closes_at_ms', type: 'bigint', nullable: true, transformer: integer })
+  biddingClosesAtMs!: number | null;
+  @Column({ type: 'jsonb', nullable: true }) auction!: z.input<typeof auctionResult> | null;
   @Column({ type: 'boolean' }) live!: boolean;
 }
 
@@ -49,5 +54,8 @@ export const orderRow = (order: Order, live: boolean): OrderEntity => ({
   explanation: order.explanation,
   warnings: order.warnings,
   requestHash: order.requestHash,
+  mode: order.mode,
+  biddingClosesAtMs: order.auction?.closesAtMs ?? null,
+  auction: order.auction?.result ? z.encode(auctionResult, order.auction.result) : null,
   live,
 });

@@ -4,16 +4,27 @@ import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import { group, service, submission, TENANT_WALLET } from '../../test/builders.ts';
+import { bidIdOf } from '../../test/auctions.ts';
+import {
+  group,
+  idOf,
+  offerPublished,
+  readyProvider,
+  service,
+  submission,
+  TENANT_WALLET,
+} from '../../test/builders.ts';
 import { expectStatus } from '../../test/running-matchmaker.ts';
 import { Stage, tenant } from '../../test/stage.ts';
 import { leaseReference } from '../adapters/lease-reference.ts';
+import { placeBid } from '../domain/process/bidding.ts';
 import { meetDeadlines } from '../domain/process/deadlines.ts';
 import { hearOfFundingFailure, hearOfOpening, hearOfSettlement } from '../domain/process/money.ts';
 import { acceptLease, rejectLease } from '../domain/process/provider.ts';
 import { cancelOrder, closeLease, submitOrder } from '../domain/process/tenant.ts';
 import type { UnitOfWork } from '../domain/process/unit-of-work.ts';
 import { hearOfExit, hearOfRunning, hearOfTermination } from '../domain/process/workload.ts';
+import { BidEntity } from './bid.entity.ts';
 import { LeaseEntity } from './lease.entity.ts';
 import { OrderEntity } from './order.entity.ts';
 import { ordersReadModel } from './orders-read-model.ts';
@@ -31,11 +42,15 @@ let store: EventStore;
 
 beforeAll(async () => {
   stage = await Stage.open();
+  for (const name of ['gamma', 'delta']) {
+    await stage.market(name, [...readyProvider(name), offerPublished(name, `${name}-4090`)]);
+  }
+  await eventually(() => expect([...stage.running.matchmaker.exchange.market.offers()]).toHaveLength(4));
   const { url } = stage.running.dataSource.options as { url: string };
   operator = await new DataSource({
     type: 'postgres',
     url,
-    entities: [OrderEntity, LeaseEntity],
+    entities: [OrderEntity, BidEntity, LeaseEntity],
     poolSize: 2,
   }).initialize();
   store = stage.running.eventStore;
@@ -50,7 +65,7 @@ const rebuild = (pageSize: number): Promise<{ events: number }> =>
     ...{ dataSource: operator, store, readModel: ordersReadModel(store), logger: silentLogger, pageSize },
   }).run();
 
-/** Both tables, every row as Postgres writes it, in the order of the bytes. */
+/** The tables, every row as Postgres writes it, in the order of the bytes. */
 const dump = async (): Promise<Record<string, string[]>> => {
   const lines = async (table: string): Promise<string[]> =>
     (
@@ -58,7 +73,7 @@ const dump = async (): Promise<Record<string, string[]>> => {
         `SELECT r::text AS line FROM ${table} AS r ORDER BY r::text COLLATE "C"`,
       )
     ).map(({ line }) => line);
-  return { orders: await lines('orders'), leases: await lines('leases') };
+  return { orders: await lines('orders'), leases: await lines('leases'), bids: await lines('bids') };
 };
 
 const decide = async <R>(work: (unit: UnitOfWork) => R): Promise<void> => {
@@ -148,10 +163,26 @@ const submitAny = (random: Random): Promise<void> => {
         accountId: tenant.accountId,
         expiresAtMs: unit.now + 1 + nextInt(random, 600_000),
         warnings,
+        ...(nextInt(random, 2) === 0 ? { biddingWindowMs: 1 + nextInt(random, 60_000) } : {}),
       }),
     ),
   );
 };
+
+const OFFERS = ['alpha-4090', 'gamma-4090', 'delta-4090'];
+
+const bidOnAny = (random: Random): Promise<void> =>
+  decide((unit) => {
+    const bidding = unit.exchange.biddingOrders();
+    const order = bidding[nextInt(random, bidding.length + 1)];
+    if (!order) return;
+    const offerId = idOf('offer', OFFERS[nextInt(random, OFFERS.length)]!);
+    const { providerId } = unit.exchange.market.offer(offerId)!;
+    const { accountId } = unit.exchange.market.provider(providerId)!;
+    const group = order.spec.groups[nextInt(random, order.spec.groups.length)]!.name;
+    const rateMicrosPerHour = BigInt(1 + nextInt(random, 500_000));
+    placeBid(unit, accountId, { orderId: order.orderId, offerId, group, rateMicrosPerHour }, bidIdOf);
+  });
 
 /** Orders come, live and end as chance will have it. */
 const act = async (random: Random, times: number): Promise<void> => {
@@ -162,7 +193,8 @@ const act = async (random: Random, times: number): Promise<void> => {
     if (nextInt(random, 10) === 0) {
       stage.clock.advance(nextInt(random, 90_000));
       await decide(meetDeadlines);
-    } else if (lease && nextInt(random, 3) > 0) await decide((unit) => what(unit, lease.leaseId, random));
+    } else if (nextInt(random, 4) === 0) await bidOnAny(random);
+    else if (lease && nextInt(random, 3) > 0) await decide((unit) => what(unit, lease.leaseId, random));
     else await submitAny(random);
   }
 };
@@ -178,8 +210,10 @@ describe('orders and leases, rebuilt from their events', () => {
       return before;
     }, PATIENT);
     expect(written['orders']!.length).toBeGreaterThan(20);
+    expect(written['bids']!.length).toBeGreaterThan(5);
     await operator.query(`UPDATE orders SET name = 'wrong', live = NOT live`);
     await operator.query(`UPDATE leases SET state = 'wrong', paid_micros = 7`);
+    await operator.query(`UPDATE bids SET state = 'wrong', rate_micros = 7`);
     expect(await dump()).not.toEqual(written);
     await rebuild(20);
     expect(await dump()).toEqual(written);

@@ -4,6 +4,7 @@ import type { OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 import { type AnyLeaseEvent, evolveLease, isTerminal, type Lease } from '../domain/lease.ts';
 import { type AnyOrderEvent, evolveOrder, isEnded, type Order } from '../domain/order.ts';
+import { BidEntity, bidRows } from './bid.entity.ts';
 import { LeaseEntity, leaseRow } from './lease.entity.ts';
 import { OrderEntity, orderRow } from './order.entity.ts';
 
@@ -14,15 +15,15 @@ const lastVersions = (events: readonly Stored[]): Map<string, number> =>
   new Map(events.map(({ streamId, version }) => [streamId, version]));
 
 /**
- * Orders and leases, made anew from the events of this service. Projecting is folding, as it is for the writer: a row is
+ * Orders, their bids and leases, made anew from the events of this service. Projecting is folding, as it is for the writer: a row is
  * what the events of its stream make of it.
  *
  * Costs one short query for each order and lease that a page of events touches.
  */
 export const ordersReadModel = (store: EventStore): ReadModel<DomainEvent> => ({
   name: 'orders',
-  version: 1,
-  tables: ['orders', 'leases'],
+  version: 2,
+  tables: ['orders', 'leases', 'bids'],
   project: async (manager, events) => {
     const orders: Order[] = [];
     const leases: Lease[] = [];
@@ -40,6 +41,10 @@ export const ordersReadModel = (store: EventStore): ReadModel<DomainEvent> => ({
         orders.map((order) => orderRow(order, true)),
         ['orderId'],
       );
+    }
+    for (const order of orders) {
+      const bids = bidRows(order);
+      if (bids.length > 0) await manager.upsert(BidEntity, bids, ['bidId']);
     }
     if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
     await retire(manager, new Set([...orders, ...leases].map(({ orderId }) => orderId)));

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { EscrowBalance } from '../domain/process/exchange.ts';
 import type { MarketChange } from '../domain/market.ts';
 import type { Outcome } from '../domain/process/unit-of-work.ts';
+import { BidEntity, bidRows } from './bid.entity.ts';
 import { LeaseEntity, leaseRow } from './lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './market.entities.ts';
 import { OrderEntity, orderRow } from './order.entity.ts';
@@ -27,6 +28,7 @@ export const project = async (
     );
   }
   if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
+  await saveBids(manager, outcome);
   if (retired.length > 0)
     await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
   const items = emitted.flatMap(({ event, orderId, leaseId }, index) => {
@@ -34,6 +36,25 @@ export const project = async (
     return item ? [{ ...item, orderId, leaseId, atMs, place: places[index]! }] : [];
   });
   await addToTimeline(manager, items);
+};
+
+/** One statement may carry so many rows: Postgres takes 65,535 parameters. */
+const BIDS_AT_ONCE = 1_000;
+
+/** A bid that was placed is written alone; whatever else befalls its order may change all of them. */
+const saveBids = async (manager: EntityManager, { orders, emitted }: Outcome): Promise<void> => {
+  const placed = new Set(emitted.flatMap(({ event }) => (event.type === 'BidPlaced' ? [event.bidId] : [])));
+  const moved = new Set(
+    emitted.flatMap(({ event, orderId, leaseId }) =>
+      leaseId === null && event.type !== 'BidPlaced' ? [orderId] : [],
+    ),
+  );
+  const rows = orders.flatMap((order) =>
+    bidRows(order, ({ bidId }) => moved.has(order.orderId) || placed.has(bidId)),
+  );
+  for (let from = 0; from < rows.length; from += BIDS_AT_ONCE) {
+    await manager.upsert(BidEntity, rows.slice(from, from + BIDS_AT_ONCE), ['bidId']);
+  }
 };
 
 /** Notes in the timeline what another service said of a lease. */

@@ -1,5 +1,6 @@
 import { type BillingEvent, EventCatalogue, publishedEvents, type WorkloadEvent } from '@gridbourse/events';
-import { formatUsdc } from '@gridbourse/kernel';
+import { formatUsdc, rfc3339 } from '@gridbourse/kernel';
+import { auctionText } from '../domain/auction-result.ts';
 import type { MatchmakerEvent } from '../domain/process/unit-of-work.ts';
 import { matchmakerCatalogue } from '../event-catalogue.ts';
 
@@ -13,6 +14,8 @@ const perHour = (rate: bigint): string => `${formatUsdc(rate)} USDC/h`;
 const TEXTS: Texts = {
   OrderSubmitted: (event) =>
     `order submitted: ${event.spec.groups.length} group(s), at most ${perHour(event.maxRateMicrosPerHour)}`,
+  BiddingOpened: (event) => `sealed bids are taken until ${rfc3339(event.closesAtMs)}`,
+  BiddingClosed: (event) => auctionText(event.result),
   OrderUnmatched: (event) => event.explanation.summary,
   OrderMatched: (event) =>
     `matched for ${perHour(event.rateMicrosPerHour)} with ${event.leases.length} lease(s)`,

@@ -1,7 +1,7 @@
 import { METER } from '@gridbourse/api';
 import type { Meter } from '@gridbourse/observability';
 import { Inject, Injectable } from '@nestjs/common';
-import { isEnded, isWaiting, waitsForMoney } from '../domain/order.ts';
+import { isBidding, isEnded, isWaiting, waitsForMoney } from '../domain/order.ts';
 import { Matchmaker } from './matchmaker.ts';
 
 const tally = (names: Iterable<string>): Map<string, number> => {
@@ -39,6 +39,7 @@ export class MatchmakerMetrics {
     return tally(
       [...this.matchmaker.exchange.orders()].map((order) => {
         if (isEnded(order.state)) return 'winding_down';
+        if (isBidding(order)) return 'bidding';
         if (!isWaiting(order)) return 'placed';
         return waitsForMoney(order) ? 'waiting_for_money' : 'waiting_for_capacity';
       }),

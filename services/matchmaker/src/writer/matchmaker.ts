@@ -17,6 +17,7 @@ import { rematch } from '../domain/process/rematch.ts';
 import { type Circumstances, decide, type Outcome, UnitOfWork } from '../domain/process/unit-of-work.ts';
 import type { MatchmakerConfig } from '../matchmaker.config.ts';
 import { project, type TimelinePoint } from '../read-models/projection.ts';
+import { AuctionSignals } from './auction-signals.ts';
 import { loadExchange } from './load-exchange.ts';
 import { OrderSignals } from './order-signals.ts';
 import { placedAppends, type Places, TimelinePlaces } from './timeline-places.ts';
@@ -49,6 +50,7 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     private readonly store: EventStore,
     private readonly periodicTasks: PeriodicTasks,
     private readonly signals: OrderSignals,
+    private readonly auctionSignals: AuctionSignals,
     readiness: Readiness,
     outbox: Outbox,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -107,6 +109,9 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     this.signals.notify(
       new Set([...outcome.emitted.map(({ orderId }) => orderId), ...(options.concerns ?? [])]),
     );
+    if (outcome.emitted.some(({ event }) => event.type === 'BiddingOpened')) {
+      this.auctionSignals.notify(['opened']);
+    }
     if (this.exchange.rematchPending) this.startRematch();
     return result;
   }

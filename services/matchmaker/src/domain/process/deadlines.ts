@@ -1,7 +1,9 @@
 import { isAlive, type Lease } from '../lease.ts';
 import { isWaiting, type Order, waitsForMoney } from '../order.ts';
+import { biddingIsOver, closeBidding } from './bidding.ts';
 import { afterFall, lapse } from './falling.ts';
 import { fundingRetryAt, giveUpFunding, retryFunding } from './money.ts';
+import { rematch } from './rematch.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** Most leases and orders whose time is over that one decision deals with; the rest follow in the next. */
@@ -49,10 +51,23 @@ const orderIsDue = (unit: UnitOfWork, order: Order): boolean =>
 /** Whether our own clock has anything to do: asked often, so it changes nothing and stops at the first that is due. */
 export const anythingDue = (unit: UnitOfWork): boolean => {
   for (const lease of unit.exchange.leases()) if (isDue(lease, unit.now)) return true;
+  if (unit.exchange.biddingOrders().some((order) => biddingIsOver(order, unit.now))) return true;
   return unit.exchange.waitingOrders().some((order) => orderIsDue(unit, order));
 };
 
-/** What our own clock ends: proposals without answer, leases without money, orders without a place. */
+/** Auctions that were to close first close first. */
+const closeAuctions = (unit: UnitOfWork): void => {
+  const over = unit.exchange
+    .biddingOrders()
+    .filter((order) => biddingIsOver(order, unit.now))
+    .sort((a, b) => a.auction!.closesAtMs - b.auction!.closesAtMs || (a.orderId < b.orderId ? -1 : 1));
+  if (over.length === 0) return;
+  // Those who wait come first where capacity has appeared meanwhile.
+  if (unit.exchange.rematchPending) rematch(unit);
+  for (const order of over.slice(0, AT_ONCE)) closeBidding(unit, order);
+};
+
+/** What our own clock ends: auctions, proposals without answer, leases without money, orders without a place. */
 export const meetDeadlines = (unit: UnitOfWork): void => {
   const { exchange, now } = unit;
   const leases = [...exchange.leases()].filter((lease) => isDue(lease, now)).slice(0, AT_ONCE);
@@ -60,6 +75,7 @@ export const meetDeadlines = (unit: UnitOfWork): void => {
     const lease = exchange.lease(leaseId);
     if (lease && isDue(lease, now)) endLease(unit, lease);
   }
+  closeAuctions(unit);
   const orders = exchange
     .waitingOrders()
     .filter((order) => orderIsDue(unit, order))

@@ -1,12 +1,15 @@
 import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@gridbourse/kernel';
 import { amountsByNode, CapacityBook } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
-import { Market } from '../market.ts';
+import { Market, type Offer, type Provider } from '../market.ts';
 import { type MarketView, viewOf } from '../matching.ts';
-import { isEnded, isWaiting, type Order } from '../order.ts';
+import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
 
 /** What billing last said of a tenant's free money. */
 export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
+
+/** An offer with who makes it. */
+export type Selling = { readonly offer: Offer; readonly provider: Provider };
 
 const add = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
   const set = index.get(key);
@@ -37,12 +40,15 @@ export class Exchange {
   private readonly ordersById = new Map<OrderId, Order>();
   private readonly leasesById = new Map<LeaseId, Lease>();
   private readonly waiting = new Set<OrderId>();
+  private readonly bidding = new Set<OrderId>();
   private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
   private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
+  /** Derived from the market, thrown away whenever that changes. */
+  private sellers: ReadonlyMap<AccountId, readonly Selling[]> | null = null;
 
   /** @param referenceOf the chain's name of a lease: keccak-256 of its id */
   constructor(private readonly referenceOf: (leaseId: LeaseId) => string) {}
@@ -72,6 +78,11 @@ export class Exchange {
     return [...this.waiting].map((id) => this.ordersById.get(id)!);
   }
 
+  /** Orders whose bids are not judged yet, in no order. */
+  biddingOrders(): Order[] {
+    return [...this.bidding].map((id) => this.ordersById.get(id)!);
+  }
+
   ordersOf(accountId: AccountId): Order[] {
     return [...(this.ordersByAccount.get(accountId) ?? [])].map((id) => this.ordersById.get(id)!);
   }
@@ -94,6 +105,29 @@ export class Exchange {
   leaseByChainKey(chainLeaseKey: string): Lease | undefined {
     const id = this.leasesByChainKey.get(chainLeaseKey);
     return id === undefined ? undefined : this.leasesById.get(id);
+  }
+
+  /** Offers that an account has on sale. The first question after a change of the market looks at all of them. */
+  sellingOf(accountId: AccountId): readonly Selling[] {
+    this.sellers ??= this.groupSellers();
+    return this.sellers.get(accountId) ?? [];
+  }
+
+  private groupSellers(): ReadonlyMap<AccountId, readonly Selling[]> {
+    const all = new Map<AccountId, Selling[]>();
+    for (const offer of this.market.offers()) {
+      const provider = this.market.provider(offer.providerId);
+      if (!provider) continue;
+      const own = all.get(provider.accountId);
+      if (own) own.push({ offer, provider });
+      else all.set(provider.accountId, [{ offer, provider }]);
+    }
+    return all;
+  }
+
+  /** To be told after every change of the market, and after undoing one. */
+  marketChanged(): void {
+    this.sellers = null;
   }
 
   balance(accountId: AccountId): EscrowBalance | undefined {
@@ -122,11 +156,14 @@ export class Exchange {
     add(this.ordersByAccount, order.accountId, order.orderId);
     if (isWaiting(order)) this.waiting.add(order.orderId);
     else this.waiting.delete(order.orderId);
+    if (isBidding(order)) this.bidding.add(order.orderId);
+    else this.bidding.delete(order.orderId);
   }
 
   forgetOrder(order: Order): void {
     this.ordersById.delete(order.orderId);
     this.waiting.delete(order.orderId);
+    this.bidding.delete(order.orderId);
     drop(this.ordersByAccount, order.accountId, order.orderId);
   }
 

@@ -2,6 +2,7 @@ import type { WorkloadEvent } from '@gridbourse/events';
 import { type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { bidIdOf } from '../../../test/auctions.ts';
 import { Bench } from '../../../test/bench.ts';
 import {
   group,
@@ -15,7 +16,8 @@ import {
   TENANT,
 } from '../../../test/builders.ts';
 import { isAlive, isTerminal, type Lease } from '../lease.ts';
-import { isEnded } from '../order.ts';
+import { isBidding, isEnded } from '../order.ts';
+import { placeBid } from './bidding.ts';
 import { Exchange } from './exchange.ts';
 import {
   hearOfEscrow,
@@ -72,6 +74,25 @@ const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], 
   });
 };
 
+const bidOnEverything: Act = (bench, random) => {
+  const orders = bench.exchange.biddingOrders();
+  for (const [order, name] of orders.flatMap((each) => PROVIDERS.map((who) => [each, who] as const))) {
+    const offerId = idOf('offer', `gpu of ${name}`);
+    const group = pick(random, order.spec.groups)!.name;
+    const rateMicrosPerHour = BigInt(nextInt(random, 1_100_000));
+    orRefused(() =>
+      bench.run((unit) =>
+        placeBid(
+          unit,
+          idOf('account', `owner of ${name}`),
+          { orderId: order.orderId, offerId, group, rateMicrosPerHour },
+          bidIdOf,
+        ),
+      ),
+    );
+  }
+};
+
 const ACTS: readonly Act[] = [
   (bench, random) => {
     const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
@@ -83,10 +104,13 @@ const ACTS: readonly Act[] = [
           accountId: pick(random, [TENANT, idOf('account', 'another')])!,
           expiresAtMs: bench.circumstances.now + 1 + nextInt(random, 600_000),
           run: pick(random, ['job', 'service'] as const)!,
+          ...(random.next() < 0.5 ? { biddingWindowMs: 1 + nextInt(random, 60_000) } : {}),
         }),
       ),
     );
+    bidOnEverything(bench, random);
   },
+  bidOnEverything,
   (bench, random) => {
     const lease = aLease(bench, random);
     if (lease) orRefused(() => bench.run((unit) => cancelOrder(unit, lease.accountId, lease.orderId)));
@@ -251,6 +275,21 @@ const checkHolds = (bench: Bench): void => {
   }
 };
 
+/** Of each group one bid at most has won, its lease is the group's own, and at its price. */
+const checkWinners = (bench: Bench): void => {
+  for (const order of bench.exchange.orders()) {
+    const won = (order.auction?.bids ?? []).filter(({ holds }) => holds);
+    expect(new Set(won.map(({ group }) => group)).size).toBe(won.length);
+    for (const one of won) {
+      expect(order.leaseIds).toContain(one.leaseId);
+      expect(bench.exchange.lease(one.leaseId!)!.rateMicrosPerHour).toBe(one.rateMicrosPerHour);
+    }
+    const living = bench.exchange.leasesOf(order.orderId).filter(isAlive);
+    expect(new Set(living.map(({ group }) => group.name)).size).toBe(living.length);
+    if (isBidding(order)) expect(living).toEqual([]);
+  }
+};
+
 const checkTerminals = (bench: Bench): void => {
   const ended = new Set<string>();
   for (const { event, leaseId, orderId } of bench.log) {
@@ -292,9 +331,18 @@ const facts = (exchange: Exchange) => ({
     .waitingOrders()
     .map((order) => order.orderId)
     .sort(),
+  bidding: exchange
+    .biddingOrders()
+    .map((order) => order.orderId)
+    .sort(),
   usage: [...exchange.market.offers()].map((offer) => exchange.book.usage(offer)),
   providers: [...exchange.market.providers()],
+  selling: PROVIDERS.map((name) => exchange.sellingOf(idOf('account', `owner of ${name}`))),
 });
+
+/** A sealed bid won this lease. */
+const isBidOf = (bench: Bench, { orderId, leaseId }: Lease): boolean =>
+  bench.order(orderId).auction?.bids.some((bid) => bid.leaseId === leaseId) ?? false;
 
 const endEverything = (bench: Bench): void => {
   bench.circumstances.now += 10_000_000;
@@ -311,6 +359,7 @@ const endEverything = (bench: Bench): void => {
 describe('random histories', () => {
   it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
     let proposals = 0;
+    let won = 0;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
@@ -323,9 +372,11 @@ describe('random histories', () => {
           checkGangs(bench, mark);
           bench.pass(0);
           checkHolds(bench);
+          checkWinners(bench);
         }
         checkTerminals(bench);
         expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
+        won += bench.leases().filter((lease) => isBidOf(bench, lease)).length;
         proposals += bench.story().filter((type) => type === 'LeaseProposed').length;
         endEverything(bench);
         expect([...bench.exchange.orders()].filter((order) => !isEnded(order.state))).toEqual([]);
@@ -341,6 +392,7 @@ describe('random histories', () => {
       { numRuns: 50 },
     );
     expect(proposals).toBeGreaterThan(100);
+    expect(won).toBeGreaterThan(20);
   });
 
   it('that fail half-way leave no trace', () => {

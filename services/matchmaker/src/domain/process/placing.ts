@@ -1,8 +1,11 @@
 import type { Explanation } from '@gridbourse/events';
 import { DomainError, lockMicros, MAX_MICROS, type Micros, type ProviderId } from '@gridbourse/kernel';
+import { stands } from '../auction.ts';
+import { auctionText } from '../auction-result.ts';
+import { withBids } from '../auction-view.ts';
 import { explain } from '../explanation.ts';
 import type { Lease } from '../lease.ts';
-import { type GroupMatch, type Match, matchOrder } from '../matching.ts';
+import { type GroupMatch, type Match, type MarketView, matchOrder } from '../matching.ts';
 import type { Order } from '../order.ts';
 import type { MatchRequest } from '../requirements.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -21,6 +24,12 @@ export const requestOf = (order: Order, leases: readonly Lease[]): MatchRequest 
   excludeProviders: order.excludeProviders,
   declinedBy: [...new Set(leases.filter(declined).map((lease): ProviderId => lease.providerId))],
 });
+
+/** What the order is matched against: the market, at the prices that were bid for it and still stand. */
+export const viewFor = (unit: Pick<UnitOfWork, 'exchange' | 'now'>, order: Order): MarketView => {
+  const standing = order.auction?.bids.filter((bid) => stands(bid, unit.now)) ?? [];
+  return withBids(unit.exchange.view, standing);
+};
 
 export const locksOf = (match: Match, durationSeconds: number): Micros =>
   match.groups.reduce((sum, group) => sum + lockMicros(group.rateMicrosPerHour, BigInt(durationSeconds)), 0n);
@@ -89,15 +98,31 @@ export const tryToPlace = (
   affordable: (match: Match) => boolean = () => true,
 ): 'placed' | 'no_place' | 'not_affordable' => {
   const { exchange } = unit;
-  const match = matchOrder(requestOf(order, exchange.leasesOf(order.orderId)), exchange.view);
+  const match = matchOrder(requestOf(order, exchange.leasesOf(order.orderId)), viewFor(unit, order));
   if (!match) return 'no_place';
   if (!affordable(match)) return 'not_affordable';
   holdAll(unit, order, match);
   return 'placed';
 };
 
-export const explainOrder = (unit: Pick<UnitOfWork, 'exchange'>, order: Order): Explanation =>
-  explain(requestOf(order, unit.exchange.leasesOf(order.orderId)), unit.exchange.view);
+/**
+ * Why the order has no place now. After an auction it begins with how that ended; and unless waiting helps, for which
+ * the bids still stand, the smallest change is one of a new order, to which nobody has bid.
+ */
+export const explainOrder = (unit: Pick<UnitOfWork, 'exchange' | 'now'>, order: Order): Explanation => {
+  const { view } = unit.exchange;
+  const request = requestOf(order, unit.exchange.leasesOf(order.orderId));
+  const seen = viewFor(unit, order);
+  const explanation = explain(request, seen);
+  const result = order.auction?.result;
+  if (!result) return explanation;
+  const asItIs = seen === view || explanation.smallestChange?.field === 'wait';
+  return {
+    ...explanation,
+    summary: `${auctionText(result)} ${explanation.summary}`.slice(0, 1_000),
+    smallestChange: (asItIs ? explanation : explain(request, view)).smallestChange,
+  };
+};
 
 /** Places the order, or leaves it in the book with the reason why not; ends it when its time is over. */
 export const placeOrExplain = (unit: UnitOfWork, order: Order): void => {

@@ -14,12 +14,15 @@ export const hearOfProvider = (
   event: ProviderEvent,
   sequence: number,
 ): MarketChange | null => {
-  const { market } = unit.exchange;
+  const { exchange } = unit;
+  const { market } = exchange;
   const provider = market.provider(event.providerId);
   const offer = 'offerId' in event ? market.offer(event.offerId) : undefined;
   const change = market.apply(event, sequence);
   if (!change) return null;
+  exchange.marketChanged();
   unit.onRollback(() => {
+    exchange.marketChanged();
     market.forget(event.providerId, change.offer?.offerId ?? null);
     market.restore(provider ? [provider] : [], offer ? [offer] : []);
   });

@@ -10,12 +10,15 @@ import {
 import { isAlive, type Lease } from '../lease.ts';
 import { isEnded, type Order } from '../order.ts';
 import type { OrderWarning } from '../private-events.ts';
+import { openBidding } from './bidding.ts';
 import { afterFall, lapse } from './falling.ts';
 import { placeOrExplain } from './placing.ts';
 import { rematch } from './rematch.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
-export type Submission = Omit<OrderSubmitted, 'type' | 'submittedAtMs'> & {
+export type Submission = Omit<OrderSubmitted, 'type' | 'submittedAtMs' | 'mode'> & {
+  /** Takes sealed bids for so long before it is matched; absent: matched at once. */
+  readonly biddingWindowMs?: number;
   readonly warnings: readonly OrderWarning[];
   readonly requestHash: string;
 };
@@ -42,18 +45,24 @@ const checkLimits = (unit: UnitOfWork, submission: Submission): void => {
 };
 
 /**
- * Puts an order into the book and looks for a place at once. The same order id again gives the order as it is.
+ * Puts an order into the book and looks for a place at once, or opens its auction. The same order id again gives the order as it is.
  * @throws DomainError `idempotency_key_reused` for another request under the same id, and the limits of the account.
  */
 export const submitOrder = (unit: UnitOfWork, submission: Submission): Order => {
   const known = unit.exchange.order(submission.orderId);
   if (known) return sameRequest(known, submission.requestHash);
   checkLimits(unit, submission);
+  const { biddingWindowMs, ...wishes } = submission;
+  if (biddingWindowMs !== undefined) {
+    unit.tellOrder(wishes.orderId, { type: 'Submit', ...wishes, mode: 'auction', submittedAtMs: unit.now });
+    return openBidding(unit, wishes.orderId, biddingWindowMs);
+  }
   // Those who wait come first where capacity has appeared meanwhile.
   if (unit.exchange.rematchPending) rematch(unit);
-  const order = unit.tellOrder(submission.orderId, {
+  const order = unit.tellOrder(wishes.orderId, {
     type: 'Submit',
-    ...submission,
+    ...wishes,
+    mode: 'instant',
     submittedAtMs: unit.now,
   });
   placeOrExplain(unit, order);

@@ -1,10 +1,11 @@
 import type { Instant, LeaseId, OrderId } from '@gridbourse/kernel';
+import type { BidLimits } from '../auction.ts';
 import { type AnyLeaseEvent, decideLease, evolveLease, type Lease, type LeaseCommand } from '../lease.ts';
 import { type AnyOrderEvent, decideOrder, evolveOrder, type Order, type OrderCommand } from '../order.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The platform's own limits and deadlines. */
-export type Policies = {
+export type Policies = BidLimits & {
   /** A provider without a standing policy has so long to answer. */
   readonly acceptWithinMs: number;
   /** An accepted lease has so long to be funded on chain. */
@@ -19,6 +20,8 @@ export type Policies = {
   readonly maxOpenLeases: number;
   /** Waiting orders tried in one decision. */
   readonly rematchAtOnce: number;
+  /** A provider stands by its bid for so long after the window has closed. */
+  readonly bidValidMs: number;
 };
 
 /** Time and new ids arrive from outside; the same ones give the same decision. */

@@ -5,10 +5,11 @@ import type { z } from 'zod';
 import type { LeaseEntity } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
+import { toAuctionMessage } from './auction-messages.ts';
 import type { Quote } from '../quotes/quote.service.ts';
 
 /** Protobuf has no absent scalars: empty text and 0 mean "not said". */
-const said = <K extends string, V>(key: K, value: V, empty: V): { [P in K]?: V } =>
+export const said = <K extends string, V>(key: K, value: V, empty: V): { [P in K]?: V } =>
   (value === empty ? {} : { [key]: value }) as { [P in K]?: V };
 
 export const wishesOf = (order: matchmakerV1.ManifestRequest | undefined): Record<string, unknown> => ({
@@ -65,6 +66,8 @@ export const toOrderMessage = ({ order, leases }: OrderWithLeases): matchmakerV1
   submittedAt: at(order.submittedAtMs),
   expiresAt: at(order.expiresAtMs),
   leases: leases.map(toLeaseMessage),
+  mode: order.mode,
+  auction: toAuctionMessage(order),
   explanation: order.explanation === null ? undefined : toExplanationMessage(order.explanation),
 });
 

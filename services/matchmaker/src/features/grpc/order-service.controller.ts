@@ -12,6 +12,7 @@ import { TimelineService } from '../orders/timeline.service.ts';
 import { QuoteService } from '../quotes/quote.service.ts';
 import {
   checked,
+  said,
   toLeaseMessage,
   toManifestRequest,
   toOrderMessage,
@@ -56,7 +57,9 @@ export class OrderServiceController {
   ): Promise<matchmakerV1.SubmitOrderResponse> {
     const wishes = {
       ...wishesOf(request.order),
-      ...(request.waitSeconds === 0 ? {} : { waitSeconds: request.waitSeconds }),
+      ...said('waitSeconds', request.waitSeconds, 0),
+      ...said('mode', request.mode, ''),
+      ...said('windowSeconds', request.windowSeconds, 0),
     };
     const key = request.idempotencyKey === '' ? undefined : request.idempotencyKey;
     const orderId = await this.submitter.submit(caller, checked(orderRequest, wishes), key);

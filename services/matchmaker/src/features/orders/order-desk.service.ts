@@ -1,16 +1,32 @@
-import type { Caller } from '@gridbourse/api';
-import type { Explanation } from '@gridbourse/events';
-import { type AccountId, conflict, type OrderId } from '@gridbourse/kernel';
-import { Injectable } from '@nestjs/common';
+import { type Caller, CLOCK } from '@gridbourse/api';
+import { auctionResult, type Explanation } from '@gridbourse/events';
+import { type AccountId, type Clock, conflict, type OrderId, rfc3339 } from '@gridbourse/kernel';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { auctionText } from '../../domain/auction-result.ts';
 import { isEnded, waitsForMoney } from '../../domain/order.ts';
 import { explainOrder } from '../../domain/process/placing.ts';
 import { cancelOrder } from '../../domain/process/tenant.ts';
+import type { OrderEntity } from '../../read-models/order.entity.ts';
 import { OrderReader, type OrderWithLeases } from '../../read-models/order-reader.ts';
 import { Matchmaker } from '../../writer/matchmaker.ts';
 import { OrderSignals } from '../../writer/order-signals.ts';
+import { toAuctionDto } from '../auctions/auction.dto.ts';
+import type { OrderExplanationDto } from './order.dto.ts';
 
 /** Between two looks of those who wait for news that no signal has told them of. */
 export const LOOK_AGAIN_MS = 1_000;
+
+const NOTHING_TO_EXPLAIN = { offersConsidered: 0, constraints: [], nearest: [], smallestChange: null };
+
+/** For an order that never had to wait. */
+const summaryOf = ({ state, auction, biddingClosesAtMs }: OrderEntity): string => {
+  if (auction) return auctionText(z.decode(auctionResult, auction));
+  if (state === 'bidding' && biddingClosesAtMs !== null) {
+    return `Sealed bids are taken until ${rfc3339(biddingClosesAtMs)}; nobody sees them before that.`;
+  }
+  return `The order is ${state}: it never had to wait.`;
+};
 
 /** What a tenant does with an order that is there. */
 @Injectable()
@@ -19,6 +35,7 @@ export class OrderDeskService {
     private readonly matchmaker: Matchmaker,
     private readonly reader: OrderReader,
     private readonly signals: OrderSignals,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @throws DomainError not_found, conflict `order_ended`. */
@@ -37,21 +54,22 @@ export class OrderDeskService {
     return this.reader.order(caller.accountId, orderId);
   }
 
-  /** Why the order has no place: worked out anew while it waits for capacity, else what was said last. */
-  async explain(caller: Caller, orderId: string): Promise<Explanation> {
+  /**
+   * Why the order has no place: worked out anew while it waits for capacity, else what was said last. And how its
+   * auction ended, if it had one.
+   */
+  async explain(caller: Caller, orderId: string): Promise<OrderExplanationDto> {
     const { order } = await this.reader.order(caller.accountId, orderId);
+    return { ...this.explanationOf(order), auction: toAuctionDto(order) };
+  }
+
+  private explanationOf(order: OrderEntity): Explanation {
     const { exchange } = this.matchmaker;
     const live = exchange.order(order.orderId);
-    if (live?.state === 'unmatched' && !waitsForMoney(live)) return explainOrder({ exchange }, live);
-    return (
-      order.explanation ?? {
-        summary: `The order is ${order.state}: it never had to wait.`,
-        offersConsidered: 0,
-        constraints: [],
-        nearest: [],
-        smallestChange: null,
-      }
-    );
+    if (live?.state === 'unmatched' && !waitsForMoney(live)) {
+      return explainOrder({ exchange, now: this.clock.now() }, live);
+    }
+    return order.explanation ?? { ...NOTHING_TO_EXPLAIN, summary: summaryOf(order) };
   }
 
   /**

@@ -33,6 +33,10 @@ export const orderRequest = manifestRequest
   .extend({
     /** How long the order may wait in the book. */
     waitSeconds: z.int().min(1).optional(),
+    /** `instant` (default): matched at once. `auction`: takes sealed bids first, then the best of them. */
+    mode: z.enum(['instant', 'auction']).optional(),
+    /** How long an auction takes bids. */
+    windowSeconds: z.int().min(1).optional(),
   })
   .meta({ id: 'OrderRequest' });
 export type OrderRequest = z.output<typeof orderRequest>;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ratio } from '../../domain/pricing.ts';
 import type { LeaseEntity } from '../../read-models/lease.entity.ts';
 import type { OrderEntity } from '../../read-models/order.entity.ts';
+import { auctionDto, toAuctionDto } from '../auctions/auction.dto.ts';
 import { warningText } from './read-manifest.ts';
 
 const instant = z.iso.datetime();
@@ -25,6 +26,11 @@ export const explanationDto = z
       .nullable(),
   })
   .meta({ id: 'Explanation' });
+
+export const orderExplanationDto = explanationDto
+  .extend({ auction: auctionDto.nullable() })
+  .meta({ id: 'OrderExplanation' });
+export type OrderExplanationDto = z.output<typeof orderExplanationDto>;
 
 export const leaseDto = z
   .object({
@@ -57,7 +63,8 @@ export type LeaseDto = z.output<typeof leaseDto>;
 export const orderDto = z
   .object({
     orderId: z.string(),
-    state: z.enum(['submitted', 'unmatched', 'matched', 'fulfilled', 'cancelled', 'expired']),
+    state: z.enum(['submitted', 'bidding', 'unmatched', 'matched', 'fulfilled', 'cancelled', 'expired']),
+    mode: z.enum(['instant', 'auction']),
     name: z.string(),
     run: z.enum(['service', 'job']),
     maxRate: money,
@@ -69,6 +76,7 @@ export const orderDto = z
     endedDetail: z.string().nullable(),
     leases: z.array(leaseDto),
     explanation: explanationDto.nullable(),
+    auction: auctionDto.nullable(),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'Order' });
@@ -108,6 +116,7 @@ export const toLeaseDto = (row: LeaseEntity): LeaseDto => ({
 export const toOrderDto = (row: OrderEntity, leases: readonly LeaseEntity[]): OrderDto => ({
   orderId: row.orderId,
   state: row.state,
+  mode: row.mode,
   name: row.name,
   run: row.run,
   maxRate: moneyDto(row.maxRateMicros),
@@ -119,5 +128,6 @@ export const toOrderDto = (row: OrderEntity, leases: readonly LeaseEntity[]): Or
   endedDetail: row.endedDetail,
   leases: leases.map(toLeaseDto),
   explanation: row.explanation,
+  auction: toAuctionDto(row),
   warnings: row.warnings.map(warningText),
 });

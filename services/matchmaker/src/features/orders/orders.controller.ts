@@ -6,24 +6,17 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { OrderReader } from '../../read-models/order-reader.ts';
 import type { TimelineEntity } from '../../read-models/timeline.entity.ts';
-import { explanationDto, type OrderDto, orderDto, toOrderDto } from './order.dto.ts';
+import { type OrderDto, orderDto, orderExplanationDto, toOrderDto } from './order.dto.ts';
 import { OrderDeskService } from './order-desk.service.ts';
 import { orderRequest, type OrderRequest } from './order-request.ts';
+import { preferredWaitMs } from './prefer.ts';
 import { clientGone, sendEvents, type ServerSentEvent } from './server-sent-events.ts';
 import { SubmitOrderService } from './submit-order.service.ts';
 import { TimelineService } from './timeline.service.ts';
 
 const listQuery = pageQuery.extend({
-  state: z.enum(['submitted', 'unmatched', 'matched', 'fulfilled', 'cancelled', 'expired']).optional(),
+  state: orderDto.shape.state.optional(),
 });
-const MAX_PREFERRED_WAIT_SECONDS = 60;
-
-/** RFC 7240: `Prefer: wait=30`. Preferences that are not understood are ignored. */
-export const preferredWaitMs = (prefer: string | undefined): number => {
-  const seconds = /(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])/.exec(prefer ?? '')?.[1];
-  return Math.min(Number(seconds ?? 0), MAX_PREFERRED_WAIT_SECONDS) * 1_000;
-};
-
 const timelineDto = z
   .object({
     id: z.string(),
@@ -72,7 +65,9 @@ export class OrdersController {
 
   @Post()
   @RequireScopes('orders:write')
-  @ApiOperation({ summary: 'Puts an order into the book and matches it at once where a place is free' })
+  @ApiOperation({
+    summary: 'Puts an order into the book: matched at once where a place is free, or after an auction',
+  })
   @Returns(201, orderDto)
   async submit(
     @Body({ schema: orderRequest }) request: OrderRequest,
@@ -115,9 +110,10 @@ export class OrdersController {
   @Get(':id/explanation')
   @RequireScopes('orders:read')
   @ApiOperation({
-    summary: 'Why the order has no place, and the smallest change with which it would have one',
+    summary:
+      'Why the order has no place, and the smallest change with which it would have one; how its auction ended',
   })
-  @Returns(200, explanationDto)
+  @Returns(200, orderExplanationDto)
   explanation(@Param('id') orderId: string, @Caller() caller: Caller) {
     return this.desk.explain(caller, orderId);
   }

@@ -33,7 +33,7 @@ export class SubmitOrderService {
 
   /**
    * @param idempotencyKey with the same key and request the same order comes back, whatever has become of it since
-   * @throws DomainError `invalid_manifest`, `idempotency_key_reused`, the limits of the account
+   * @throws DomainError `invalid_manifest`, `idempotency_key_reused`, `window_…`, `wait_too_long`, the limits of the account
    */
   async submit(caller: Caller, request: OrderRequest, idempotencyKey: string | undefined): Promise<OrderId> {
     const now = this.clock.now();
@@ -46,6 +46,8 @@ export class SubmitOrderService {
     if (idempotencyKey !== undefined && (await this.isKnown(orderId, requestHash))) return orderId;
     const { wishes, secrets, warnings } = readRequest(request, this.config);
     const sealed = await this.sealed(orderId, secrets);
+    const waitSeconds = this.waitSeconds(request);
+    const windowSeconds = this.windowSeconds(request, waitSeconds);
     await this.matchmaker.execute((unit) =>
       submitOrder(unit, {
         orderId,
@@ -58,7 +60,8 @@ export class SubmitOrderService {
         near: wishes.near,
         includeProviders: [...wishes.includeProviders],
         excludeProviders: [...wishes.excludeProviders],
-        expiresAtMs: unit.now + this.waitSeconds(request) * 1_000,
+        expiresAtMs: unit.now + waitSeconds * 1_000,
+        ...(windowSeconds === null ? {} : { biddingWindowMs: windowSeconds * 1_000 }),
         warnings: warnings.map(({ code, pointer, message, line, column }) => ({
           code: code.slice(0, 60),
           pointer: pointer.slice(0, 500),
@@ -89,6 +92,30 @@ export class SubmitOrderService {
   private async sealed(orderId: OrderId, secrets: WorkloadSecrets | null): Promise<SealedBox | null> {
     if (secrets === null) return null;
     return seal(this.config.orchestratorSealingPublicKey.publicKey, JSON.stringify(secrets), orderId);
+  }
+
+  /** Null for an order that is matched at once. */
+  private windowSeconds({ mode, windowSeconds }: OrderRequest, waitSeconds: number): number | null {
+    const { auctionWindowSeconds, minAuctionWindowSeconds, maxAuctionWindowSeconds } = this.config;
+    const wrong = (code: string, message: string, expected: string): DomainError =>
+      invalid(code, message, [{ pointer: '/windowSeconds', message: expected }]);
+    if (mode !== 'auction') {
+      if (windowSeconds === undefined) return null;
+      throw wrong('window_without_auction', 'only an auction has a window', 'expected none, or mode auction');
+    }
+    const window = windowSeconds ?? auctionWindowSeconds;
+    if (window < minAuctionWindowSeconds || window > maxAuctionWindowSeconds) {
+      const bounds = `${minAuctionWindowSeconds} to ${maxAuctionWindowSeconds}`;
+      throw wrong('window_out_of_bounds', `an auction takes bids for ${bounds} s`, `expected ${bounds}`);
+    }
+    if (window >= waitSeconds) {
+      throw wrong(
+        'window_too_long',
+        `the order waits ${waitSeconds} s: its auction must close before that`,
+        `expected less than ${waitSeconds}`,
+      );
+    }
+    return window;
   }
 
   private waitSeconds({ waitSeconds }: OrderRequest): number {

@@ -64,7 +64,9 @@ export class TimelineService {
         const news = this.signals.next(orderId as OrderId, LOOK_AGAIN_MS, abort);
         const ended = await this.reader.hasEnded(orderId as OrderId);
         const found = await this.reader.order(caller.accountId, orderId);
-        const versions = [found.order.version, ...found.leases.map((lease) => lease.version)].join();
+        // A sealed bid moves the version of its order: nobody shall learn of it by that.
+        const version = found.order.state === 'bidding' ? 'bidding' : found.order.version;
+        const versions = [version, ...found.leases.map((lease) => lease.version)].join();
         if (versions !== shown) yield found;
         shown = versions;
         if (ended) return news.cancel();

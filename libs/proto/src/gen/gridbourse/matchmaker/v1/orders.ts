@@ -71,6 +71,10 @@ export interface SubmitOrderRequest {
   idempotencyKey: string;
   /** Seconds the order may wait in the book; 0 means an hour. */
   waitSeconds: number;
+  /** `instant` (default) or `auction`. */
+  mode: string;
+  /** Seconds an auction takes bids; 0 means the platform's default. */
+  windowSeconds: number;
 }
 
 export interface SubmitOrderResponse {
@@ -116,7 +120,139 @@ export interface Order {
   submittedAt: string;
   expiresAt: string;
   leases: Lease[];
-  explanation: Explanation | undefined;
+  explanation:
+    | Explanation
+    | undefined;
+  /** `instant` or `auction`. */
+  mode: string;
+  /** Absent for an order that is matched at once. */
+  auction: Auction | undefined;
+}
+
+export interface Auction {
+  closesAt: string;
+  /** Absent until the window has closed. */
+  result: AuctionResult | undefined;
+}
+
+export interface AuctionResult {
+  closedAt: string;
+  /** Sealed bids, each counted once. */
+  bids: number;
+  /** Offers that took part with their list price. */
+  standing: number;
+  failures: BidFailure[];
+  groups: AuctionGroup[];
+}
+
+export interface BidFailure {
+  constraint: string;
+  failed: number;
+}
+
+export interface AuctionGroup {
+  group: string;
+  fitting: number;
+  winner: BidTerms | undefined;
+  runnerUp: BidTerms | undefined;
+}
+
+export interface BidTerms {
+  /** Empty where an offer stood by its list price. */
+  bidId: string;
+  providerId: string;
+  offerId: string;
+  rateMicrosPerHour: string;
+  score: number;
+  terms: { [key: string]: number };
+}
+
+export interface BidTerms_TermsEntry {
+  key: string;
+  value: number;
+}
+
+export interface ListAuctionsRequest {
+  /** Where there is none, the answer comes when there is, or after so many seconds, at most 60. */
+  waitSeconds: number;
+}
+
+export interface ListAuctionsResponse {
+  auctions: OpenAuction[];
+}
+
+export interface OpenAuction {
+  orderId: string;
+  closesAt: string;
+  run: string;
+  durationSeconds: number;
+  groups: OpenAuctionGroup[];
+}
+
+export interface OpenAuctionGroup {
+  group: string;
+  /** The most that the order pays per hour for the group. */
+  maxRateMicrosPerHour: string;
+  gpus: number;
+  cpuMillis: number;
+  memoryMib: number;
+  storageMib: number;
+  /** The caller's offers that could serve it, best first. */
+  offers: BiddingOffer[];
+}
+
+export interface BiddingOffer {
+  offerId: string;
+  providerId: string;
+  listRateMicrosPerHour: string;
+  /** 0 where the offer has not bid. */
+  bidMicrosPerHour: string;
+}
+
+export interface PlaceBidRequest {
+  orderId: string;
+  offerId: string;
+  /** May be empty where the order has one group. */
+  group: string;
+  /** Decimal USDC per hour, for everything of the group. */
+  rateUsdcPerHour: string;
+}
+
+export interface PlaceBidResponse {
+  bid: Bid | undefined;
+}
+
+export interface ListBidsRequest {
+  /** Empty: of every order. */
+  orderId: string;
+  /** Empty: in every state. */
+  state: string;
+  /** 0 means 50, at most 200. */
+  limit: number;
+  cursor: string;
+}
+
+export interface ListBidsResponse {
+  bids: Bid[];
+  /** Empty on the last page. */
+  nextCursor: string;
+}
+
+export interface Bid {
+  bidId: string;
+  orderId: string;
+  group: string;
+  providerId: string;
+  offerId: string;
+  rateMicrosPerHour: string;
+  revision: number;
+  placedAt: string;
+  validUntil: string;
+  /** `sealed`, `void`, `unfit`, `lost`, `won` or `fallen`. */
+  state: string;
+  /** 0 until the window has closed, and for a bid that is unfit. */
+  score: number;
+  leaseId: string;
 }
 
 export interface Lease {
@@ -213,3 +349,69 @@ export function OrderServiceControllerMethods() {
 }
 
 export const ORDER_SERVICE_NAME = "OrderService";
+
+/** Auctions, for the providers that bid in them. What is bid is told to nobody but its bidder before the window closes. */
+
+export interface AuctionServiceClient {
+  /** Auctions that take bids now and that an offer of the caller could serve, the first to close first. */
+
+  listAuctions(request: ListAuctionsRequest, metadata?: Metadata): Observable<ListAuctionsResponse>;
+
+  /**
+   * Places a sealed bid, or replaces the one that the offer has for the group. The same bid again changes nothing.
+   * FAILED_PRECONDITION with reason `auction_closed` when the window is over.
+   */
+
+  placeBid(request: PlaceBidRequest, metadata?: Metadata): Observable<PlaceBidResponse>;
+
+  /** The caller's bids as a provider, and those on its own orders once their windows have closed; newest first. */
+
+  listBids(request: ListBidsRequest, metadata?: Metadata): Observable<ListBidsResponse>;
+}
+
+/** Auctions, for the providers that bid in them. What is bid is told to nobody but its bidder before the window closes. */
+
+export interface AuctionServiceController {
+  /** Auctions that take bids now and that an offer of the caller could serve, the first to close first. */
+
+  listAuctions(
+    request: ListAuctionsRequest,
+    metadata?: Metadata,
+  ): Promise<ListAuctionsResponse> | Observable<ListAuctionsResponse> | ListAuctionsResponse;
+
+  /**
+   * Places a sealed bid, or replaces the one that the offer has for the group. The same bid again changes nothing.
+   * FAILED_PRECONDITION with reason `auction_closed` when the window is over.
+   */
+
+  placeBid(
+    request: PlaceBidRequest,
+    metadata?: Metadata,
+  ): Promise<PlaceBidResponse> | Observable<PlaceBidResponse> | PlaceBidResponse;
+
+  /** The caller's bids as a provider, and those on its own orders once their windows have closed; newest first. */
+
+  listBids(
+    request: ListBidsRequest,
+    metadata?: Metadata,
+  ): Promise<ListBidsResponse> | Observable<ListBidsResponse> | ListBidsResponse;
+}
+
+export function AuctionServiceControllerMethods() {
+  return function (constructor: Function) {
+    const grpcMethods: string[] = ["listAuctions", "placeBid", "listBids"];
+    for (const method of grpcMethods) {
+      const descriptor: any = Reflect.getOwnPropertyDescriptor(constructor.prototype, method);
+      GrpcMethod("AuctionService", method)(constructor.prototype[method], method, descriptor);
+      Object.defineProperty(constructor.prototype, method, descriptor);
+    }
+    const grpcStreamMethods: string[] = [];
+    for (const method of grpcStreamMethods) {
+      const descriptor: any = Reflect.getOwnPropertyDescriptor(constructor.prototype, method);
+      GrpcStreamMethod("AuctionService", method)(constructor.prototype[method], method, descriptor);
+      Object.defineProperty(constructor.prototype, method, descriptor);
+    }
+  };
+}
+
+export const AUCTION_SERVICE_NAME = "AuctionService";
