@@ -2,9 +2,11 @@ import { DomainError, type LeaseId, nextInt, type Random, seededRandom } from '@
 import type { ProviderEvent } from '@gridbourse/events';
 import { eventually, spoilAndRebuild, tableRows } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { bidIdOf } from '../../test/auctions.ts';
 import { group, idOf, offerPublished, readyProvider, service, submission } from '../../test/builders.ts';
 import { person } from '../../test/running-matchmaker.ts';
 import { Stage, tenant } from '../../test/stage.ts';
+import { placeBid } from '../domain/process/bidding.ts';
 import { meetDeadlines } from '../domain/process/deadlines.ts';
 import { closeLease, submitOrder } from '../domain/process/tenant.ts';
 import type { UnitOfWork } from '../domain/process/unit-of-work.ts';
@@ -106,16 +108,30 @@ const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
   await words[nextInt(random, words.length)]!();
 };
 
+/** By the provider of any offer, for any order that takes bids now. */
+const bidOnAny = (random: Random): Promise<void> =>
+  decide((unit) => {
+    const bidding = unit.exchange.biddingOrders();
+    const offers = [...unit.exchange.market.offers()];
+    const order = bidding[nextInt(random, Math.max(1, bidding.length))];
+    const { offerId, providerId } = offers[nextInt(random, offers.length)]!;
+    const accountId = unit.exchange.market.provider(providerId)?.accountId;
+    if (!order || !accountId) return;
+    const rateMicrosPerHour = BigInt(1 + nextInt(random, 500_000));
+    placeBid(unit, accountId, { orderId: order.orderId, offerId, group: 'g', rateMicrosPerHour }, bidIdOf);
+  });
+
 let orders = 0;
 const act = async (random: Random, times: number): Promise<void> => {
   for (let n = 0; n < times; n += 1) {
     stage.clock.advance(nextInt(random, 4_000));
     const leases = [...stage.running.matchmaker.exchange.leases()];
     const lease = leases[nextInt(random, Math.max(1, leases.length))];
-    const what = nextInt(random, 10);
+    const what = nextInt(random, 13);
     if (what < 3) await sayOfProvider(random);
     else if (what < 5) await sayOfMoney(random);
     else if (what < 8 && lease) await sayOfLease(lease.leaseId, random);
+    else if (what > 9) for (let bid = 0; bid < 5; bid += 1) await bidOnAny(random);
     else if (what < 9 && lease) {
       await decide((unit) => closeLease(unit, tenant.accountId, lease.leaseId));
     } else {
@@ -127,6 +143,7 @@ const act = async (random: Random, times: number): Promise<void> => {
           submission(word, [group('g', [service('s', { replicas: 1 + nextInt(random, 2) })])], {
             accountId: tenant.accountId,
             expiresAtMs: unit.now + 60_000 + nextInt(random, 600_000),
+            ...(nextInt(random, 2) === 0 ? { biddingWindowMs: 1 + nextInt(random, 60_000) } : {}),
           }),
         ),
       );
@@ -144,7 +161,10 @@ const MODELS = [
     ],
   },
   { name: 'escrow', spoil: ['UPDATE escrow_balances SET free_micros = 7'] },
-  { name: 'orders', spoil: [`UPDATE orders SET name = 'wrong'`, `UPDATE leases SET state = 'wrong'`] },
+  {
+    name: 'orders',
+    spoil: [`UPDATE orders SET name = 'wrong'`, `UPDATE leases SET state = 'wrong'`, 'DELETE FROM bids'],
+  },
   {
     name: 'timeline',
     spoil: [`DELETE FROM timeline WHERE id % 2 = 0`, `UPDATE timeline SET text = 'wrong'`],
