@@ -117,7 +117,9 @@ const storageClass: Check = ({ need, offer }) => {
   );
 };
 
-const gpuVendor: Check = ({ need, offer: { gpu } }) =>
+type OfGpu = (subject: Pick<Subject, 'need'> & { readonly offer: Pick<Offer, 'gpu'> }) => Failure | null;
+
+const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
   when(
     gpu !== null && need.gpuRequests.some((request) => request.vendor !== gpu.vendor),
     'gpu_vendor',
@@ -125,7 +127,7 @@ const gpuVendor: Check = ({ need, offer: { gpu } }) =>
   );
 
 /** Model, then VRAM, then interface: the first that no entry of some request passes. */
-const gpuModel: Check = ({ need, offer: { gpu } }) => {
+const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
   if (need.gpuRequests.length === 0) return null;
   if (gpu === null) return failed('gpu_model', 'has no GPU');
   for (const { models } of need.gpuRequests) {
@@ -143,6 +145,10 @@ const gpuModel: Check = ({ need, offer: { gpu } }) => {
   }
   return null;
 };
+
+/** Whether GPUs of this kind would do, whoever has them. */
+export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
+  gpuVendor({ need, offer: { gpu } }) === null && gpuModel({ need, offer: { gpu } }) === null;
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
 const shape: Check = ({ need, offer }) => {

@@ -1,7 +1,7 @@
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import { CONSTRAINTS, type Constraint, type Failure, failuresOf, type Subject } from './constraints.ts';
-import { type MarketView, rankCandidates } from './matching.ts';
+import { cheapestRate, type MarketView } from './matching.ts';
 import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 import { smallestChange } from './smallest-change.ts';
@@ -106,7 +106,7 @@ export const explain = (request: MatchRequest, view: MarketView): Explanation =>
     to: change.to.slice(0, 200),
     text: change.text.slice(0, 300),
   };
-  const blocked = needs.find((need) => rankCandidates(request, need, view).length === 0);
+  const blocked = needs.find((need) => cheapestRate(request, need, view) === null);
   const need = blocked ?? needs[0]!;
   const held = holdAgainst(need, view);
   if (!blocked) {

@@ -1,7 +1,7 @@
 import type { WorkloadSpec } from '@gridbourse/events';
-import { formatUsdc, type Micros, minMicros } from '@gridbourse/kernel';
+import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import { type Change, single, type Try } from './change.ts';
-import { emptied, type MarketView, matchOrder, rankCandidates } from './matching.ts';
+import { cheapestRate, emptied, type MarketView, matchOrder } from './matching.ts';
 import { groupBudget, ratio, scaleBudget } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
 
@@ -35,8 +35,7 @@ function* price(request: MatchRequest, view: MarketView, attempt: Try): Generato
   if (!match) return;
   const cheapest = new Map<string, Micros>();
   for (const need of groupNeeds(unlimited)) {
-    const rates = rankCandidates(unlimited, need, view).map((candidate) => candidate.rateMicrosPerHour);
-    cheapest.set(need.group.name, rates.reduce(minMicros, UNLIMITED));
+    cheapest.set(need.group.name, cheapestRate(unlimited, need, view) ?? UNLIMITED);
   }
   const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
   const needed = [budgetFor(request, cheapest), budgetFor(request, found)].find(

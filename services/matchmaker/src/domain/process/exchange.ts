@@ -2,7 +2,7 @@ import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@
 import { amountsByNode, CapacityBook } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
 import { Market } from '../market.ts';
-import { type MarketView, viewOf } from '../matching.ts';
+import { indexedViewOf, type MarketView } from '../matching.ts';
 import { isEnded, isWaiting, type Order } from '../order.ts';
 
 /** What billing last said of a tenant's free money. */
@@ -28,7 +28,7 @@ const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
 export class Exchange {
   readonly market = new Market();
   readonly book = new CapacityBook();
-  readonly view: MarketView = viewOf(this.market, this.book);
+  readonly view: MarketView = indexedViewOf(this.market, this.book);
   /** Capacity has appeared since the waiting orders were last tried. */
   rematchWanted = true;
   /** Waiting orders that are still to be tried in the present round, in fair order. */
