@@ -1,11 +1,11 @@
-import { leastRttMs, rttBetweenMs, type RttEnd } from '@gridbourse/catalog';
+import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
 import { DIMENSIONS } from '../amounts.ts';
 import type { Ranking } from '../candidates.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
 import { costTerm, fitTerm, geographyTerm, originOf, scoreOf } from '../scoring.ts';
-import { BITS, FIELD, tightestGpus } from './layout.ts';
+import { BITS, FANOUT, FIELD, tightestGpus } from './layout.ts';
 import { attributeBit, bit64, union, type Vocabulary } from './words.ts';
 
 /** Of what is free now, or of what was declared (as if every lease had ended). */
@@ -14,6 +14,8 @@ export type Capacity = 'free' | 'declared';
 const EARTH_RADIUS_KM = 6_371.0088;
 /** Bounds are computed in another order than the exact figures; this much room keeps rounding from mattering. */
 const BELOW = 1 - 1e-9;
+/** Of two points on opposite sides of the earth the formulas differ by as much as rounding is magnified there. */
+const SLACK_KM = 1e-3;
 
 export type UnitVector = readonly [x: number, y: number, z: number];
 
@@ -41,45 +43,72 @@ const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number 
   return bits >>> 0;
 };
 
+/** Where an entry's row begins in the columns, of an offer or of a box. */
+export type RowPlace = {
+  readonly fields: Float64Array;
+  readonly at: number;
+  readonly bits: Uint32Array;
+  readonly bitsAt: number;
+};
+
 /**
  * What one group asks, as questions to a row of the columns: each answer holds for whatever is below the row, and errs on
- * the side of "maybe". Whether an offer really fits is for `fitOf` alone to say.
+ * the side of "maybe". Whether an offer really fits is for `fitOf` alone to say. Plain numbers throughout: these questions
+ * are asked a thousand times for each order.
  */
 export class Ask {
   readonly origin: RttEnd | null;
-  private readonly here: UnitVector | null;
-  private readonly amounts: readonly number[];
-  private readonly largest: readonly number[];
-  private readonly totals: readonly number[];
+  private readonly x: number;
+  private readonly y: number;
+  private readonly z: number;
+  /** In the units of the prices. */
+  private readonly gpus: number;
+  private readonly cores: number;
+  private readonly memoryGiB: number;
+  private readonly storageGiB: number;
+  /** Of each dimension the largest replica and the sum, negated as the columns have them. */
+  private readonly sizes: Float64Array;
   private readonly limit: number;
-  private readonly regions: readonly [number, number] | null;
-  private readonly attributes: readonly [number, number];
+  private readonly tierFloor: number;
+  private readonly durationSeconds: number;
+  private readonly anyRegion: boolean;
+  private readonly regionsLow: number;
+  private readonly regionsHigh: number;
+  private readonly attributesLow: number;
+  private readonly attributesHigh: number;
   private readonly storage: number;
   private readonly firstCapacity: number;
   private readonly gpuBits: number;
-  /** GPUs of the only pod with GPUs when there is but one pod; else 0. */
+  /** GPUs of the only replica when there is but one; else 0. */
   private readonly loneGpus: number;
   /** Nothing on the market can have what is asked. */
   readonly hopeless: boolean;
 
-  constructor(
-    private readonly need: GroupNeed,
-    vocabularies: Vocabularies,
-    capacity: Capacity,
-  ) {
+  constructor(need: GroupNeed, vocabularies: Vocabularies, capacity: Capacity) {
     const { group, pods, total } = need;
     this.origin = originOf(need);
-    this.here = need.near && unitVector(need.near);
-    this.amounts = [total.gpus, total.cpuMillis / 1_000, total.memoryMiB / 1_024, total.storageMiB / 1_024];
-    this.largest = DIMENSIONS.map((dimension) => Math.max(...pods.map((pod) => pod.needs[dimension])));
-    this.totals = DIMENSIONS.map((dimension) => total[dimension]);
+    [this.x, this.y, this.z] = need.near ? unitVector(need.near) : [0, 0, 0];
+    this.gpus = total.gpus;
+    this.cores = total.cpuMillis / 1_000;
+    this.memoryGiB = total.memoryMiB / 1_024;
+    this.storageGiB = total.storageMiB / 1_024;
+    this.sizes = new Float64Array(2 * DIMENSIONS.length);
+    DIMENSIONS.forEach((dimension, i) => {
+      this.sizes[2 * i] = -Math.max(...pods.map((pod) => pod.needs[dimension]));
+      this.sizes[2 * i + 1] = -total[dimension];
+    });
     this.limit = nearest(need.limitMicrosPerHour);
+    this.tierFloor = group.tierFloor;
+    this.durationSeconds = need.durationSeconds;
     const known = group.regions.flatMap((region) => vocabularies.regions.find(region) ?? []);
-    this.regions = group.regions.length === 0 ? null : union(known.map(bit64));
-    this.attributes = union(Object.entries(group.attributes).map(([key, value]) => attributeBit(key, value)));
+    this.anyRegion = group.regions.length === 0;
+    [this.regionsLow, this.regionsHigh] = union(known.map(bit64));
+    [this.attributesLow, this.attributesHigh] = union(
+      Object.entries(group.attributes).map(([key, value]) => attributeBit(key, value)),
+    );
     const storage = storageBits(need, vocabularies);
     this.storage = storage ?? 0;
-    this.hopeless = storage === null || (group.regions.length > 0 && known.length === 0);
+    this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
     this.firstCapacity = capacity === 'free' ? FIELD.free : FIELD.declared;
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
@@ -87,81 +116,72 @@ export class Ask {
 
   /** Micro-USDC per hour that nothing below the row undercuts. */
   rateAtLeast(fields: Float64Array, at: number): number {
-    const { amounts } = this;
     return (
-      (fields[at + FIELD.perGpu]! * amounts[0]! +
-        fields[at + FIELD.perCpuCore]! * amounts[1]! +
-        fields[at + FIELD.perMemoryGiB]! * amounts[2]! +
-        fields[at + FIELD.perStorageGiB]! * amounts[3]!) *
+      (fields[at + FIELD.perGpu * FANOUT]! * this.gpus +
+        fields[at + FIELD.perCpuCore * FANOUT]! * this.cores +
+        fields[at + FIELD.perMemoryGiB * FANOUT]! * this.memoryGiB +
+        fields[at + FIELD.perStorageGiB * FANOUT]! * this.storageGiB) *
       BELOW
     );
   }
 
   /** Whether anything below the row may fit. */
   mayFit(fields: Float64Array, at: number, bits: Uint32Array, bitsAt: number): boolean {
-    const { largest, totals, regions, attributes, storage, need } = this;
-    for (let i = 0, field = at + this.firstCapacity; i < 4; i += 1, field += 2) {
-      if (-fields[field]! < largest[i]! || -fields[field + 1]! < totals[i]!) return false;
-    }
-    if (fields[at + FIELD.tier]! > need.group.tierFloor) return false;
-    if (fields[at + FIELD.minDuration]! > need.durationSeconds) return false;
-    if (-fields[at + FIELD.maxDuration]! < need.durationSeconds) return false;
-    const region = bitsAt + BITS.region;
-    if (regions && (bits[region]! & regions[0]) === 0 && (bits[region + 1]! & regions[1]) === 0) return false;
-    if ((storage & ~bits[bitsAt + BITS.storage]!) !== 0) return false;
-    const attribute = bitsAt + BITS.attributes;
-    if ((attributes[0] & ~bits[attribute]!) !== 0 || (attributes[1] & ~bits[attribute + 1]!) !== 0)
+    const { sizes, storage, attributesLow, attributesHigh } = this;
+    if (fields[at + FIELD.tier * FANOUT]! > this.tierFloor) return false;
+    const region = bitsAt + BITS.region * FANOUT;
+    if (
+      !this.anyRegion &&
+      (bits[region]! & this.regionsLow) === 0 &&
+      (bits[region + FANOUT]! & this.regionsHigh) === 0
+    )
       return false;
+    for (let i = 0, field = at + this.firstCapacity * FANOUT; i < 8; i += 1, field += FANOUT) {
+      if (fields[field]! > sizes[i]!) return false;
+    }
+    const attribute = bitsAt + BITS.attributes * FANOUT;
+    if ((attributesLow & ~bits[attribute]!) !== 0 || (attributesHigh & ~bits[attribute + FANOUT]!) !== 0) return false;
+    if ((storage & ~bits[bitsAt + BITS.storage * FANOUT]!) !== 0) return false;
+    if (fields[at + FIELD.minDuration * FANOUT]! > this.durationSeconds) return false;
+    if (fields[at + FIELD.maxDuration * FANOUT]! > -this.durationSeconds) return false;
     return this.rateAtLeast(fields, at) <= this.limit;
   }
 
-  /** Round trip that nothing below the row undercuts. */
-  private rttAtLeast(fields: Float64Array, at: number): number {
-    const [x, y, z] = this.here!;
-    const dx = outside(x, fields[at + FIELD.xLow]!, -fields[at + FIELD.xHigh]!);
-    const dy = outside(y, fields[at + FIELD.yLow]!, -fields[at + FIELD.yHigh]!);
-    const dz = outside(z, fields[at + FIELD.zLow]!, -fields[at + FIELD.zHigh]!);
+  /** Round trip that nothing below the row undercuts, milliseconds. */
+  rttAtLeast(fields: Float64Array, at: number): number {
+    const dx = outside(this.x, fields[at + FIELD.xLow * FANOUT]!, -fields[at + FIELD.xHigh * FANOUT]!);
+    const dy = outside(this.y, fields[at + FIELD.yLow * FANOUT]!, -fields[at + FIELD.yHigh * FANOUT]!);
+    const dz = outside(this.z, fields[at + FIELD.zLow * FANOUT]!, -fields[at + FIELD.zHigh * FANOUT]!);
     const chord = Math.sqrt(dx * dx + dy * dy + dz * dz);
-    return leastRttMs(2 * Math.asin(Math.min(1, chord / 2)) * EARTH_RADIUS_KM * BELOW - 1e-3);
+    return leastRttMs(2 * Math.asin(Math.min(1, chord / 2)) * EARTH_RADIUS_KM * BELOW - SLACK_KM);
   }
 
-  private fitAtMost(
-    fields: Float64Array,
-    at: number,
-    bits: Uint32Array,
-    bitsAt: number,
-    gpu: boolean,
-  ): number {
-    if (this.totals[0] === 0) return gpu ? 0 : 1;
+  private fitAtMost({ fields, at, bits, bitsAt }: RowPlace, gpu: boolean): number {
+    if (this.gpus === 0) return gpu ? 0 : 1;
     if (this.loneGpus === 0) return 1;
-    const left = tightestGpus(bits[bitsAt + this.gpuBits]!, this.loneGpus) - this.loneGpus;
-    return fitTerm(left, -fields[at + FIELD.declared]!);
+    const left = tightestGpus(bits[bitsAt + this.gpuBits * FANOUT]!, this.loneGpus) - this.loneGpus;
+    return fitTerm(left, -fields[at + FIELD.declared * FANOUT]!);
   }
 
   /**
    * A score that nothing below the row exceeds.
    * @param performance the term of everything below it
    * @param gpu whether it has GPUs
-   * @param place of the one offer that the row is of; null for a box
+   * @param roundTripMs that nothing below it undercuts; whatever where the tenant's place is not known
    */
   scoreAtMost(
     { weights, field }: Ranking,
-    row: { fields: Float64Array; at: number; bits: Uint32Array; bitsAt: number },
-    { performance, gpu, place }: { performance: number; gpu: boolean; place: RttEnd | null },
+    row: RowPlace,
+    { performance, gpu, roundTripMs }: { performance: number; gpu: boolean; roundTripMs: number },
   ): number {
-    const { fields, at, bits, bitsAt } = row;
     const cheapest = nearest(field.cheapest);
-    const geography =
-      this.origin === null
-        ? 1
-        : geographyTerm(place ? rttBetweenMs(this.origin, place) : this.rttAtLeast(fields, at));
     return scoreOf(
       {
-        cost: costTerm(Math.max(this.rateAtLeast(fields, at), cheapest), this.limit, cheapest),
-        geography,
+        cost: costTerm(Math.max(this.rateAtLeast(row.fields, row.at), cheapest), this.limit, cheapest),
+        geography: this.origin === null ? 1 : geographyTerm(roundTripMs),
         performance,
-        reliability: -fields[at + FIELD.reliabilityHigh]!,
-        fit: this.fitAtMost(fields, at, bits, bitsAt, gpu),
+        reliability: -row.fields[row.at + FIELD.reliabilityHigh * FANOUT]!,
+        fit: this.fitAtMost(row, gpu),
       },
       weights,
     );

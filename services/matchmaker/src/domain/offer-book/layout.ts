@@ -1,4 +1,11 @@
 /**
+ * Entries of a node at most; more make its box too wide, fewer the tree too deep. The entries of a node lie together, field
+ * by field: entry i of node n has field f at (n x FIELDS + f) x FANOUT + i, so that a question to all of them reads a few
+ * cache lines.
+ */
+export const FANOUT = 16;
+
+/**
  * How an offer lies in the columns, and how a box bounds many offers: the same fields for both. Everything is kept so that
  * the smaller value is the one that could suit more orders (what is wanted large is kept negated); a box is then the
  * smallest of each field, and its bits are all bits of what is in it.

@@ -1,4 +1,3 @@
-import type { RttEnd } from '@gridbourse/catalog';
 import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Amounts, DIMENSIONS } from '../amounts.ts';
 import type { Candidate, CandidateSource } from '../candidates.ts';
@@ -10,8 +9,9 @@ import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
 import { reliabilityTerm } from '../scoring.ts';
 import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
-import { BoxTree } from './box-tree.ts';
-import { BITS, FIELD, FIELDS, gpuBit, WORDS } from './layout.ts';
+import { BoxTree, emptyRow } from './box-tree.ts';
+import { BITS, FIELD, gpuBit } from './layout.ts';
+import { RoundTrips } from './round-trips.ts';
 import { Search, type Shelf, type Start } from './search.ts';
 import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 
@@ -36,8 +36,9 @@ export class OfferBook implements CandidateSource {
   private readonly shelvesByModel = new Map<string, number[]>();
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
-  private readonly places: RttEnd[] = [];
-  private readonly shelfOfSlot: number[] = [];
+  private readonly places: number[] = [];
+  private readonly roundTrips = new RoundTrips();
+  private readonly row = emptyRow();
   /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
   private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
   private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
@@ -86,7 +87,7 @@ export class OfferBook implements CandidateSource {
         shelves: this.shelves,
         offerAt: (slot) => this.bySlot[slot]!,
         placeAt: (slot) => this.places[slot]!,
-        shelfAt: (slot) => this.shelfOfSlot[slot]!,
+        roundTrips: this.roundTrips,
         free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
       },
       new Ask(need, this.vocabularies, capacity),
@@ -100,7 +101,7 @@ export class OfferBook implements CandidateSource {
       const slots = [...need.include].flatMap((provider) =>
         [...(this.offersOf.get(provider) ?? [])].flatMap((offer) => this.entries.get(offer)?.slot ?? []),
       );
-      return { slots, shelves: [...new Set(slots.map((slot) => this.shelfOfSlot[slot]!))] };
+      return { slots, shelves: [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))] };
     }
     const named = need.gpuRequests.find(({ models }) => models.length > 0)?.models;
     const shelves = named
@@ -136,8 +137,9 @@ export class OfferBook implements CandidateSource {
     if (entry?.offer === offer && entry.provider === provider) {
       if (entry.free === free) return;
       entry.free = free;
-      this.writeCapacity(entry.slot, FIELD.free, BITS.freeGpus, free);
-      this.tree.changed(entry.slot);
+      this.tree.read(entry.slot, this.row);
+      this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+      this.tree.replace(entry.slot, this.row);
       return;
     }
     if (entry) this.leave(entry);
@@ -159,8 +161,8 @@ export class OfferBook implements CandidateSource {
   }
 
   private leave({ slot, offer }: Entry): void {
-    const shelf = this.shelves[this.shelfOfSlot[slot]!]!;
-    shelf.root = this.tree.remove(shelf.root, slot);
+    const shelf = this.shelves[this.tree.shelfOf(this.tree.leafOf(slot))]!;
+    this.tree.remove(shelf.anchor, slot);
     this.bySlot[slot] = undefined;
     this.entries.delete(offer.offerId);
   }
@@ -171,11 +173,9 @@ export class OfferBook implements CandidateSource {
     const number = this.shelfFor(offer.gpu);
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
-    this.shelfOfSlot[slot] = number;
-    this.places[slot] = rttEndOf(provider.place.location);
+    this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
     this.write(entry);
-    const shelf = this.shelves[number]!;
-    shelf.root = this.tree.insert(shelf.root, slot, number);
+    this.tree.insert(this.shelves[number]!.anchor, slot, this.row);
   }
 
   private shelfFor(gpu: Offer['gpu']): number {
@@ -183,7 +183,7 @@ export class OfferBook implements CandidateSource {
     const known = this.shelfNumbers.get(key);
     if (known !== undefined) return known;
     const number = this.shelves.length;
-    this.shelves.push({ gpu, root: -1 });
+    this.shelves.push({ gpu, anchor: this.tree.open(number) });
     this.shelfNumbers.set(key, number);
     if (gpu !== null) {
       const ofModel = this.shelvesByModel.get(gpu.model);
@@ -193,10 +193,9 @@ export class OfferBook implements CandidateSource {
     return number;
   }
 
-  private write({ slot, offer, provider, free }: Entry): void {
-    const { fields, bits } = this.tree.slots;
-    const at = slot * FIELDS;
-    const set = (field: number, value: number): void => void (fields[at + field] = value);
+  private write({ offer, provider, free }: Entry): void {
+    const { fields } = this.row;
+    const set = (field: number, value: number): void => void (fields[field] = value);
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
     const reliability = reliabilityTerm(provider);
@@ -215,12 +214,13 @@ export class OfferBook implements CandidateSource {
     set(FIELD.reliabilityLow, reliability);
     set(FIELD.minDuration, offer.policy.minDurationSeconds);
     set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
-    this.writeCapacity(slot, FIELD.free, BITS.freeGpus, free);
-    this.writeCapacity(slot, FIELD.declared, BITS.declaredGpus, offer.nodes);
-    this.writeBits(bits.subarray(slot * WORDS, (slot + 1) * WORDS), offer, provider);
+    this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+    this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
+    this.writeBits(offer, provider);
   }
 
-  private writeBits(bits: Uint32Array, offer: Offer, provider: Provider): void {
+  private writeBits(offer: Offer, provider: Provider): void {
+    const { bits } = this.row;
     const region = bit64(this.vocabularies.regions.add(provider.place.region));
     bits.set(region, BITS.region);
     bits[BITS.storage] = offer.storageClasses.reduce(
@@ -232,11 +232,11 @@ export class OfferBook implements CandidateSource {
   }
 
   /** @throws DomainError `impossible_amounts` for machines that add up to more than counts exactly */
-  private writeCapacity(slot: number, first: number, word: number, machines: readonly Amounts[]): void {
-    const { fields, bits } = this.tree.slots;
+  private writeCapacity(first: number, word: number, machines: readonly Amounts[]): void {
+    const { fields, bits } = this.row;
     let gpus = 0;
     for (const machine of machines) gpus |= gpuBit(machine.gpus);
-    bits[slot * WORDS + word] = gpus;
+    bits[word] = gpus;
     DIMENSIONS.forEach((dimension, i) => {
       let most = 0;
       let total = 0;
@@ -252,8 +252,8 @@ export class OfferBook implements CandidateSource {
           `${dimension} of an offer add up to ${total}`,
         );
       }
-      fields[slot * FIELDS + first + 2 * i] = -most;
-      fields[slot * FIELDS + first + 2 * i + 1] = -total;
+      fields[first + 2 * i] = -most;
+      fields[first + 2 * i + 1] = -total;
     });
   }
 }

@@ -5,8 +5,8 @@ import { RandomMarket } from '../../../test/random-market.ts';
 import type { Candidate } from '../candidates.ts';
 import { cheapestRate, emptied, indexedViewOf, matchOrder, rankCandidates, viewOf } from '../matching.ts';
 import { groupNeeds } from '../requirements.ts';
-import { BoxTree } from './box-tree.ts';
-import { FIELD, FIELDS, gpuBit, tightestGpus, WORDS } from './layout.ts';
+import { BoxTree, emptyRow, type Row } from './box-tree.ts';
+import { FANOUT, FIELD, FIELDS, gpuBit, tightestGpus, WORDS } from './layout.ts';
 import { OfferBook } from './offer-book.ts';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
@@ -126,54 +126,55 @@ describe('the tree of boxes', () => {
         const random = seededRandom(seed);
         const tree = new BoxTree();
         const slots = new Set<number>();
-        let root = -1;
-        const write = (slot: number): void => {
-          for (let i = 0; i < FIELDS; i += 1) tree.slots.fields[slot * FIELDS + i] = nextInt(random, 100);
-          for (let i = 0; i < WORDS; i += 1) tree.slots.bits[slot * WORDS + i] = 1 << nextInt(random, 31);
+        const anchor = tree.open(3);
+        const rows = new Map<number, Row>();
+        const another = (slot: number): Row => {
+          const row = emptyRow();
+          row.fields.forEach((_, i) => (row.fields[i] = nextInt(random, 100)));
+          row.bits.forEach((_, i) => (row.bits[i] = 1 << nextInt(random, 31)));
+          rows.set(slot, row);
+          return row;
         };
         const grows = random.next();
-        for (let step = 0; step < 600; step += 1) {
+        for (let step = 0; step < 400; step += 1) {
           const some = [...slots][nextInt(random, slots.size)];
           if (random.next() < 0.4 + grows / 2 || some === undefined) {
             const slot = tree.takeSlot();
-            write(slot);
-            root = tree.insert(root, slot, 3);
+            tree.insert(anchor, slot, another(slot));
             slots.add(slot);
           } else if (random.next() < 0.5) {
-            write(some);
-            tree.changed(some);
+            tree.replace(some, another(some));
           } else {
-            root = tree.remove(root, some);
+            tree.remove(anchor, some);
             slots.delete(some);
           }
         }
         const seen: number[] = [];
-        const check = (node: number): { fields: number[]; bits: number[] } => {
-          const fields = Array<number>(FIELDS).fill(Infinity);
-          const bits = Array<number>(WORDS).fill(0);
+        const check = (node: number): Row => {
+          const box = emptyRow();
           expect(tree.shelfOf(node)).toBe(3);
-          expect(tree.size(node)).toBeGreaterThan(0);
-          for (let at = 0; at < tree.size(node); at += 1) {
-            const entry = tree.entry(node, at);
-            if (tree.isLeaf(node)) seen.push(entry);
-            const below = tree.isLeaf(node)
-              ? {
-                  fields: [...tree.slots.fields.subarray(entry * FIELDS, (entry + 1) * FIELDS)],
-                  bits: [...tree.slots.bits.subarray(entry * WORDS, (entry + 1) * WORDS)],
-                }
-              : check(entry);
-            below.fields.forEach((value, i) => (fields[i] = Math.min(fields[i]!, value)));
-            below.bits.forEach((value, i) => (bits[i] = (bits[i]! | value) >>> 0));
+          if (node !== anchor) expect(tree.size(node)).toBeGreaterThan(0);
+          for (let place = 0; place < tree.size(node); place += 1) {
+            const entry = tree.entry(node, place);
+            if (tree.isLeaf(node)) {
+              seen.push(entry);
+              expect([tree.leafOf(entry), tree.placeOf(entry)]).toEqual([node, place]);
+            }
+            const below = tree.isLeaf(node) ? rows.get(entry)! : check(entry);
+            const here = emptyRow();
+            here.fields.forEach((_, i) => (here.fields[i] = tree.fields[(node * FIELDS + i) * FANOUT + place]!));
+            here.bits.forEach((_, i) => (here.bits[i] = tree.bits[(node * WORDS + i) * FANOUT + place]!));
+            expect(here).toEqual(below);
+            here.fields.forEach((value, i) => (box.fields[i] = Math.min(box.fields[i]!, value)));
+            here.bits.forEach((value, i) => (box.bits[i]! |= value));
           }
-          expect([...tree.nodes.fields.subarray(node * FIELDS, (node + 1) * FIELDS)]).toEqual(fields);
-          expect([...tree.nodes.bits.subarray(node * WORDS, (node + 1) * WORDS)]).toEqual(bits);
-          return { fields, bits };
+          return box;
         };
-        if (root >= 0) check(root);
+        check(anchor);
         expect(seen.sort((a, b) => a - b)).toEqual([...slots].sort((a, b) => a - b));
         expect(FIELD.declared + 8).toBe(FIELDS);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 });

@@ -1,4 +1,3 @@
-import type { RttEnd } from '@gridbourse/catalog';
 import { type Micros, minMicros } from '@gridbourse/kernel';
 import { byRank, type Candidate, ranked, type Ranked, rankingOf } from '../candidates.ts';
 import type { NodeFree } from '../capacity-book.ts';
@@ -10,18 +9,20 @@ import { type Field, performanceTerm, throughputOf } from '../scoring.ts';
 import type { Ask } from './ask.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
-import { FIELDS, WORDS } from './layout.ts';
+import { FANOUT, FIELDS, WORDS } from './layout.ts';
+import type { RoundTrips } from './round-trips.ts';
 
 /** Offers of one kind of GPU, or without one. */
-export type Shelf = { readonly gpu: Offer['gpu']; root: number };
+export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
 
 /** What a search reads; nothing of it changes while the search goes on. */
 export type Stock = {
   readonly tree: BoxTree;
   readonly shelves: readonly Shelf[];
   readonly offerAt: (slot: number) => { readonly offer: Offer; readonly provider: Provider };
-  readonly placeAt: (slot: number) => RttEnd;
-  readonly shelfAt: (slot: number) => number;
+  /** Number of the provider's place. */
+  readonly placeAt: (slot: number) => number;
+  readonly roundTrips: RoundTrips;
   readonly free: (offer: Offer) => readonly NodeFree[];
 };
 
@@ -47,16 +48,6 @@ export class Search {
     private readonly start: Start,
   ) {}
 
-  private mayFitNode(node: number): boolean {
-    const { fields, bits } = this.stock.tree.nodes;
-    return this.ask.mayFit(fields, node * FIELDS, bits, node * WORDS);
-  }
-
-  private mayFitSlot(slot: number): boolean {
-    const { fields, bits } = this.stock.tree.slots;
-    return this.ask.mayFit(fields, slot * FIELDS, bits, slot * WORDS);
-  }
-
   /** Whether and how the offer fits; worked out once. */
   private fitAt(slot: number): Fit | null {
     const known = this.fits.get(slot);
@@ -67,27 +58,27 @@ export class Search {
     return fit;
   }
 
-  /** Calls back with what is directly below a node and may fit. */
-  private below(node: number, onNode: (node: number) => void, onSlot: (slot: number) => void): void {
+  /** Calls back with each entry of a node that may fit: its place in the node. */
+  private below(node: number, onEntry: (node: number, place: number) => void): void {
     const { tree } = this.stock;
-    const leaf = tree.isLeaf(node);
-    for (let at = 0; at < tree.size(node); at += 1) {
-      const entry = tree.entry(node, at);
-      if (leaf) {
-        if (this.mayFitSlot(entry)) onSlot(entry);
-      } else if (this.mayFitNode(entry)) onNode(entry);
+    const { fields, bits } = tree;
+    const at = node * FIELDS * FANOUT;
+    const bitsAt = node * WORDS * FANOUT;
+    const size = tree.size(node);
+    for (let place = 0; place < size; place += 1) {
+      if (this.ask.mayFit(fields, at + place, bits, bitsAt + place)) onEntry(node, place);
     }
   }
 
-  private begin(onNode: (node: number) => void, onSlot: (slot: number) => void): void {
+  private begin(onEntry: (node: number, place: number) => void): void {
     if (this.ask.hopeless) return;
+    const { tree, shelves } = this.stock;
     if (this.start.slots) {
-      for (const slot of this.start.slots) if (this.mayFitSlot(slot)) onSlot(slot);
+      for (const slot of this.start.slots) onEntry(tree.leafOf(slot), tree.placeOf(slot));
       return;
     }
     for (const shelf of this.start.shelves) {
-      const { root } = this.stock.shelves[shelf]!;
-      if (root >= 0 && this.mayFitNode(root)) onNode(root);
+      this.below(shelves[shelf]!.anchor, onEntry);
     }
   }
 
@@ -95,22 +86,22 @@ export class Search {
   cheapest(): Micros | null {
     const { tree } = this.stock;
     const frontier = new Frontier();
-    const onNode = (node: number): void =>
-      frontier.push(-this.ask.rateAtLeast(tree.nodes.fields, node * FIELDS), NODE, node);
-    const onSlot = (slot: number): void =>
-      frontier.push(-this.ask.rateAtLeast(tree.slots.fields, slot * FIELDS), SLOT, slot);
-    this.begin(onNode, onSlot);
+    const onEntry = (node: number, place: number): void => {
+      const rank = tree.isLeaf(node) ? SLOT : NODE;
+      const rate = this.ask.rateAtLeast(tree.fields, node * FIELDS * FANOUT + place);
+      frontier.push(-rate, rank, tree.entry(node, place));
+    };
+    this.begin(onEntry);
     let cheapest: Micros | null = null;
     while (frontier.size > 0 && (cheapest === null || -frontier.key <= nearest(cheapest))) {
       const isNode = frontier.rank === NODE;
       const item = frontier.pop();
       if (isNode) {
-        this.below(item, onNode, onSlot);
+        this.below(item, onEntry);
         continue;
       }
       const fit = this.fitAt(item);
-      if (fit)
-        cheapest = cheapest === null ? fit.rateMicrosPerHour : minMicros(cheapest, fit.rateMicrosPerHour);
+      if (fit) cheapest = cheapest === null ? fit.rateMicrosPerHour : minMicros(cheapest, fit.rateMicrosPerHour);
     }
     return cheapest;
   }
@@ -131,20 +122,20 @@ export class Search {
   }
 
   private anyFitsOn(shelf: number): boolean {
+    const { tree, shelves } = this.stock;
     if (this.start.slots) {
       return this.start.slots.some(
-        (slot) => this.stock.shelfAt(slot) === shelf && this.mayFitSlot(slot) && this.fitAt(slot) !== null,
+        (slot) => tree.shelfOf(tree.leafOf(slot)) === shelf && this.fitAt(slot) !== null,
       );
     }
-    const { root } = this.stock.shelves[shelf]!;
-    const stack = root >= 0 && this.mayFitNode(root) ? [root] : [];
+    const stack = this.ask.hopeless ? [] : [shelves[shelf]!.anchor];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       let found = false;
-      this.below(
-        node,
-        (child) => stack.push(child),
-        (slot) => (found ||= this.fitAt(slot) !== null),
-      );
+      this.below(node, (parent, place) => {
+        const entry = tree.entry(parent, place);
+        if (!tree.isLeaf(parent)) stack.push(entry);
+        else found ||= this.fitAt(entry) !== null;
+      });
       if (found) return true;
     }
     return false;
@@ -164,21 +155,33 @@ export class Search {
     const speeds = new Map<number, number>(
       this.start.shelves.map((shelf) => [shelf, performanceTerm(this.speedOf(shelf), field.fastest)]),
     );
-    const bound = (rows: BoxTree['nodes'], row: number, shelf: number, place: RttEnd | null): number =>
-      this.ask.scoreAtMost(
+    const { origin } = this.ask;
+    const { roundTrips } = this.stock;
+    const table = origin && roundTrips.from(origin);
+    const onEntry = (node: number, place: number): void => {
+      const leaf = tree.isLeaf(node);
+      const entry = tree.entry(node, place);
+      const shelf = tree.shelfOf(node);
+      const at = node * FIELDS * FANOUT + place;
+      const bitsAt = node * WORDS * FANOUT + place;
+      let roundTripMs = 0;
+      if (table) {
+        roundTripMs = leaf
+          ? roundTrips.between(origin!, table, this.stock.placeAt(entry))
+          : this.ask.rttAtLeast(tree.fields, at);
+      }
+      const bound = this.ask.scoreAtMost(
         ranking,
-        { fields: rows.fields, at: row * FIELDS, bits: rows.bits, bitsAt: row * WORDS },
-        { performance: speeds.get(shelf)!, gpu: shelves[shelf]!.gpu !== null, place },
+        { fields: tree.fields, at, bits: tree.bits, bitsAt },
+        { performance: speeds.get(shelf)!, gpu: shelves[shelf]!.gpu !== null, roundTripMs },
       );
-    const onNode = (node: number): void =>
-      frontier.push(bound(tree.nodes, node, tree.shelfOf(node), null), NODE, node);
-    const onSlot = (slot: number): void =>
-      frontier.push(bound(tree.slots, slot, this.stock.shelfAt(slot), this.stock.placeAt(slot)), SLOT, slot);
-    this.begin(onNode, onSlot);
+      frontier.push(bound, leaf ? SLOT : NODE, entry);
+    };
+    this.begin(onEntry);
     while (frontier.size > 0) {
       const { rank } = frontier;
       const item = frontier.pop();
-      if (rank === NODE) this.below(item, onNode, onSlot);
+      if (rank === NODE) this.below(item, onEntry);
       else if (rank === SLOT) {
         const fit = this.fitAt(item);
         if (!fit) continue;
