@@ -6,6 +6,7 @@ import {
   type RttEnd,
   rttEnd,
   throughput,
+  WORKLOAD_CLASSES,
   type WorkloadClass,
 } from '@gridbourse/catalog';
 import type { OfferGpu } from '@gridbourse/events';
@@ -41,11 +42,22 @@ const throughputByName = remember((key: string): number => {
   return model ? throughput(model, workload, known) : 0;
 });
 
+type Gpu = { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' };
+
+/** The GPUs of offers stay the same objects as long as the offer is not changed: found without making a key. */
+const throughputOfGpu = new Map<WorkloadClass, WeakMap<Gpu, number>>(
+  WORKLOAD_CLASSES.map((workload) => [workload, new WeakMap()]),
+);
+
 /** Relative throughput of one GPU (an A100 SXM4 80 GB is 1); 0 when nothing is known of the model. */
-export const gpuThroughput = (
-  gpu: { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' },
-  workload: WorkloadClass = 'general',
-): number => throughputByName(`${gpu.model}|${gpu.vramMiB ?? ''}|${gpu.interface ?? ''}|${workload}`);
+export const gpuThroughput = (gpu: Gpu, workload: WorkloadClass = 'general'): number => {
+  const known = throughputOfGpu.get(workload)!;
+  const before = known.get(gpu);
+  if (before !== undefined) return before;
+  const found = throughputByName(`${gpu.model}|${gpu.vramMiB ?? ''}|${gpu.interface ?? ''}|${workload}`);
+  known.set(gpu, found);
+  return found;
+};
 
 /** The VRAM that a reported or asked figure means (drivers report a little less than the box says). */
 export const nominalVram = (modelId: string, vramMiB: number): number => {
@@ -58,8 +70,16 @@ const endOf = remember((key: string): RttEnd => {
   return rttEnd({ latitude, longitude });
 });
 
+const endOfPoint = new WeakMap<GeoPoint, RttEnd>();
+
 /** A place, prepared for estimates from or to it. */
-export const rttEndOf = ({ latitude, longitude }: GeoPoint): RttEnd => endOf(`${latitude}|${longitude}`);
+export const rttEndOf = (point: GeoPoint): RttEnd => {
+  const before = endOfPoint.get(point);
+  if (before) return before;
+  const end = endOf(`${point.latitude}|${point.longitude}`);
+  endOfPoint.set(point, end);
+  return end;
+};
 
 /** Estimated round trip in milliseconds. */
 export const rttMs = (from: RttEnd, to: GeoPoint): number => rttBetweenMs(from, rttEndOf(to));

@@ -28,7 +28,28 @@ const budgetFor = (request: MatchRequest, rates: ReadonlyMap<string, Micros>): M
   return needed;
 };
 
-/** The lowest budget with which every group can pay for the cheapest offer that fits it. */
+/**
+ * The lowest budget that passes, from one that does. Looks just below it first: that is where the lowest mostly is.
+ * @param bad a budget that does not pass; what passes with one budget passes with every higher one
+ */
+const lowestBudget = (bad: Micros, good: Micros, passes: (budget: Micros) => boolean): Micros => {
+  let [low, high] = [bad, good];
+  for (let step = 1n; high - step > low; step *= 2n) {
+    if (!passes(high - step)) {
+      low = high - step;
+      break;
+    }
+    high -= step;
+  }
+  while (high - low > 1n) {
+    const middle = (low + high) / 2n;
+    if (passes(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+};
+
+/** The lowest budget with which the order matches. */
 function* price(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
   const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
   const match = attempt(unlimited);
@@ -38,10 +59,13 @@ function* price(request: MatchRequest, view: MarketView, attempt: Try): Generato
     cheapest.set(need.group.name, cheapestRate(unlimited, need, view) ?? UNLIMITED);
   }
   const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
-  const needed = [budgetFor(request, cheapest), budgetFor(request, found)].find(
-    (budget) => budget > request.maxRateMicrosPerHour && attempt(withBudget(request, budget)) !== null,
+  const now = request.maxRateMicrosPerHour;
+  const passes = (budget: Micros): boolean => attempt(withBudget(request, budget)) !== null;
+  const enough = [budgetFor(request, cheapest), budgetFor(request, found)].find(
+    (budget) => budget > now && passes(budget),
   );
-  if (needed === undefined) return;
+  if (enough === undefined) return;
+  const needed = lowestBudget(now, enough, passes);
   const [from, to] = [formatUsdc(request.maxRateMicrosPerHour), formatUsdc(needed)];
   yield single(withBudget(request, needed), {
     field: 'maxRateUsdcPerHour',
@@ -59,7 +83,8 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
     if (offer.policy.maxDurationSeconds < now) limits.add(offer.policy.maxDurationSeconds);
     if (offer.policy.minDurationSeconds > now) limits.add(offer.policy.minDurationSeconds);
   }
-  const byDistance = [...limits].sort((a, b) => Math.abs(a - now) - Math.abs(b - now));
+  const distance = (seconds: number): number => Math.abs(Math.log2(seconds / now));
+  const byDistance = [...limits].sort((a, b) => distance(a) - distance(b));
   for (const seconds of byDistance) {
     const spec: WorkloadSpec = { ...request.spec, durationSeconds: seconds };
     const changed = { ...request, spec };
@@ -69,7 +94,7 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
       from: `${now}`,
       to: `${seconds}`,
       text: `Ask for ${seconds} s instead of ${now} s.`,
-      size: Math.abs(Math.log2(seconds / now)),
+      size: distance(seconds),
     });
     return;
   }

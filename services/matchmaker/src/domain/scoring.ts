@@ -111,7 +111,11 @@ export const scoreTerms = (subject: Subject, found: Fit, field: Field): ScoreTer
   const { need, provider } = subject;
   const origin = originOf(need);
   return {
-    cost: costTerm(nearest(found.rateMicrosPerHour), nearest(need.limitMicrosPerHour), nearest(field.cheapest)),
+    cost: costTerm(
+      nearest(found.rateMicrosPerHour),
+      nearest(need.limitMicrosPerHour),
+      nearest(field.cheapest),
+    ),
     geography: origin === null ? 1 : geographyTerm(rttMs(origin, provider.place.location)),
     performance: performanceTerm(throughputOf(subject), field.fastest),
     reliability: reliabilityTerm(provider),

@@ -140,7 +140,8 @@ export class Ask {
       if (fields[field]! > sizes[i]!) return false;
     }
     const attribute = bitsAt + BITS.attributes * FANOUT;
-    if ((attributesLow & ~bits[attribute]!) !== 0 || (attributesHigh & ~bits[attribute + FANOUT]!) !== 0) return false;
+    if ((attributesLow & ~bits[attribute]!) !== 0 || (attributesHigh & ~bits[attribute + FANOUT]!) !== 0)
+      return false;
     if ((storage & ~bits[bitsAt + BITS.storage * FANOUT]!) !== 0) return false;
     if (fields[at + FIELD.minDuration * FANOUT]! > this.durationSeconds) return false;
     if (fields[at + FIELD.maxDuration * FANOUT]! > -this.durationSeconds) return false;

@@ -174,20 +174,25 @@ export class BoxTree {
   }
 
   private copyOut(node: number, place: number, { fields, bits }: Row): void {
-    for (let i = 0, at = node * FIELDS * FANOUT + place; i < FIELDS; i += 1, at += FANOUT) fields[i] = this.fields[at]!;
-    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT) bits[i] = this.bits[at]!;
+    for (let i = 0, at = node * FIELDS * FANOUT + place; i < FIELDS; i += 1, at += FANOUT)
+      fields[i] = this.fields[at]!;
+    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT)
+      bits[i] = this.bits[at]!;
   }
 
   private write(node: number, place: number, { fields, bits }: Row): void {
-    for (let i = 0, at = node * FIELDS * FANOUT + place; i < FIELDS; i += 1, at += FANOUT) this.fields[at] = fields[i]!;
-    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT) this.bits[at] = bits[i]!;
+    for (let i = 0, at = node * FIELDS * FANOUT + place; i < FIELDS; i += 1, at += FANOUT)
+      this.fields[at] = fields[i]!;
+    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT)
+      this.bits[at] = bits[i]!;
   }
 
   private widen(node: number, place: number, { fields, bits }: Row): void {
     for (let i = 0, at = node * FIELDS * FANOUT + place; i < FIELDS; i += 1, at += FANOUT) {
       if (fields[i]! < this.fields[at]!) this.fields[at] = fields[i]!;
     }
-    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT) this.bits[at]! |= bits[i]!;
+    for (let i = 0, at = node * WORDS * FANOUT + place; i < WORDS; i += 1, at += FANOUT)
+      this.bits[at]! |= bits[i]!;
   }
 
   /** The box of all entries of a node; good until the next is asked for. */
@@ -292,7 +297,9 @@ export class BoxTree {
     const [low, high] = this.widest(node);
     const middle = (place: number): number =>
       this.fields[at + low * FANOUT + place]! - this.fields[at + high * FANOUT + place]!;
-    const order = Array.from({ length: FANOUT }, (_, place) => place).sort((a, b) => middle(a) - middle(b) || a - b);
+    const order = Array.from({ length: FANOUT }, (_, place) => place).sort(
+      (a, b) => middle(a) - middle(b) || a - b,
+    );
     const all = order.map((place) => {
       const row = emptyRow();
       this.copyOut(node, place, row);

@@ -162,7 +162,9 @@ describe('the tree of boxes', () => {
             }
             const below = tree.isLeaf(node) ? rows.get(entry)! : check(entry);
             const here = emptyRow();
-            here.fields.forEach((_, i) => (here.fields[i] = tree.fields[(node * FIELDS + i) * FANOUT + place]!));
+            here.fields.forEach(
+              (_, i) => (here.fields[i] = tree.fields[(node * FIELDS + i) * FANOUT + place]!),
+            );
             here.bits.forEach((_, i) => (here.bits[i] = tree.bits[(node * WORDS + i) * FANOUT + place]!));
             expect(here).toEqual(below);
             here.fields.forEach((value, i) => (box.fields[i] = Math.min(box.fields[i]!, value)));

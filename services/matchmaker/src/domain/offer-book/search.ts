@@ -101,7 +101,8 @@ export class Search {
         continue;
       }
       const fit = this.fitAt(item);
-      if (fit) cheapest = cheapest === null ? fit.rateMicrosPerHour : minMicros(cheapest, fit.rateMicrosPerHour);
+      if (fit)
+        cheapest = cheapest === null ? fit.rateMicrosPerHour : minMicros(cheapest, fit.rateMicrosPerHour);
     }
     return cheapest;
   }
