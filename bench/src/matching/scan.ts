@@ -74,8 +74,11 @@ export class TypedArrayScan {
       this.minSeconds[i] = offer.policy.minDurationSeconds;
       this.maxSeconds[i] = offer.policy.maxDurationSeconds;
       const { perGpu, perCpuCore, perMemoryGiB, perStorageGiB } = offer.price;
-      [perGpu, perCpuCore, perMemoryGiB, perStorageGiB].forEach((unit, d) => (this.prices[d]![i] = Number(unit)));
-      for (const node of book.free(offer)) free.push([node.gpus, node.cpuMillis, node.memoryMiB, node.storageMiB]);
+      [perGpu, perCpuCore, perMemoryGiB, perStorageGiB].forEach(
+        (unit, d) => (this.prices[d]![i] = Number(unit)),
+      );
+      for (const node of book.free(offer))
+        free.push([node.gpus, node.cpuMillis, node.memoryMiB, node.storageMiB]);
       for (const node of offer.nodes) declared.push(node.gpus);
       this.firstNode[i + 1] = free.length;
     });
@@ -96,13 +99,19 @@ export class TypedArrayScan {
     const limit = Number(request.maxRateMicrosPerHour);
     const named = resources.gpu!.models.map(({ model }) => this.models.get(model) ?? -1);
     const suits = new Uint8Array(this.models.size);
-    if (named.length === 0) this.vendors.forEach((vendor, i) => (suits[i] = vendor === resources.gpu!.vendor ? 1 : 0));
+    if (named.length === 0)
+      this.vendors.forEach((vendor, i) => (suits[i] = vendor === resources.gpu!.vendor ? 1 : 0));
     for (const model of named) if (model >= 0) suits[model] = 1;
     const inRegion = new Uint8Array(this.regions.size).fill(group.regions.length === 0 ? 1 : 0);
     for (const region of group.regions) if (this.regions.has(region)) inRegion[this.regions.get(region)!] = 1;
     const wantsNetwork = group.attributes['network'] === '100g';
     const seconds = request.spec.durationSeconds;
-    const [perGpu, perCore, perMemory, perStorage] = this.prices as [Float64Array, Float64Array, Float64Array, Float64Array];
+    const [perGpu, perCore, perMemory, perStorage] = this.prices as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
     let hits = 0;
     let cheapest = Infinity;
     let fastest = 0;
@@ -110,9 +119,17 @@ export class TypedArrayScan {
       if (suits[this.model[i]!] === 0 || inRegion[this.region[i]!] === 0) continue;
       if (this.tier[i]! > group.tierFloor || (wantsNetwork && this.fastNetwork[i] === 0)) continue;
       if (seconds < this.minSeconds[i]! || seconds > this.maxSeconds[i]!) continue;
-      const rate = Math.ceil(perGpu[i]! * gpus + perCore[i]! * cores + perMemory[i]! * memory + perStorage[i]! * storage);
+      const rate = Math.ceil(
+        perGpu[i]! * gpus + perCore[i]! * cores + perMemory[i]! * memory + perStorage[i]! * storage,
+      );
       if (rate > limit) continue;
-      const fit = this.fitOf(i, gpus, resources.cpuMillis, resources.memoryMiB, resources.volumes[0]!.sizeMiB);
+      const fit = this.fitOf(
+        i,
+        gpus,
+        resources.cpuMillis,
+        resources.memoryMiB,
+        resources.volumes[0]!.sizeMiB,
+      );
       if (fit < 0) continue;
       this.hits[hits] = i;
       this.rates[hits] = rate;
@@ -144,7 +161,8 @@ export class TypedArrayScan {
     const performance = weights.performance * (1 + Math.min(1, gpus / 8));
     const total = weights.cost + weights.geography + performance + weights.reliability + weights.fit;
     const origin = request.near && rttEnd(request.near);
-    const near = origin && Float64Array.from(this.sites, (site) => Math.max(0, 1 - rttBetweenMs(origin, site) / 300));
+    const near =
+      origin && Float64Array.from(this.sites, (site) => Math.max(0, 1 - rttBetweenMs(origin, site) / 300));
     const best: number[] = [];
     for (let h = 0; h < of.hits; h += 1) {
       const i = this.hits[h]!;

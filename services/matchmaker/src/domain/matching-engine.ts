@@ -12,5 +12,6 @@ export {
   rankCandidates,
   viewOf,
 } from './matching.ts';
+export type { OfferId } from '@gridbourse/kernel';
 export { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 export { PROFILE_WEIGHTS } from './scoring.ts';

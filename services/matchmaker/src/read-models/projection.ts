@@ -7,41 +7,56 @@ import { LeaseEntity, leaseRow } from './lease.entity.ts';
 import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './market.entities.ts';
 import { OrderEntity, orderRow } from './order.entity.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
+import { upsertRows } from './upsert-rows.ts';
 
-/** Writes what a decision changed, in its transaction. Orders before leases: a lease refers to its order. */
-export const project = async (manager: EntityManager, outcome: Outcome, atMs: number): Promise<void> => {
-  const { orders, leases, retired, emitted } = outcome;
-  const over = new Set(retired);
-  if (orders.length > 0) {
-    await manager.upsert(
-      OrderEntity,
-      orders.map((order) => orderRow(order, !over.has(order.orderId))),
-      ['orderId'],
-    );
-  }
-  if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
-  if (retired.length > 0)
-    await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
-  const items = emitted.flatMap(({ event, orderId, leaseId }) => {
-    const item = timelineItem(event);
-    return item ? [{ ...item, orderId, leaseId }] : [];
-  });
-  if (items.length === 0) return;
-  await manager.query(ADD_ITEMS, [
-    atMs,
-    items.map(({ orderId }) => orderId),
-    items.map(({ leaseId }) => leaseId),
-    items.map(({ type }) => type),
-    items.map(({ text }) => text),
-    items.map(({ data }) => JSON.stringify(data)),
-  ]);
+/** A decision's outcome, and when it was taken. */
+export type Decided = { readonly outcome: Outcome; readonly atMs: number };
+
+/** Of each order or lease only the last state counts. */
+const lastOf = <Id, Thing>(all: readonly Thing[], idOf: (thing: Thing) => Id): Thing[] => [
+  ...new Map(all.map((thing) => [idOf(thing), thing])).values(),
+];
+
+/**
+ * Writes what decisions changed, in their transaction and in their order; many cost little more than one. Orders before
+ * leases: a lease refers to its order.
+ */
+export const project = async (manager: EntityManager, decided: readonly Decided[]): Promise<void> => {
+  const over = new Set(decided.flatMap(({ outcome }) => outcome.retired));
+  const orders = lastOf(
+    decided.flatMap(({ outcome }) => outcome.orders),
+    ({ orderId }) => orderId,
+  );
+  const leases = lastOf(
+    decided.flatMap(({ outcome }) => outcome.leases),
+    ({ leaseId }) => leaseId,
+  );
+  await upsertRows(
+    manager,
+    OrderEntity,
+    orders.map((order) => orderRow(order, !over.has(order.orderId))),
+  );
+  await upsertRows(manager, LeaseEntity, leases.map(leaseRow));
+  if (over.size > 0)
+    await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [[...over]]);
+  await addItems(manager, decided);
+};
+
+const addItems = async (manager: EntityManager, decided: readonly Decided[]): Promise<void> => {
+  const items = decided.flatMap(({ outcome, atMs }) =>
+    outcome.emitted.flatMap(({ event, orderId, leaseId }) => {
+      const item = timelineItem(event);
+      return item ? [{ ...item, order_id: orderId, lease_id: leaseId, at_ms: atMs }] : [];
+    }),
+  );
+  if (items.length > 0) await manager.query(ADD_ITEMS, [JSON.stringify(items)]);
 };
 
 const ADD_ITEMS = `
-  INSERT INTO timeline (at_ms, order_id, lease_id, type, text, data)
-  SELECT $1::bigint, order_id, lease_id, type, text, data::jsonb
-  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-    WITH ORDINALITY AS item (order_id, lease_id, type, text, data, place)
+  INSERT INTO timeline (order_id, lease_id, at_ms, type, text, data)
+  SELECT order_id, lease_id, at_ms, type, text, data
+  FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (order_id text, lease_id text, at_ms bigint, type text, text text, data jsonb))
+    WITH ORDINALITY AS item (order_id, lease_id, at_ms, type, text, data, place)
   ORDER BY place`;
 
 const NOTE = `
