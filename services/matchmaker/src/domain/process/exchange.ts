@@ -41,6 +41,8 @@ export class Exchange {
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
+  /** A hash that takes a while: worked out once for each lease. */
+  private readonly references = new Map<LeaseId, string>();
   private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
 
@@ -138,7 +140,7 @@ export class Exchange {
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
     add(this.leasesByProvider, lease.providerId, leaseId);
-    this.leasesByReference.set(this.referenceOf(leaseId), leaseId);
+    this.refer(leaseId);
     if (lease.capacityReleased) this.book.remove(offerId, leaseId);
     else {
       const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
@@ -152,8 +154,16 @@ export class Exchange {
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
-    this.leasesByReference.delete(this.referenceOf(leaseId));
+    this.leasesByReference.delete(this.references.get(leaseId)!);
+    this.references.delete(leaseId);
     this.book.remove(offerId, leaseId);
+  }
+
+  private refer(leaseId: LeaseId): void {
+    if (this.references.has(leaseId)) return;
+    const reference = this.referenceOf(leaseId);
+    this.references.set(leaseId, reference);
+    this.leasesByReference.set(reference, leaseId);
   }
 
   private forgetChainKey(lease: Lease | undefined): void {
