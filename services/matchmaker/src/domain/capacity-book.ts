@@ -150,7 +150,9 @@ export class CapacityBook {
   free(offer: Offer): readonly NodeFree[] {
     const { offerId, nodes } = offer;
     const known = this.derived.get(offerId);
-    if (known?.offer !== offer) {
+    // Machines of one name cannot be told apart by it: then all are derived again.
+    const oneName = known !== undefined && this.positionsOf(offer).size < nodes.length;
+    if (known?.offer !== offer || (oneName && known.stale.size > 0)) {
       const free = nodes.map((node) => this.freeOn(offerId, node));
       this.derived.set(offerId, { offer, free, stale: new Set() });
       return free;
