@@ -83,7 +83,7 @@ const openMarket = (matchmaker: Matchmaker, random: Random, providers: number): 
       const words = wordsOf(random, systemClock.now());
       return matchmaker.execute(
         (unit) => words.map((word, at) => hearOfProvider(unit, word, at + 1)).at(-1)!,
-        { alsoWrite: (manager, change) => saveMarketChange(manager, change!) },
+        { alsoWrite: (manager, change) => saveMarketChange(manager, change) },
       );
     }),
   );

@@ -3,6 +3,9 @@ import type { BenchMarket } from './market.ts';
 import type { MatchRequest } from '@gridbourse/matchmaker/matching';
 import { PROFILE_WEIGHTS } from '@gridbourse/matchmaker/matching';
 
+/** For scores only. */
+const nearest = (a: bigint): number => Number(a);
+
 /**
  * The peer: plain typed arrays, every offer looked at for every order. Filters and score are those of the engine, for orders
  * of one replica; the round trips to all places are worked out once an order, the rest is arithmetic on columns.
@@ -62,7 +65,7 @@ export class TypedArrayScan {
       const gpu = offer.gpu && findGpu(offer.gpu.model);
       this.model[i] = numberOf(this.models, offer.gpu?.model ?? '');
       this.vendors[this.model[i]] = offer.gpu?.vendor ?? '';
-      this.speed[i] = gpu ? throughput(gpu, 'general', offer.gpu!) : 0;
+      this.speed[i] = gpu ? throughput(gpu, 'general', offer.gpu) : 0;
       this.region[i] = numberOf(this.regions, provider.place.region);
       this.tier[i] = provider.tier;
       const uptime = provider.uptime ?? uptimes[provider.tier - 1]!;
@@ -96,7 +99,7 @@ export class TypedArrayScan {
       resources.memoryMiB / 1_024,
       resources.volumes[0]!.sizeMiB / 1_024,
     ];
-    const limit = Number(request.maxRateMicrosPerHour);
+    const limit = nearest(request.maxRateMicrosPerHour);
     const named = resources.gpu!.models.map(({ model }) => this.models.get(model) ?? -1);
     const suits = new Uint8Array(this.models.size);
     if (named.length === 0)

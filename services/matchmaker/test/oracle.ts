@@ -195,7 +195,7 @@ export const scores = (
   const gpus = replicas.reduce((sum, one) => sum + one.gpus, 0);
   const speed = ({ offer }: Stand): number => {
     const model = offer.gpu && findGpu(offer.gpu.model);
-    return model && gpus > 0 ? throughput(model, request.workload ?? 'general', offer.gpu!) : 0;
+    return model && gpus > 0 ? throughput(model, request.workload ?? 'general', offer.gpu) : 0;
   };
   const cheapest = Math.min(...fitting.map(({ offer }) => Number(rateOf(offer, group))));
   const fastest = Math.max(...fitting.map(speed));

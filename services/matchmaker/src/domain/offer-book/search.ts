@@ -168,7 +168,7 @@ export class Search {
       let roundTripMs = 0;
       if (table) {
         roundTripMs = leaf
-          ? roundTrips.between(origin!, table, this.stock.placeAt(entry))
+          ? roundTrips.between(origin, table, this.stock.placeAt(entry))
           : this.ask.rttAtLeast(tree.fields, at);
       }
       const bound = this.ask.scoreAtMost(
