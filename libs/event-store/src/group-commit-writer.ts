@@ -26,6 +26,11 @@ export type GroupCommitOptions<E extends DomainEvent> = {
   readonly maxQueue?: number;
   /** Builds the state in memory anew from what is committed (see EventStore.replay). */
   readonly onReload: () => Promise<void>;
+  /**
+   * Once in each transaction, after the commands' own writes and before the events: for writes that commands have only
+   * collected, such as the rows of read models, many of which cost little more than one.
+   */
+  readonly beforeEvents?: (manager: EntityManager) => Promise<void>;
   /** After each commit, for example `() => outbox.wake()`. */
   readonly afterCommit?: () => void;
   readonly logger?: Logger;
@@ -241,6 +246,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
         const skip = (await one.decision.inTransaction?.(runner.manager)) === 'skip';
         if (skip && one.decision.appends.some((append) => append.events.length > 0)) throw new Skipped(one);
       }
+      await this.o.beforeEvents?.(runner.manager);
       const appends = decided.flatMap(({ unit, decision }) =>
         decision.appends.map((append) => ({ metadata: unit.causation, ...append })),
       );

@@ -33,7 +33,15 @@ export const fits = (need: Amounts, free: Amounts): boolean =>
   need.storageMiB <= free.storageMiB;
 
 export const sum = (all: Iterable<Amounts>): Amounts => {
-  let total = NOTHING;
-  for (const one of all) total = plus(total, one);
-  return total;
+  let gpus = 0;
+  let cpuMillis = 0;
+  let memoryMiB = 0;
+  let storageMiB = 0;
+  for (const one of all) {
+    gpus += one.gpus;
+    cpuMillis += one.cpuMillis;
+    memoryMiB += one.memoryMiB;
+    storageMiB += one.storageMiB;
+  }
+  return { gpus, cpuMillis, memoryMiB, storageMiB };
 };

@@ -1,6 +1,6 @@
-import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
+import type { OfferNode, PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import { DomainError, type LeaseId, type OfferId } from '@gridbourse/kernel';
-import { type Amounts, leftOf, NOTHING, plus, sum } from './amounts.ts';
+import { type Amounts, DIMENSIONS, leftOf, NOTHING, plus, sum } from './amounts.ts';
 import type { Offer } from './market.ts';
 
 /** Which replica of which service sits on which machine of the offer. */
@@ -51,58 +51,122 @@ export const amountsByNode = (
   return byNode;
 };
 
+const isAmount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+/** @throws DomainError `impossible_amounts`: a sum that is no whole number that counts exactly. */
+const checked = (amounts: Amounts, what: string): Amounts => {
+  if (DIMENSIONS.every((dimension) => isAmount(amounts[dimension]))) return amounts;
+  throw new DomainError('internal', 'impossible_amounts', `${what}: ${JSON.stringify(amounts)}`);
+};
+
+/** What the leases on one offer take, by lease and by machine. */
+type OfferTakings = {
+  readonly byLease: Map<LeaseId, Taking>;
+  readonly byNode: Map<string, Map<LeaseId, Amounts>>;
+};
+
+/** What is free on an offer of one revision; machines in `stale` have to be derived again. */
+type Derived = { readonly offer: Offer; free: readonly NodeFree[]; readonly stale: Set<string> };
+
+const positionsOf = (offer: Offer): ReadonlyMap<string, number> =>
+  new Map(offer.nodes.map((node, at) => [node.name, at]));
+
 /**
- * Who takes what of which machine. Free capacity is always derived, declared - committed - held; nothing is counted
- * up and down on the side, so a lost event cannot leave a machine half taken.
+ * Who takes what of which machine. Free capacity is always derived, declared - committed - held, from the takings on the
+ * machine; nothing is counted up and down on the side, so a lost event cannot leave a machine half taken. Only machines
+ * whose takings changed are derived again.
  */
 export class CapacityBook {
-  private readonly takings = new Map<OfferId, Map<LeaseId, Taking>>();
-  /** Derived, thrown away whenever a taking of the offer changes, and good for one revision of the offer only. */
-  private readonly freeCache = new Map<
-    OfferId,
-    { readonly offer: Offer; readonly free: readonly NodeFree[] }
-  >();
+  private readonly takings = new Map<OfferId, OfferTakings>();
+  private readonly derived = new Map<OfferId, Derived>();
+  private readonly positions = new WeakMap<Offer, ReadonlyMap<string, number>>();
+  private watcher: ((offerId: OfferId) => void) | null = null;
 
-  /** Puts a lease's taking, in place of what the same lease had. */
+  /** Told of every offer whose takings changed. One watcher: the last that asked. */
+  watch(watcher: (offerId: OfferId) => void): void {
+    this.watcher = watcher;
+  }
+
+  /**
+   * Puts a lease's taking, in place of what the same lease had.
+   * @throws DomainError `impossible_amounts`, and then nothing has changed
+   */
   put(taking: Taking): void {
-    let ofOffer = this.takings.get(taking.offerId);
-    if (!ofOffer) this.takings.set(taking.offerId, (ofOffer = new Map<LeaseId, Taking>()));
-    ofOffer.set(taking.leaseId, taking);
-    this.freeCache.delete(taking.offerId);
+    for (const amounts of taking.onNodes.values()) checked(amounts, `what ${taking.leaseId} takes`);
+    this.remove(taking.offerId, taking.leaseId);
+    let of = this.takings.get(taking.offerId);
+    if (!of) this.takings.set(taking.offerId, (of = { byLease: new Map(), byNode: new Map() }));
+    of.byLease.set(taking.leaseId, taking);
+    for (const [node, amounts] of taking.onNodes) {
+      const onNode = of.byNode.get(node);
+      if (onNode) onNode.set(taking.leaseId, amounts);
+      else of.byNode.set(node, new Map([[taking.leaseId, amounts]]));
+    }
+    this.changed(taking);
   }
 
   remove(offerId: OfferId, leaseId: LeaseId): void {
-    const ofOffer = this.takings.get(offerId);
-    if (!ofOffer?.delete(leaseId)) return;
-    if (ofOffer.size === 0) this.takings.delete(offerId);
-    this.freeCache.delete(offerId);
+    const of = this.takings.get(offerId);
+    const taking = of?.byLease.get(leaseId);
+    if (!of || !taking) return;
+    of.byLease.delete(leaseId);
+    for (const node of taking.onNodes.keys()) {
+      const onNode = of.byNode.get(node);
+      onNode?.delete(leaseId);
+      if (onNode?.size === 0) of.byNode.delete(node);
+    }
+    if (of.byLease.size === 0) this.takings.delete(offerId);
+    this.changed(taking);
+  }
+
+  private changed({ offerId, onNodes }: Taking): void {
+    const derived = this.derived.get(offerId);
+    if (derived) for (const node of onNodes.keys()) derived.stale.add(node);
+    this.watcher?.(offerId);
   }
 
   takingsOf(offerId: OfferId): readonly Taking[] {
-    return [...(this.takings.get(offerId)?.values() ?? [])];
+    return [...(this.takings.get(offerId)?.byLease.values() ?? [])];
   }
 
-  private used(offerId: OfferId): ReadonlyMap<string, Amounts> {
-    const used = new Map<string, Amounts>();
-    for (const taking of this.takings.get(offerId)?.values() ?? []) {
-      for (const [node, amounts] of taking.onNodes) used.set(node, plus(used.get(node) ?? NOTHING, amounts));
-    }
-    return used;
+  private freeOn(offerId: OfferId, node: OfferNode): NodeFree {
+    const takings = this.takings.get(offerId)?.byNode.get(node.name);
+    if (!takings) return node;
+    const used = checked(sum(takings.values()), `what is used of ${node.name} of ${offerId}`);
+    return { ...leftOf(node, used), name: node.name };
+  }
+
+  private positionsOf(offer: Offer): ReadonlyMap<string, number> {
+    let positions = this.positions.get(offer);
+    if (!positions) this.positions.set(offer, (positions = positionsOf(offer)));
+    return positions;
   }
 
   /**
    * What is free on each machine, in the offer's order. A provider may shrink an offer under running leases; then
    * nothing is free there, and never less than nothing.
+   * @throws DomainError `impossible_amounts` when what is used does not add up to a number that counts exactly
    */
   free(offer: Offer): readonly NodeFree[] {
-    const cached = this.freeCache.get(offer.offerId);
-    if (cached?.offer === offer) return cached.free;
-    const used = this.used(offer.offerId);
-    const free = offer.nodes.map((node) => ({
-      ...leftOf(node, used.get(node.name) ?? NOTHING),
-      name: node.name,
-    }));
-    this.freeCache.set(offer.offerId, { offer, free });
+    const { offerId, nodes } = offer;
+    const known = this.derived.get(offerId);
+    // Machines of one name cannot be told apart by it: then all are derived again.
+    const oneName = known !== undefined && this.positionsOf(offer).size < nodes.length;
+    if (known?.offer !== offer || (oneName && known.stale.size > 0)) {
+      const free = nodes.map((node) => this.freeOn(offerId, node));
+      this.derived.set(offerId, { offer, free, stale: new Set() });
+      return free;
+    }
+    if (known.stale.size === 0) return known.free;
+    const positions = this.positionsOf(offer);
+    const free = [...known.free];
+    for (const name of known.stale) {
+      const at = positions.get(name);
+      // A lease may sit on a machine that this revision does not have any more.
+      if (at !== undefined) free[at] = this.freeOn(offerId, nodes[at]!);
+    }
+    known.free = free;
+    known.stale.clear();
     return free;
   }
 

@@ -1,9 +1,13 @@
 import {
-  estimateRttMs,
   findGpu,
   listPriceMicrosPerGpuHour,
   nominalVramMiB,
+  rttBetweenMs,
+  type RttEnd,
+  rttEnd,
   throughput,
+  WORKLOAD_CLASSES,
+  type WorkloadClass,
 } from '@gridbourse/catalog';
 import type { OfferGpu } from '@gridbourse/events';
 import type { GeoPoint, Micros } from '@gridbourse/kernel';
@@ -27,15 +31,33 @@ const remember = <Key extends string | number, Fact>(find: (key: Key) => Fact): 
 const modelOf = remember((name: string) => findGpu(name));
 
 const throughputByName = remember((key: string): number => {
-  const [name, vramMiB, bus] = key.split('|') as [string, string, 'pcie' | 'sxm' | ''];
+  const [name, vramMiB, bus, workload] = key.split('|') as [
+    string,
+    string,
+    'pcie' | 'sxm' | '',
+    WorkloadClass,
+  ];
   const model = modelOf(name);
   const known = { vramMiB: vramMiB === '' ? null : Number(vramMiB), interface: bus === '' ? null : bus };
-  return model ? throughput(model, 'general', known) : 0;
+  return model ? throughput(model, workload, known) : 0;
 });
 
+type Gpu = { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' };
+
+/** The GPUs of offers stay the same objects as long as the offer is not changed: found without making a key. */
+const throughputOfGpu = new Map<WorkloadClass, WeakMap<Gpu, number>>(
+  WORKLOAD_CLASSES.map((workload) => [workload, new WeakMap()]),
+);
+
 /** Relative throughput of one GPU (an A100 SXM4 80 GB is 1); 0 when nothing is known of the model. */
-export const gpuThroughput = (gpu: { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm' }): number =>
-  throughputByName(`${gpu.model}|${gpu.vramMiB ?? ''}|${gpu.interface ?? ''}`);
+export const gpuThroughput = (gpu: Gpu, workload: WorkloadClass = 'general'): number => {
+  const known = throughputOfGpu.get(workload)!;
+  const before = known.get(gpu);
+  if (before !== undefined) return before;
+  const found = throughputByName(`${gpu.model}|${gpu.vramMiB ?? ''}|${gpu.interface ?? ''}|${workload}`);
+  known.set(gpu, found);
+  return found;
+};
 
 /** The VRAM that a reported or asked figure means (drivers report a little less than the box says). */
 export const nominalVram = (modelId: string, vramMiB: number): number => {
@@ -43,14 +65,24 @@ export const nominalVram = (modelId: string, vramMiB: number): number => {
   return (model && nominalVramMiB(model, vramMiB)) ?? vramMiB;
 };
 
-const rttOf = remember((key: string): number => {
-  const [a, b, c, d] = key.split('|').map(Number) as [number, number, number, number];
-  return estimateRttMs({ latitude: a, longitude: b }, { latitude: c, longitude: d });
+const endOf = remember((key: string): RttEnd => {
+  const [latitude, longitude] = key.split('|').map(Number) as [number, number];
+  return rttEnd({ latitude, longitude });
 });
 
+const endOfPoint = new WeakMap<GeoPoint, RttEnd>();
+
+/** A place, prepared for estimates from or to it. */
+export const rttEndOf = (point: GeoPoint): RttEnd => {
+  const before = endOfPoint.get(point);
+  if (before) return before;
+  const end = endOf(`${point.latitude}|${point.longitude}`);
+  endOfPoint.set(point, end);
+  return end;
+};
+
 /** Estimated round trip in milliseconds. */
-export const rttMs = (a: GeoPoint, b: GeoPoint): number =>
-  rttOf(`${a.latitude}|${a.longitude}|${b.latitude}|${b.longitude}`);
+export const rttMs = (from: RttEnd, to: GeoPoint): number => rttBetweenMs(from, rttEndOf(to));
 
 /** What the big clouds list for so many of these GPUs, micro-USDC per hour; null when there is no such price. */
 export const listRateMicrosPerHour = (gpu: OfferGpu | null, gpus: number): Micros | null => {

@@ -44,13 +44,15 @@ export type Subject = {
   readonly free: readonly NodeFree[];
 };
 
-type Check = (subject: Subject) => Failure | null;
-const failed = (constraint: Constraint, detail: string): Failure => ({
-  constraint,
-  detail: detail.slice(0, 300),
-});
-const when = (broken: boolean, constraint: Constraint, detail: () => string): Failure | null =>
-  broken ? failed(constraint, detail()) : null;
+/** A constraint that fails; the words for it are made only when somebody asks: markets are large. */
+export type Broken = { readonly constraint: Constraint; readonly detail: () => string };
+
+type Check = (subject: Subject) => Broken | null;
+const failed = (constraint: Constraint, detail: () => string): Broken => ({ constraint, detail });
+const when = (broken: boolean, constraint: Constraint, detail: () => string): Broken | null =>
+  broken ? { constraint, detail } : null;
+
+const inWords = ({ constraint, detail }: Broken): Failure => ({ constraint, detail: detail().slice(0, 300) });
 
 const providerActive: Check = ({ provider }) =>
   when(
@@ -117,7 +119,9 @@ const storageClass: Check = ({ need, offer }) => {
   );
 };
 
-const gpuVendor: Check = ({ need, offer: { gpu } }) =>
+type OfGpu = (subject: Pick<Subject, 'need'> & { readonly offer: Pick<Offer, 'gpu'> }) => Broken | null;
+
+const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
   when(
     gpu !== null && need.gpuRequests.some((request) => request.vendor !== gpu.vendor),
     'gpu_vendor',
@@ -125,24 +129,28 @@ const gpuVendor: Check = ({ need, offer: { gpu } }) =>
   );
 
 /** Model, then VRAM, then interface: the first that no entry of some request passes. */
-const gpuModel: Check = ({ need, offer: { gpu } }) => {
+const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
   if (need.gpuRequests.length === 0) return null;
-  if (gpu === null) return failed('gpu_model', 'has no GPU');
+  if (gpu === null) return failed('gpu_model', () => 'has no GPU');
   for (const { models } of need.gpuRequests) {
     if (models.length === 0) continue;
     const named = models.filter((entry) => entry.model === gpu.model);
-    if (named.length === 0) return failed('gpu_model', `has ${gpu.model}`);
+    if (named.length === 0) return failed('gpu_model', () => `has ${gpu.model}`);
     const vramMiB = nominalVram(gpu.model, gpu.vramMiB);
     const large = named.filter(
       (entry) => entry.vramMiB === null || vramMiB >= nominalVram(gpu.model, entry.vramMiB),
     );
-    if (large.length === 0) return failed('gpu_vram', `has ${gpu.vramMiB} MiB`);
+    if (large.length === 0) return failed('gpu_vram', () => `has ${gpu.vramMiB} MiB`);
     if (!large.some((entry) => entry.interface === null || entry.interface === gpu.interface)) {
-      return failed('gpu_interface', `has ${gpu.interface}`);
+      return failed('gpu_interface', () => `has ${gpu.interface}`);
     }
   }
   return null;
 };
+
+/** Whether GPUs of this kind would do, whoever has them. */
+export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
+  gpuVendor({ need, offer: { gpu } }) === null && gpuModel({ need, offer: { gpu } }) === null;
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
 const shape: Check = ({ need, offer }) => {
@@ -163,8 +171,8 @@ const shape: Check = ({ need, offer }) => {
   for (const [constraint, size, unit] of dimensions) {
     if (constraint === 'gpu_count' && wantsMissingGpu) continue;
     if (size.largestPod > size.largestNode)
-      return failed(constraint, `largest machine has ${size.largestNode} ${unit}`);
-    if (size.all > size.declared) return failed(constraint, `has ${size.declared} ${unit} in all`);
+      return failed(constraint, () => `largest machine has ${size.largestNode} ${unit}`);
+    if (size.all > size.declared) return failed(constraint, () => `has ${size.declared} ${unit} in all`);
   }
   if (wantsMissingGpu && need.gpuRequests.length > 0) return null;
   return when(
@@ -179,15 +187,12 @@ const price: Check = ({ need, offer }) => {
   return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
 };
 
-const freeCapacity = (subject: Subject): Failure => {
-  const { free, need } = subject;
-  const gpus = free.reduce((total, node) => total + node.gpus, 0);
-  const roomFor = need.pods.filter((pod) => free.some((node) => fits(pod.needs, node))).length;
-  return failed(
-    'capacity',
-    need.total.gpus > 0 ? `${gpus} GPUs free now` : `room for ${roomFor} of ${need.pods.length} replicas now`,
-  );
-};
+const freeCapacity = ({ free, need }: Subject): Broken =>
+  failed('capacity', () => {
+    if (need.total.gpus > 0) return `${free.reduce((total, node) => total + node.gpus, 0)} GPUs free now`;
+    const roomFor = need.pods.filter((pod) => free.some((node) => fits(pod.needs, node))).length;
+    return `room for ${roomFor} of ${need.pods.length} replicas now`;
+  });
 
 /** Cheap ones first: matching stops at the first that fails. */
 const STATIC_CHECKS: readonly Check[] = [
@@ -223,16 +228,27 @@ export const fitsWhenEmpty = (subject: Subject): boolean =>
   STATIC_CHECKS.every((check) => check(subject) === null) &&
   pack(subject.need.pods, subject.offer.nodes) !== null;
 
+const PLACE_IN_ORDER: ReadonlyMap<Constraint, number> = new Map(
+  CONSTRAINTS.map((constraint, place) => [constraint, place]),
+);
+
 /** Every constraint that fails, in the order of CONSTRAINTS; empty when the offer fits. */
-export const failuresOf = (subject: Subject): Failure[] => {
-  const failures = STATIC_CHECKS.flatMap((check) => check(subject) ?? []);
-  const shapeFailure = shape(subject);
-  if (shapeFailure) failures.push(shapeFailure);
+export const brokenOf = (subject: Subject): Broken[] => {
+  const broken: Broken[] = [];
+  for (const check of STATIC_CHECKS) {
+    const one = check(subject);
+    if (one) broken.push(one);
+  }
+  const ofShape = shape(subject);
+  if (ofShape) broken.push(ofShape);
   else if (
     (subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) &&
     !pack(subject.need.pods, subject.free)
   ) {
-    failures.push(freeCapacity(subject));
+    broken.push(freeCapacity(subject));
   }
-  return failures.sort((a, b) => CONSTRAINTS.indexOf(a.constraint) - CONSTRAINTS.indexOf(b.constraint));
+  return broken.sort((a, b) => PLACE_IN_ORDER.get(a.constraint)! - PLACE_IN_ORDER.get(b.constraint)!);
 };
+
+/** As `brokenOf`, in words. */
+export const failuresOf = (subject: Subject): Failure[] => brokenOf(subject).map(inWords);

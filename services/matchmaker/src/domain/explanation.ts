@@ -1,7 +1,14 @@
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
-import { CONSTRAINTS, type Constraint, type Failure, failuresOf, type Subject } from './constraints.ts';
-import { type MarketView, rankCandidates } from './matching.ts';
+import {
+  type Broken,
+  brokenOf,
+  CONSTRAINTS,
+  type Constraint,
+  failuresOf,
+  type Subject,
+} from './constraints.ts';
+import { cheapestRate, type MarketView } from './matching.ts';
 import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 import { smallestChange } from './smallest-change.ts';
@@ -45,21 +52,21 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
   capacity: () => 'enough of it free now',
 };
 
-type Held = { readonly subject: Subject; readonly failures: readonly Failure[]; readonly rate: Micros };
+type Held = { readonly subject: Subject; readonly broken: readonly Broken[]; readonly rate: Micros };
 
 const holdAgainst = (need: GroupNeed, view: MarketView): Held[] => {
   const held: Held[] = [];
   for (const { offer, provider } of view.offers()) {
     const subject = { need, offer, provider, free: view.free(offer) };
-    held.push({ subject, failures: failuresOf(subject), rate: rateMicrosPerHour(offer.price, need.total) });
+    held.push({ subject, broken: brokenOf(subject), rate: rateMicrosPerHour(offer.price, need.total) });
   }
   return held;
 };
 
 const countConstraints = (need: GroupNeed, held: readonly Held[]): Explanation['constraints'] => {
   const counts = new Map<Constraint, number>();
-  for (const { failures } of held) {
-    for (const { constraint } of failures) counts.set(constraint, (counts.get(constraint) ?? 0) + 1);
+  for (const { broken } of held) {
+    for (const { constraint } of broken) counts.set(constraint, (counts.get(constraint) ?? 0) + 1);
   }
   return [...counts]
     .sort(([a, m], [b, n]) => n - m || CONSTRAINTS.indexOf(a) - CONSTRAINTS.indexOf(b))
@@ -70,19 +77,26 @@ const countConstraints = (need: GroupNeed, held: readonly Held[]): Explanation['
     }));
 };
 
-const nearestOffers = (held: readonly Held[]): Explanation['nearest'] =>
-  [...held]
-    .sort((a, b) => {
-      if (a.failures.length !== b.failures.length) return a.failures.length - b.failures.length;
-      if (a.rate !== b.rate) return a.rate < b.rate ? -1 : 1;
-      return a.subject.offer.offerId < b.subject.offer.offerId ? -1 : 1;
-    })
-    .slice(0, MAX_NEAREST)
-    .map(({ subject, failures }) => ({
-      offerId: subject.offer.offerId,
-      providerId: subject.provider.providerId,
-      failed: failures.map((failure) => ({ ...failure })),
-    }));
+const byNearness = (a: Held, b: Held): number => {
+  if (a.broken.length !== b.broken.length) return a.broken.length - b.broken.length;
+  if (a.rate !== b.rate) return a.rate < b.rate ? -1 : 1;
+  return a.subject.offer.offerId < b.subject.offer.offerId ? -1 : 1;
+};
+
+const nearestOffers = (held: readonly Held[]): Explanation['nearest'] => {
+  const nearest: Held[] = [];
+  for (const one of held) {
+    if (nearest.length === MAX_NEAREST && byNearness(one, nearest.at(-1)!) > 0) continue;
+    nearest.push(one);
+    nearest.sort(byNearness);
+    nearest.length = Math.min(nearest.length, MAX_NEAREST);
+  }
+  return nearest.map(({ subject }) => ({
+    offerId: subject.offer.offerId,
+    providerId: subject.provider.providerId,
+    failed: failuresOf(subject),
+  }));
+};
 
 const summaryOf = (group: string | null, offers: number, constraints: Explanation['constraints']): string => {
   if (offers === 0) return 'There are no offers on the market.';
@@ -106,7 +120,7 @@ export const explain = (request: MatchRequest, view: MarketView): Explanation =>
     to: change.to.slice(0, 200),
     text: change.text.slice(0, 300),
   };
-  const blocked = needs.find((need) => rankCandidates(request, need, view).length === 0);
+  const blocked = needs.find((need) => cheapestRate(request, need, view) === null);
   const need = blocked ?? needs[0]!;
   const held = holdAgainst(need, view);
   if (!blocked) {

@@ -98,7 +98,7 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
         change: (entry) => ({ ...entry, vramMiB: null, interface: null }),
       },
     ];
-    for (const { to, size, change } of relaxed) {
+    for (const { to, size, change } of relaxed.sort((a, b) => a.size - b.size)) {
       const changed = withModels(request, at, (entries) =>
         entries.map((entry) => (entry.model === model ? change(entry) : entry)),
       );

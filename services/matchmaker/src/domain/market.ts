@@ -19,6 +19,8 @@ export type Provider = {
   readonly attributes: Readonly<Record<string, string>>;
   /** 1 (best) to 7. */
   readonly tier: number;
+  /** Share of challenges answered, the last era counting a quarter and all before it the rest; null before the first. */
+  readonly uptime: number | null;
   /** Its stake on chain is at least the minimum. */
   readonly activated: boolean;
   /** Its number in the contract; null until its stake was first seen. */
@@ -54,6 +56,18 @@ export type MarketChange = {
   readonly lost: boolean;
 };
 
+const LAST_ERA_SHARE = 0.25;
+
+/** An era without a challenge tells nothing. */
+const uptimeAfter = (
+  before: number | null,
+  { challengesSent, challengesAnswered }: Extract<ProviderEvent, { type: 'EraClosed' }>,
+): number | null => {
+  if (challengesSent === 0) return before;
+  const share = Math.min(1, challengesAnswered / challengesSent);
+  return before === null ? share : before + (share - before) * LAST_ERA_SHARE;
+};
+
 const evolveProvider = (provider: Provider, event: ProviderEvent): Provider => {
   switch (event.type) {
     case 'ProviderActivated':
@@ -72,6 +86,8 @@ const evolveProvider = (provider: Provider, event: ProviderEvent): Provider => {
       return { ...provider, suspended: false };
     case 'TierChanged':
       return { ...provider, tier: event.to };
+    case 'EraClosed':
+      return { ...provider, uptime: uptimeAfter(provider.uptime, event) };
     default:
       return provider;
   }
@@ -97,10 +113,36 @@ const OPENING: ReadonlySet<ProviderEvent['type']> = new Set([
   'OfferPublished',
 ]);
 
+/** Told of every change, after it: for what is derived from the market. */
+export type MarketWatcher = {
+  readonly provider: (id: ProviderId) => void;
+  readonly offer: (id: OfferId) => void;
+};
+
+/** Can be matched at all: its stake is in place, it is not suspended, and its heartbeats arrive. */
+export const isMatchable = ({ activated, suspended, chainProviderId, presence }: Provider): boolean =>
+  activated && !suspended && chainProviderId !== null && presence === 'online';
+
 /** Providers and offers as the registry tells them. Deterministic: the same records give the same market. */
 export class Market {
   private readonly providersById = new Map<ProviderId, Provider>();
   private readonly offersById = new Map<OfferId, Offer>();
+  private watcher: MarketWatcher | null = null;
+
+  /** One watcher: the last that asked. */
+  watch(watcher: MarketWatcher): void {
+    this.watcher = watcher;
+  }
+
+  private putProvider(provider: Provider): void {
+    this.providersById.set(provider.providerId, provider);
+    this.watcher?.provider(provider.providerId);
+  }
+
+  private putOffer(offer: Offer): void {
+    this.offersById.set(offer.offerId, offer);
+    this.watcher?.offer(offer.offerId);
+  }
 
   provider(id: ProviderId): Provider | undefined {
     return this.providersById.get(id);
@@ -121,14 +163,17 @@ export class Market {
 
   /** Puts back what was stored; for the start of the service and for undoing. */
   restore(providers: Iterable<Provider>, offers: Iterable<Offer>): void {
-    for (const provider of providers) this.providersById.set(provider.providerId, provider);
-    for (const offer of offers) this.offersById.set(offer.offerId, offer);
+    for (const provider of providers) this.putProvider(provider);
+    for (const offer of offers) this.putOffer(offer);
   }
 
   /** Forgets a provider that a failed decision had introduced. */
   forget(providerId: ProviderId, offerId: OfferId | null): void {
     this.providersById.delete(providerId);
-    if (offerId !== null) this.offersById.delete(offerId);
+    this.watcher?.provider(providerId);
+    if (offerId === null) return;
+    this.offersById.delete(offerId);
+    this.watcher?.offer(offerId);
   }
 
   /**
@@ -147,13 +192,14 @@ export class Market {
         place: event.place,
         attributes: event.attributes,
         tier: INITIAL_TIER,
+        uptime: null,
         activated: false,
         chainProviderId: null,
         suspended: false,
         presence: 'unknown',
         sequence,
       };
-      this.providersById.set(provider.providerId, provider);
+      this.putProvider(provider);
       return { provider, offer: null, opened: false, lost: false };
     }
     if (!known) {
@@ -165,7 +211,7 @@ export class Market {
     }
     if (sequence <= known.sequence) return null;
     const provider = { ...evolveProvider(known, event), sequence };
-    this.providersById.set(provider.providerId, provider);
+    this.putProvider(provider);
     return {
       provider,
       offer: this.applyOffer(event),
@@ -179,14 +225,14 @@ export class Market {
       const known = this.offersById.get(event.offerId);
       if (known && known.revision >= event.revision) return null;
       const offer = offerOf(event);
-      this.offersById.set(offer.offerId, offer);
+      this.putOffer(offer);
       return offer;
     }
     if (event.type === 'OfferWithdrawn') {
       const known = this.offersById.get(event.offerId);
       if (!known || known.withdrawn) return null;
       const offer = { ...known, withdrawn: true };
-      this.offersById.set(offer.offerId, offer);
+      this.putOffer(offer);
       return offer;
     }
     return null;

@@ -1,20 +1,24 @@
-import type { OfferId, ProviderId } from '@gridbourse/kernel';
-import { maxMicros, type Micros, minMicros, nextInt, seededRandom } from '@gridbourse/kernel';
-import type { CapacityBook, NodeFree, Placement } from './capacity-book.ts';
+import { maxMicros, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
+import { type Candidate, type CandidateSource, type Offers, scanOf } from './candidates.ts';
+import type { CapacityBook, Placement } from './capacity-book.ts';
 import { listRateMicrosPerHour } from './catalogue.ts';
-import { type Fit, fitOf, type Subject } from './constraints.ts';
-import type { Market, Offer, Provider } from './market.ts';
+import type { Market, Offer } from './market.ts';
+import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
-import { type Field, scoreOf, scoreTerms, type ScoreTerms, throughputOf } from './scoring.ts';
+import type { ScoreTerms } from './scoring.ts';
+
+export type { Candidate } from './candidates.ts';
 
 /** The offers that matching may look at, with what is free on each. */
-export type MarketView = {
-  readonly offers: () => Iterable<{ readonly offer: Offer; readonly provider: Provider }>;
-  readonly free: (offer: Offer) => readonly NodeFree[];
+export type MarketView = Offers & {
+  /** Finds what fits without looking at every offer; without it, matching looks at every one. */
+  readonly source?: CandidateSource;
+  /** The same for `emptied`. */
+  readonly emptiedSource?: CandidateSource;
 };
 
-export const viewOf = (market: Market, book: CapacityBook): MarketView => ({
+const offersOf = (market: Market, book: CapacityBook): Offers => ({
   *offers() {
     for (const offer of market.offers()) {
       const provider = market.provider(offer.providerId);
@@ -24,19 +28,23 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => ({
   free: (offer) => book.free(offer),
 });
 
+/** A view that looks at every offer. */
+export const viewOf = (market: Market, book: CapacityBook): MarketView => offersOf(market, book);
+
+/** A view over columns and boxes that follow the market and the book from now on. Finds what `viewOf` finds. */
+export const indexedViewOf = (market: Market, book: CapacityBook): MarketView => {
+  const source = new OfferBook(market, book);
+  return { ...offersOf(market, book), source, emptiedSource: source.emptied };
+};
+
 /** The same market with nobody in it: what would fit if every lease had ended. */
-export const emptied = (view: MarketView): MarketView => ({
-  offers: view.offers,
+export const emptied = ({ offers, emptiedSource }: MarketView): MarketView => ({
+  offers,
   free: (offer) => offer.nodes,
+  ...(emptiedSource && { source: emptiedSource, emptiedSource }),
 });
 
-export type Candidate = {
-  readonly offer: Offer;
-  readonly provider: Provider;
-  readonly rateMicrosPerHour: Micros;
-  readonly terms: ScoreTerms;
-  readonly score: number;
-};
+const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
 
 export type GroupMatch = {
   readonly group: string;
@@ -54,51 +62,51 @@ export type Match = { readonly groups: readonly GroupMatch[]; readonly rateMicro
 /** Most combinations of offers that are tried for a gang. */
 const MAX_GANG_STEPS = 2_000;
 
-/** FNV-1a: spreads an id over 32 bits, to seed the breaking of its ties. */
-const seedOf = (text: string): number => {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+/**
+ * Offers that fit the group now, best first: by score, then by fit, then by a lot drawn from the order's id. They are found
+ * as they are asked for.
+ */
+export const candidatesOf = (request: MatchRequest, need: GroupNeed, view: MarketView): Iterable<Candidate> =>
+  sourceOf(view).candidates(request, need);
+
+/** As `candidatesOf`, at most so many. */
+export const rankCandidates = (
+  request: MatchRequest,
+  need: GroupNeed,
+  view: MarketView,
+  atMost = Infinity,
+): Candidate[] => {
+  const best: Candidate[] = [];
+  if (atMost <= 0) return best;
+  for (const candidate of candidatesOf(request, need, view)) {
+    best.push(candidate);
+    if (best.length >= atMost) break;
+  }
+  return best;
 };
 
-/** Every offer that fits the group now, best first: by score, then by fit, then by a lot drawn from the order's id. */
-export const rankCandidates = (request: MatchRequest, need: GroupNeed, view: MarketView): Candidate[] => {
-  const fitting: { subject: Subject; found: Fit }[] = [];
-  for (const { offer, provider } of view.offers()) {
-    const subject = { need, offer, provider, free: view.free(offer) };
-    const found = fitOf(subject);
-    if (found) fitting.push({ subject, found });
+/** Lowest rate of an offer that fits the group now, micro-USDC per hour; null when none does. */
+export const cheapestRate = (request: MatchRequest, need: GroupNeed, view: MarketView): Micros | null =>
+  sourceOf(view).cheapest(request, need);
+
+/** Candidates that are found as they are asked for, and remembered. */
+class Shortlist {
+  private readonly seen: Candidate[] = [];
+  private readonly rest: Iterator<Candidate>;
+
+  constructor(candidates: Iterable<Candidate>) {
+    this.rest = candidates[Symbol.iterator]();
   }
-  if (fitting.length === 0) return [];
-  const field = fitting.reduce<Field>(
-    (best, { subject, found }) => ({
-      cheapest: minMicros(best.cheapest, found.rateMicrosPerHour),
-      fastest: Math.max(best.fastest, throughputOf(subject)),
-    }),
-    { cheapest: fitting[0]!.found.rateMicrosPerHour, fastest: 0 },
-  );
-  const random = seededRandom(seedOf(`${request.orderId}/${need.group.name}`));
-  return fitting
-    .sort((a, b) => (a.subject.offer.offerId < b.subject.offer.offerId ? -1 : 1)) // the lots fall alike whatever the order of arrival
-    .map(({ subject, found }) => {
-      const terms = scoreTerms(subject, found, field);
-      const candidate = {
-        offer: subject.offer,
-        provider: subject.provider,
-        rateMicrosPerHour: found.rateMicrosPerHour,
-        terms,
-        score: scoreOf(terms, request.profile, need.total.gpus),
-      };
-      return { candidate, lot: nextInt(random, 2 ** 30) };
-    })
-    .sort(
-      (a, b) =>
-        b.candidate.score - a.candidate.score ||
-        b.candidate.terms.fit - a.candidate.terms.fit ||
-        a.lot - b.lot,
-    )
-    .map(({ candidate }) => candidate);
-};
+
+  at(index: number): Candidate | undefined {
+    while (this.seen.length <= index) {
+      const next = this.rest.next();
+      if (next.done) return undefined;
+      this.seen.push(next.value);
+    }
+    return this.seen[index];
+  }
+}
 
 type Chosen = { readonly need: GroupNeed; readonly candidate: Candidate };
 
@@ -138,26 +146,27 @@ const placed = (chosen: readonly Chosen[], view: MarketView): GroupMatch[] => {
  */
 export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
-  const ranked: Candidate[][] = [];
+  const source = sourceOf(view);
+  const shortlists: Shortlist[] = [];
   for (const need of needs) {
-    const candidates = rankCandidates(request, need, view);
-    if (candidates.length === 0) return null;
-    ranked.push(candidates);
+    const shortlist = new Shortlist(source.candidates(request, need));
+    if (!shortlist.at(0)) return null;
+    shortlists.push(shortlist);
   }
   const chosen: Chosen[] = [];
   let steps = 0;
   const choose = (at: number, spent: Micros): boolean => {
     if (at === needs.length) return true;
-    for (const candidate of ranked[at]!) {
+    const shortlist = shortlists[at]!;
+    for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
+      const { offer } = candidate;
       steps += 1;
       if (steps > MAX_GANG_STEPS) return false;
       const total = spent + candidate.rateMicrosPerHour;
       if (total > request.maxRateMicrosPerHour) continue;
       chosen.push({ need: needs[at]!, candidate });
-      const shared = chosen.some(
-        (other, i) => i < at && other.candidate.offer.offerId === candidate.offer.offerId,
-      );
-      if ((!shared || packOffer(chosen, candidate.offer, view)) && choose(at + 1, total)) return true;
+      const shared = chosen.some((other, n) => n < at && other.candidate.offer.offerId === offer.offerId);
+      if ((!shared || packOffer(chosen, offer, view)) && choose(at + 1, total)) return true;
       chosen.pop();
     }
     return false;

@@ -1,7 +1,7 @@
 import type { WorkloadSpec } from '@gridbourse/events';
-import { formatUsdc, type Micros, minMicros } from '@gridbourse/kernel';
+import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import { type Change, single, type Try } from './change.ts';
-import { emptied, type MarketView, matchOrder, rankCandidates } from './matching.ts';
+import { cheapestRate, emptied, type MarketView, matchOrder } from './matching.ts';
 import { groupBudget, ratio, scaleBudget } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
 
@@ -28,21 +28,44 @@ const budgetFor = (request: MatchRequest, rates: ReadonlyMap<string, Micros>): M
   return needed;
 };
 
-/** The lowest budget with which every group can pay for the cheapest offer that fits it. */
+/**
+ * The lowest budget that passes, from one that does. Looks just below it first: that is where the lowest mostly is.
+ * @param bad a budget that does not pass; what passes with one budget passes with every higher one
+ */
+const lowestBudget = (bad: Micros, good: Micros, passes: (budget: Micros) => boolean): Micros => {
+  let [low, high] = [bad, good];
+  for (let step = 1n; high - step > low; step *= 2n) {
+    if (!passes(high - step)) {
+      low = high - step;
+      break;
+    }
+    high -= step;
+  }
+  while (high - low > 1n) {
+    const middle = (low + high) / 2n;
+    if (passes(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+};
+
+/** The lowest budget with which the order matches. */
 function* price(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
   const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
   const match = attempt(unlimited);
   if (!match) return;
   const cheapest = new Map<string, Micros>();
   for (const need of groupNeeds(unlimited)) {
-    const rates = rankCandidates(unlimited, need, view).map((candidate) => candidate.rateMicrosPerHour);
-    cheapest.set(need.group.name, rates.reduce(minMicros, UNLIMITED));
+    cheapest.set(need.group.name, cheapestRate(unlimited, need, view) ?? UNLIMITED);
   }
   const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
-  const needed = [budgetFor(request, cheapest), budgetFor(request, found)].find(
-    (budget) => budget > request.maxRateMicrosPerHour && attempt(withBudget(request, budget)) !== null,
+  const now = request.maxRateMicrosPerHour;
+  const passes = (budget: Micros): boolean => attempt(withBudget(request, budget)) !== null;
+  const enough = [budgetFor(request, cheapest), budgetFor(request, found)].find(
+    (budget) => budget > now && passes(budget),
   );
-  if (needed === undefined) return;
+  if (enough === undefined) return;
+  const needed = lowestBudget(now, enough, passes);
   const [from, to] = [formatUsdc(request.maxRateMicrosPerHour), formatUsdc(needed)];
   yield single(withBudget(request, needed), {
     field: 'maxRateUsdcPerHour',
@@ -60,7 +83,8 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
     if (offer.policy.maxDurationSeconds < now) limits.add(offer.policy.maxDurationSeconds);
     if (offer.policy.minDurationSeconds > now) limits.add(offer.policy.minDurationSeconds);
   }
-  const byDistance = [...limits].sort((a, b) => Math.abs(a - now) - Math.abs(b - now));
+  const distance = (seconds: number): number => Math.abs(Math.log2(seconds / now));
+  const byDistance = [...limits].sort((a, b) => distance(a) - distance(b));
   for (const seconds of byDistance) {
     const spec: WorkloadSpec = { ...request.spec, durationSeconds: seconds };
     const changed = { ...request, spec };
@@ -70,7 +94,7 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
       from: `${now}`,
       to: `${seconds}`,
       text: `Ask for ${seconds} s instead of ${now} s.`,
-      size: Math.abs(Math.log2(seconds / now)),
+      size: distance(seconds),
     });
     return;
   }

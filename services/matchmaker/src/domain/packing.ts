@@ -46,26 +46,37 @@ const candidates = (need: Amounts, nodes: readonly Amounts[]): number[] => {
   return fitting.sort(byTightness(nodes, need));
 };
 
-const tightest = (need: Amounts, nodes: readonly Amounts[]): number => {
-  const tighter = byTightness(nodes, need);
-  let best = -1;
-  for (let i = 0; i < nodes.length; i += 1) {
-    if (fits(need, nodes[i]!) && (best < 0 || tighter(i, best) < 0)) best = i;
-  }
-  return best;
-};
-
-/** Largest first, each on the tightest machine: one pass, no way back. */
+/**
+ * Largest first, each on the tightest machine: one pass, no way back. A machine that has taken a pod is tighter than before,
+ * so it takes those that are alike until none fits any more; the machines are sorted once for each kind of pod.
+ */
 const packGreedily = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
   const left: Amounts[] = [...nodes];
   const packed: Packed<Tag>[] = [];
-  for (const pod of pods) {
-    const index = tightest(pod.needs, left);
-    if (index < 0) return null;
-    left[index] = leftOf(left[index]!, pod.needs);
-    packed.push({ tag: pod.tag, node: nodes[index]!.name });
+  for (let at = 0; at < pods.length;) {
+    const { needs } = pods[at]!;
+    let alike = at + 1;
+    while (alike < pods.length && sameAmounts(pods[alike]!.needs, needs)) alike += 1;
+    for (const index of fittingInOrder(needs, left, alike - at)) {
+      while (at < alike && fits(needs, left[index]!)) {
+        left[index] = leftOf(left[index]!, needs);
+        packed.push({ tag: pods[at]!.tag, node: nodes[index]!.name });
+        at += 1;
+      }
+      if (at === alike) break;
+    }
+    if (at < alike) return null;
   }
   return packed;
+};
+
+/** Machines with room for a pod, tightest first; only the first when there is but one pod. */
+const fittingInOrder = (need: Amounts, nodes: readonly Amounts[], pods: number): number[] => {
+  const fitting: number[] = [];
+  for (let i = 0; i < nodes.length; i += 1) if (fits(need, nodes[i]!)) fitting.push(i);
+  const tighter = byTightness(nodes, need);
+  if (pods > 1) return fitting.sort(tighter);
+  return fitting.length === 0 ? [] : [fitting.reduce((best, i) => (tighter(i, best) < 0 ? i : best))];
 };
 
 const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {

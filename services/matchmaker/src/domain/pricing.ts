@@ -62,3 +62,9 @@ export const scaleBudget = (spec: WorkloadSpec, maxRateMicrosPerHour: Micros): W
 /** a / b as a number for scores and for showing shares; six digits, exact enough and never used for an amount. */
 export const ratio = (a: Micros, b: Micros): number =>
   b === 0n ? 0 : Number((a * 1_000_000n) / b) / 1_000_000;
+
+/**
+ * The nearest floating point number: for scores and bounds, and never made into an amount again. Of two amounts the
+ * larger never gives the smaller number.
+ */
+export const nearest = (a: Micros): number => Number(a);

@@ -1,8 +1,10 @@
+import type { WorkloadClass } from '@gridbourse/catalog';
 import type { GpuRequest, MatchingProfile, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import { type GeoPoint, type Micros, minMicros, type OrderId, type ProviderId } from '@gridbourse/kernel';
 import { groupAmounts, replicaAmounts } from './capacity-book.ts';
 import type { Pod } from './packing.ts';
 import { groupBudget, type Taken } from './pricing.ts';
+import type { Weights } from './scoring.ts';
 
 /** What matching needs to know of an order; a quote has the same shape. */
 export type MatchRequest = {
@@ -11,6 +13,10 @@ export type MatchRequest = {
   readonly spec: WorkloadSpec;
   readonly maxRateMicrosPerHour: Micros;
   readonly profile: MatchingProfile;
+  /** In place of the profile's. */
+  readonly weights?: Weights;
+  /** What the GPUs are for; without it their throughput over all kinds of work counts. */
+  readonly workload?: WorkloadClass;
   readonly near: GeoPoint | null;
   /** Empty: any. */
   readonly includeProviders: readonly ProviderId[];
@@ -32,6 +38,7 @@ export type GroupNeed = {
   readonly limitMicrosPerHour: Micros;
   readonly durationSeconds: number;
   readonly near: GeoPoint | null;
+  readonly workload: WorkloadClass;
   readonly include: ReadonlySet<ProviderId>;
   readonly exclude: ReadonlySet<ProviderId>;
   readonly declinedBy: ReadonlySet<ProviderId>;
@@ -63,6 +70,7 @@ export const groupNeed = (request: MatchRequest, group: PlacementGroup): GroupNe
   limitMicrosPerHour: minMicros(groupBudget(group), request.maxRateMicrosPerHour),
   durationSeconds: request.spec.durationSeconds,
   near: request.near,
+  workload: request.workload ?? 'general',
   include: new Set(request.includeProviders),
   exclude: new Set(request.excludeProviders),
   declinedBy: new Set(request.declinedBy),

@@ -1,9 +1,12 @@
+import { type RttEnd } from '@gridbourse/catalog';
 import { type MatchingProfile } from '@gridbourse/events';
 import type { Micros } from '@gridbourse/kernel';
 import { type Amounts, leftOf, NOTHING, plus } from './amounts.ts';
-import { gpuThroughput, rttMs } from './catalogue.ts';
+import { gpuThroughput, rttEndOf, rttMs } from './catalogue.ts';
 import type { Fit, Subject } from './constraints.ts';
-import { ratio } from './pricing.ts';
+import type { Provider } from './market.ts';
+import { nearest } from './pricing.ts';
+import type { GroupNeed, MatchRequest } from './requirements.ts';
 
 /** Each in [0, 1], 1 is best. */
 export type ScoreTerms = {
@@ -14,7 +17,8 @@ export type ScoreTerms = {
   readonly fit: number;
 };
 
-type Weights = Readonly<Record<keyof ScoreTerms, number>>;
+/** How much each term counts; not negative, and not all zero. */
+export type Weights = Readonly<Record<keyof ScoreTerms, number>>;
 
 /** Each row sums to 1. */
 export const PROFILE_WEIGHTS: Readonly<Record<MatchingProfile, Weights>> = {
@@ -29,22 +33,53 @@ const WORST_RTT_MS = 300;
 /** From so many GPUs on, performance weighs twice. */
 const HEAVY_GPUS = 8;
 const WORST_TIER = 7;
+/** Of reliability, what the tier counts; recent uptime is the rest. */
+const TIER_SHARE = 0.75;
+/** Below this uptime a provider earns no reward any more (the last line of the tier table). */
+const WORST_UPTIME = 0.75;
+/** The least uptime of tiers 1 to 7: what is supposed of a provider whose first era has not closed yet. */
+const UPTIME_OF_TIER: readonly number[] = [0.99, 0.98, 0.97, 0.95, 0.9, 0.75, 0];
 
 /** What only the whole field of feasible offers can tell. */
-export type Field = { readonly cheapest: Micros; readonly fastest: number };
+export type Field = {
+  readonly cheapest: Micros;
+  /** Relative throughput of the fastest GPU that fits; 0 when no GPU is asked for. */
+  readonly fastest: number;
+};
 
-export const throughputOf = ({ offer, need }: Subject): number =>
-  offer.gpu === null || need.gpuRequests.length === 0 ? 0 : gpuThroughput(offer.gpu);
+export const throughputOf = ({ offer, need }: Pick<Subject, 'offer' | 'need'>): number =>
+  offer.gpu === null || need.gpuRequests.length === 0 ? 0 : gpuThroughput(offer.gpu, need.workload);
 
-/** Half against the budget, half against the cheapest that fits. */
-const cost = (rate: Micros, limit: Micros, cheapest: Micros): number => {
-  const againstBudget = limit === 0n ? 1 : 1 - ratio(rate, limit);
-  const againstCheapest = rate === 0n ? 1 : ratio(cheapest, rate);
+/**
+ * Half against the budget, half against the cheapest that fits. Falls as the rate rises.
+ * @param rate micro-USDC per hour, at most `limit` and at least `cheapest`; shares only, no amount is made of them
+ */
+export const costTerm = (rate: number, limit: number, cheapest: number): number => {
+  const againstBudget = limit === 0 ? 1 : 1 - rate / limit;
+  const againstCheapest = rate === 0 ? 1 : cheapest / rate;
   return (againstBudget + againstCheapest) / 2;
 };
 
-const geography = ({ need, provider }: Subject): number =>
-  need.near === null ? 1 : Math.max(0, 1 - rttMs(need.near, provider.place.location) / WORST_RTT_MS);
+/** Falls from 1 at no distance to 0 at 300 ms and beyond. */
+export const geographyTerm = (roundTripMs: number): number => Math.max(0, 1 - roundTripMs / WORST_RTT_MS);
+
+/** Against the fastest that fits. @param throughput of one GPU, for the class of the workload */
+export const performanceTerm = (throughput: number, fastest: number): number =>
+  fastest === 0 ? 1 : throughput / fastest;
+
+/**
+ * Three quarters tier, one quarter recent uptime between 75 % and all of the time. A provider without a closed era is taken
+ * to reach what its tier demands, no more.
+ */
+export const reliabilityTerm = ({ tier, uptime }: Pick<Provider, 'tier' | 'uptime'>): number => {
+  const ofTier = (WORST_TIER - tier) / (WORST_TIER - 1);
+  const known = uptime ?? UPTIME_OF_TIER[tier - 1]!;
+  const ofUptime = Math.max(0, known - WORST_UPTIME) / (1 - WORST_UPTIME);
+  return TIER_SHARE * ofTier + (1 - TIER_SHARE) * ofUptime;
+};
+
+/** What stays free beside a group on the machines that it touches, against what they have: 1 when nothing is left over. */
+export const fitTerm = (left: number, all: number): number => (all === 0 ? 1 : 1 - left / all);
 
 /**
  * How little is left in pieces on the machines that are touched: GPUs that stay free beside the group, or, where
@@ -59,35 +94,49 @@ const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
     taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
   let left = 0;
   let all = 0;
-  for (const node of offer.nodes) {
+  offer.nodes.forEach((node, at) => {
     const here = taken.get(node.name);
-    if (!here || here[dimension] === 0) continue;
+    if (!here || here[dimension] === 0) return;
     all += node[dimension];
-    left += leftOf(
-      free.find((one) => one.name === node.name)!,
-      here,
-    )[dimension];
-  }
-  return all === 0 ? 1 : 1 - left / all;
+    left += leftOf(free[at]!, here)[dimension];
+  });
+  return fitTerm(left, all);
 };
 
-export const scoreTerms = (subject: Subject, found: Fit, field: Field): ScoreTerms => ({
-  cost: cost(found.rateMicrosPerHour, subject.need.limitMicrosPerHour, field.cheapest),
-  geography: geography(subject),
-  performance: field.fastest === 0 ? 1 : throughputOf(subject) / field.fastest,
-  reliability: (WORST_TIER - subject.provider.tier) / (WORST_TIER - 1),
-  fit: fit(subject, found),
-});
+/** Where the tenant is, prepared for asking about many providers; null when it was not said. */
+export const originOf = ({ near }: Pick<GroupNeed, 'near'>): RttEnd | null =>
+  near === null ? null : rttEndOf(near);
 
-/** Weighted mean of the terms, in [0, 1]; the heavier the work, the more performance weighs. */
-export const scoreOf = (terms: ScoreTerms, profile: MatchingProfile, gpus: number): number => {
-  const base = PROFILE_WEIGHTS[profile];
-  const weights: Weights = { ...base, performance: base.performance * (1 + Math.min(1, gpus / HEAVY_GPUS)) };
-  let weighted = 0;
-  let total = 0;
-  for (const term of Object.keys(weights) as (keyof ScoreTerms)[]) {
-    weighted += weights[term] * terms[term];
-    total += weights[term];
-  }
-  return weighted / total;
+export const scoreTerms = (subject: Subject, found: Fit, field: Field): ScoreTerms => {
+  const { need, provider } = subject;
+  const origin = originOf(need);
+  return {
+    cost: costTerm(
+      nearest(found.rateMicrosPerHour),
+      nearest(need.limitMicrosPerHour),
+      nearest(field.cheapest),
+    ),
+    geography: origin === null ? 1 : geographyTerm(rttMs(origin, provider.place.location)),
+    performance: performanceTerm(throughputOf(subject), field.fastest),
+    reliability: reliabilityTerm(provider),
+    fit: fit(subject, found),
+  };
 };
+
+/** The weights of the tenant, else of its profile; the heavier the work, the more performance weighs. */
+export const weightsOf = ({ profile, weights }: MatchRequest, gpus: number): Weights => {
+  const base = weights ?? PROFILE_WEIGHTS[profile];
+  return { ...base, performance: base.performance * (1 + Math.min(1, gpus / HEAVY_GPUS)) };
+};
+
+/**
+ * Weighted mean of the terms, in [0, 1]. Never falls when a term rises, in floating point as well: each step of it is
+ * monotone. The search for the best relies on that.
+ */
+export const scoreOf = (terms: ScoreTerms, weights: Weights): number =>
+  (weights.cost * terms.cost +
+    weights.geography * terms.geography +
+    weights.performance * terms.performance +
+    weights.reliability * terms.reliability +
+    weights.fit * terms.fit) /
+  (weights.cost + weights.geography + weights.performance + weights.reliability + weights.fit);

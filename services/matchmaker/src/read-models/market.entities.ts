@@ -13,6 +13,7 @@ export class ProviderEntity {
   @Column({ type: 'jsonb' }) place!: Place;
   @Column({ type: 'jsonb' }) attributes!: Readonly<Record<string, string>>;
   @Column({ type: 'int' }) tier!: number;
+  @Column({ type: 'double precision', nullable: true }) uptime!: number | null;
   @Column({ type: 'boolean' }) activated!: boolean;
   @Column({ name: 'chain_provider_id', type: 'bigint', nullable: true, transformer: integer })
   chainProviderId!: number | null;

@@ -2,6 +2,7 @@ import type { LeaseId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 import type { EscrowBalance } from '../domain/process/exchange.ts';
 import type { MarketChange } from '../domain/market.ts';
+import type { Order } from '../domain/order.ts';
 import type { Outcome } from '../domain/process/unit-of-work.ts';
 import { BidEntity, bidRows } from './bid.entity.ts';
 import { LeaseEntity, leaseRow } from './lease.entity.ts';
@@ -9,40 +10,64 @@ import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './ma
 import { OrderEntity, orderRow } from './order.entity.ts';
 import { addToTimeline, ordersOfLeases, type TimelinePoint } from './timeline-rows.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
+import { upsertRows } from './upsert-rows.ts';
 
 export type { TimelinePoint } from './timeline-rows.ts';
 
-/** Writes what a decision changed, in its transaction. Orders before leases: a lease refers to its order. */
-export const project = async (
-  manager: EntityManager,
-  outcome: Outcome,
-  { atMs, places }: { readonly atMs: number; readonly places: readonly string[] },
-): Promise<void> => {
-  const { orders, leases, retired, emitted } = outcome;
-  const over = new Set(retired);
-  if (orders.length > 0) {
-    await manager.upsert(
-      OrderEntity,
-      orders.map((order) => orderRow(order, !over.has(order.orderId))),
-      ['orderId'],
-    );
-  }
-  if (leases.length > 0) await manager.upsert(LeaseEntity, leases.map(leaseRow), ['leaseId']);
-  await saveBids(manager, outcome);
-  if (retired.length > 0)
-    await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [retired]);
-  const items = emitted.flatMap(({ event, orderId, leaseId }, index) => {
+/** A decision's outcome, when it was taken, and the places in the timeline of the events that it emitted. */
+export type Decided = {
+  readonly outcome: Outcome;
+  readonly atMs: number;
+  readonly places: readonly string[];
+};
+
+/** Of each order or lease only the last state counts. */
+const lastOf = <Id, Thing>(all: readonly Thing[], idOf: (thing: Thing) => Id): Thing[] => [
+  ...new Map(all.map((thing) => [idOf(thing), thing])).values(),
+];
+
+/**
+ * Writes what decisions changed, in their transaction and in their order; many cost little more than one. Orders before
+ * leases: a lease refers to its order.
+ */
+export const project = async (manager: EntityManager, decided: readonly Decided[]): Promise<void> => {
+  const over = new Set(decided.flatMap(({ outcome }) => outcome.retired));
+  const orders = lastOf(
+    decided.flatMap(({ outcome }) => outcome.orders),
+    ({ orderId }) => orderId,
+  );
+  const leases = lastOf(
+    decided.flatMap(({ outcome }) => outcome.leases),
+    ({ leaseId }) => leaseId,
+  );
+  await upsertRows(
+    manager,
+    OrderEntity,
+    orders.map((order) => orderRow(order, !over.has(order.orderId))),
+  );
+  await upsertRows(manager, LeaseEntity, leases.map(leaseRow));
+  await saveBids(manager, decided, orders);
+  if (over.size > 0)
+    await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [[...over]]);
+  await addToTimeline(manager, decided.flatMap(itemsOf));
+};
+
+const itemsOf = ({ outcome, atMs, places }: Decided) =>
+  outcome.emitted.flatMap(({ event, orderId, leaseId }, index) => {
     const item = timelineItem(event);
     return item ? [{ ...item, orderId, leaseId, atMs, place: places[index]! }] : [];
   });
-  await addToTimeline(manager, items);
-};
 
 /** One statement may carry so many rows: Postgres takes 65,535 parameters. */
 const BIDS_AT_ONCE = 1_000;
 
 /** A bid that was placed is written alone; whatever else befalls its order may change all of them. */
-const saveBids = async (manager: EntityManager, { orders, emitted }: Outcome): Promise<void> => {
+const saveBids = async (
+  manager: EntityManager,
+  decided: readonly Decided[],
+  orders: readonly Order[],
+): Promise<void> => {
+  const emitted = decided.flatMap(({ outcome }) => outcome.emitted);
   const placed = new Set(emitted.flatMap(({ event }) => (event.type === 'BidPlaced' ? [event.bidId] : [])));
   const moved = new Set(
     emitted.flatMap(({ event, orderId, leaseId }) =>

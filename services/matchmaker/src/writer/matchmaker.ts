@@ -16,7 +16,7 @@ import type { Exchange } from '../domain/process/exchange.ts';
 import { rematch } from '../domain/process/rematch.ts';
 import { type Circumstances, decide, type Outcome, UnitOfWork } from '../domain/process/unit-of-work.ts';
 import type { MatchmakerConfig } from '../matchmaker.config.ts';
-import { project, type TimelinePoint } from '../read-models/projection.ts';
+import { type Decided, project, type TimelinePoint } from '../read-models/projection.ts';
 import { AuctionSignals } from './auction-signals.ts';
 import { loadExchange } from './load-exchange.ts';
 import { OrderSignals } from './order-signals.ts';
@@ -42,6 +42,8 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   private places = new TimelinePlaces(0n);
   private readonly writer: GroupCommitWriter;
   private readonly epoch: WriterEpoch;
+  /** Outcomes that the transaction has still to project. */
+  private readonly collected = new WeakMap<EntityManager, Decided[]>();
   private rematching: Promise<void> | null = null;
   private stopping = false;
 
@@ -63,6 +65,7 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
       dataSource,
       store,
       onReload: () => this.reload(),
+      beforeEvents: (manager) => this.flush(manager),
       afterCommit: () => outbox.wake(),
       logger,
     });
@@ -122,15 +125,26 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     { atMs, places }: { atMs: number; places: Places },
     { context, alsoWrite }: ExecuteOptions<R>,
   ): Promise<void | 'skip'> {
-    const writes = outcome.emitted.length > 0 || context !== undefined || alsoWrite !== undefined;
-    if (!writes) return;
+    const own = context !== undefined || alsoWrite !== undefined;
+    if (!own && outcome.emitted.length === 0) return;
     await this.epoch.check(manager);
-    const heard: TimelinePoint = { place: places.cause, atMs };
-    const note = { heardAtMs: atMs, note: { place: heard.place } };
-    if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
+    const collected = this.collected.get(manager) ?? [];
+    this.collected.set(manager, collected);
     // The cause first, then what followed from it: the timeline is read in this order.
-    await alsoWrite?.(manager, result, heard);
-    await project(manager, outcome, { atMs, places: places.emitted });
+    if (own) {
+      await this.flush(manager);
+      const heard: TimelinePoint = { place: places.cause, atMs };
+      const note = { heardAtMs: atMs, note: { place: heard.place } };
+      if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
+      await alsoWrite?.(manager, result, heard);
+    }
+    collected.push({ outcome, atMs, places: places.emitted });
+  }
+
+  /** Writes what the decisions of this transaction have collected. */
+  private async flush(manager: EntityManager): Promise<void> {
+    const collected = this.collected.get(manager);
+    if (collected && collected.length > 0) await project(manager, collected.splice(0));
   }
 
   private circumstances(): Circumstances {

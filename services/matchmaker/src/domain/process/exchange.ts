@@ -2,7 +2,7 @@ import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@
 import { amountsByNode, CapacityBook } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
-import { type MarketView, viewOf } from '../matching.ts';
+import { indexedViewOf, type MarketView } from '../matching.ts';
 import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
 
 /** What billing last said of a tenant's free money. */
@@ -31,7 +31,7 @@ const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
 export class Exchange {
   readonly market = new Market();
   readonly book = new CapacityBook();
-  readonly view: MarketView = viewOf(this.market, this.book);
+  readonly view: MarketView = indexedViewOf(this.market, this.book);
   /** Capacity has appeared since the waiting orders were last tried. */
   rematchWanted = true;
   /** Waiting orders that are still to be tried in the present round, in fair order. */
@@ -45,6 +45,8 @@ export class Exchange {
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
+  /** A hash that takes a while: worked out once for each lease. */
+  private readonly references = new Map<LeaseId, string>();
   private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
   /** Derived from the market, thrown away whenever that changes. */
@@ -175,7 +177,7 @@ export class Exchange {
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
     add(this.leasesByProvider, lease.providerId, leaseId);
-    this.leasesByReference.set(this.referenceOf(leaseId), leaseId);
+    this.refer(leaseId);
     if (lease.capacityReleased) this.book.remove(offerId, leaseId);
     else {
       const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
@@ -189,8 +191,16 @@ export class Exchange {
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
-    this.leasesByReference.delete(this.referenceOf(leaseId));
+    this.leasesByReference.delete(this.references.get(leaseId)!);
+    this.references.delete(leaseId);
     this.book.remove(offerId, leaseId);
+  }
+
+  private refer(leaseId: LeaseId): void {
+    if (this.references.has(leaseId)) return;
+    const reference = this.referenceOf(leaseId);
+    this.references.set(leaseId, reference);
+    this.leasesByReference.set(reference, leaseId);
   }
 
   private forgetChainKey(lease: Lease | undefined): void {

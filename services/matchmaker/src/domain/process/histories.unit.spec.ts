@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { bidIdOf } from '../../../test/auctions.ts';
 import { Bench } from '../../../test/bench.ts';
+import { RandomMarket } from '../../../test/random-market.ts';
 import {
   group,
   idOf,
@@ -11,12 +12,14 @@ import {
   policies,
   readyProvider,
   refOf,
+  requestFor,
   service,
   submission,
   TENANT,
 } from '../../../test/builders.ts';
 import { isAlive, isTerminal, type Lease } from '../lease.ts';
-import { isBidding, isEnded } from '../order.ts';
+import { indexedViewOf, matchOrder } from '../matching.ts';
+import { isBidding, isEnded, type Order } from '../order.ts';
 import { placeBid } from './bidding.ts';
 import { Exchange } from './exchange.ts';
 import {
@@ -356,6 +359,36 @@ const endEverything = (bench: Bench): void => {
   }
 };
 
+/** Of what every lease says it has, by machine: no sum of the book's own is used. */
+const checkNoMachineIsOversold = (exchange: Exchange): void => {
+  const taken = new Map<string, number>();
+  for (const lease of exchange.leases()) {
+    if (lease.capacityReleased) continue;
+    for (const { service: name, node } of lease.placements) {
+      const { resources } = lease.group.services.find((one) => one.name === name)!;
+      const key = `${lease.offerId}/${node}`;
+      taken.set(key, (taken.get(key) ?? 0) + (resources.gpu?.count ?? 0));
+    }
+  }
+  for (const offer of exchange.market.offers()) {
+    for (const node of offer.nodes) {
+      expect(taken.get(`${offer.offerId}/${node.name}`) ?? 0).toBeLessThanOrEqual(node.gpus);
+    }
+  }
+};
+
+/** As they are stored: equal bytes, not only equal meaning. */
+const bytes = (exchange: Exchange): string =>
+  JSON.stringify(
+    {
+      orders: [...exchange.orders()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)),
+      leases: [...exchange.leases()].sort((a, b) => (a.leaseId < b.leaseId ? -1 : 1)),
+      free: [...exchange.market.offers()].map((offer) => exchange.book.free(offer)),
+      providers: [...exchange.market.providers()],
+    },
+    (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value),
+  );
+
 describe('random histories', () => {
   it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
     let proposals = 0;
@@ -369,6 +402,7 @@ describe('random histories', () => {
           pick(random, ACTS)!(bench, random);
           bench.run(() => undefined);
           checkCapacity(bench.exchange);
+          checkNoMachineIsOversold(bench.exchange);
           checkGangs(bench, mark);
           bench.pass(0);
           checkHolds(bench);
@@ -376,6 +410,7 @@ describe('random histories', () => {
         }
         checkTerminals(bench);
         expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
+        expect(bytes(rebuilt(bench))).toBe(bytes(bench.exchange));
         won += bench.leases().filter((lease) => isBidOf(bench, lease)).length;
         proposals += bench.story().filter((type) => type === 'LeaseProposed').length;
         endEverything(bench);
@@ -407,5 +442,165 @@ describe('random histories', () => {
     };
     expect(sabotage).toThrow('sabotage');
     expect(facts(bench.exchange)).toEqual(before);
+  });
+
+  it('decide alike after a restart: the next order finds the same place', () => {
+    let placed = 0;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const random = seededRandom(seed);
+        const bench = openMarket();
+        for (let step = 0; step < 30; step += 1) pick(random, ACTS)!(bench, random);
+        const again = rebuilt(bench);
+        const request = requestFor([group('g', [service('s')])], { orderId: idOf('order', `${seed}`) });
+        const found = matchOrder(request, bench.exchange.view);
+        expect(matchOrder(request, again.view)).toEqual(found);
+        if (found) placed += 1;
+      }),
+      { numRuns: 40 },
+    );
+    expect(placed).toBeGreaterThan(5);
+  });
+
+  it('end alike in whatever order independent words of the registry arrive', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const histories = Array.from({ length: 6 }, (_, i) => [
+          ...readyProvider(`p${i}`, { tier: 1 + (i % 7) }),
+          offerPublished(`p${i}`, `offer of p${i}`, { nodes: [{ gpus: 1 + (i % 3) }], perGpu: '0.40' }),
+        ]);
+        const outcomeOf = (random: Random | null): unknown => {
+          const left = histories.map((words) => [...words]);
+          const bench = new Bench();
+          for (;;) {
+            const some = left.filter((words) => words.length > 0);
+            if (some.length === 0) break;
+            // Words of one provider keep their order; providers are independent of each other.
+            bench.market((random ? pick(random, some)! : some[0]!).shift()!);
+          }
+          const orders = Array.from({ length: 5 }, (_, i) =>
+            bench.submit(submission(`order ${i}`, [group('g', [service('s')])])),
+          );
+          return orders.map(({ orderId }) =>
+            bench.exchange.leasesOf(orderId).map(({ offerId, placements }) => ({ offerId, placements })),
+          );
+        };
+        expect(outcomeOf(seededRandom(seed))).toEqual(outcomeOf(null));
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+describe('matching is monotone', () => {
+  it('what matches on a weaker market matches on a stronger one', () => {
+    let matched = 0;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const random = seededRandom(seed);
+        const weak = new RandomMarket(random).steps(60 + nextInt(random, 60));
+        const request = weak.request(1 + nextInt(random, 2));
+        if (!matchOrder(request, indexedViewOf(weak.market, weak.book))) return;
+        matched += 1;
+        // Every machine larger, every price lower, every provider better; and one provider more.
+        const offers = [...weak.market.offers()].map((offer) => ({
+          ...offer,
+          nodes: offer.nodes.map((node) => ({
+            ...node,
+            gpus: node.gpus + nextInt(random, 3),
+            cpuMillis: node.cpuMillis + nextInt(random, 5_000),
+            memoryMiB: node.memoryMiB + nextInt(random, 5_000),
+          })),
+          price: { ...offer.price, perGpu: offer.price.perGpu - BigInt(nextInt(random, 100_000)) },
+        }));
+        const providers = [...weak.market.providers()].map((provider) => ({
+          ...provider,
+          tier: Math.max(1, provider.tier - nextInt(random, 3)),
+        }));
+        weak.market.restore(providers, offers);
+        weak.addProvider();
+        weak.addOffer();
+        expect(matchOrder(request, indexedViewOf(weak.market, weak.book))).not.toBeNull();
+      }),
+      { numRuns: 250 },
+    );
+    expect(matched).toBeGreaterThan(12);
+  });
+});
+
+/** One machine with four GPUs, for which two tenants queue: one sends three times as many orders as the other. */
+class Queue {
+  readonly bench = new Bench();
+  readonly sent: Order[] = [];
+  /** The how manieth to be placed; and how many older orders its tenant had when it came, waiting or placed. */
+  readonly turn = new Map<string, number>();
+  readonly ahead = new Map<string, number>();
+
+  constructor(private readonly random: Random) {
+    this.bench.market(...readyProvider('p'), offerPublished('p', 'o', { nodes: [{ gpus: 4 }] }));
+  }
+
+  arrive(): void {
+    const { bench, sent, random } = this;
+    const accountId = idOf('account', pick(random, ['greedy', 'greedy', 'greedy', 'modest'])!);
+    const before = bench.exchange.ordersOf(accountId);
+    const order = bench.submit(
+      submission(`order ${sent.length}`, [group('g', [service('s')])], {
+        accountId,
+        expiresAtMs: bench.circumstances.now + 100_000_000,
+      }),
+    );
+    this.sent.push(order);
+    this.ahead.set(order.orderId, before.length);
+    this.look();
+    bench.circumstances.now += 1_000 * (1 + nextInt(random, 30));
+  }
+
+  /** One of those who have a GPU leaves it. */
+  leave(): void {
+    const holding = this.bench.leases().filter(({ state }) => state === 'accepted');
+    const lease = pick(this.random, holding);
+    if (lease) this.bench.run((unit) => cancelOrder(unit, lease.accountId, lease.orderId));
+    this.bench.rematch();
+    this.look();
+  }
+
+  private look(): void {
+    for (const { orderId } of this.sent) {
+      if (this.bench.order(orderId).state === 'matched' && !this.turn.has(orderId)) {
+        this.turn.set(orderId, this.turn.size);
+      }
+    }
+  }
+}
+
+describe('those who wait', () => {
+  it('are all placed in the end, and are overtaken only as far as their own tenant’s older orders put them back', () => {
+    let overtaken = 0;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
+        const queue = new Queue(seededRandom(seed));
+        for (let round = 0; round < 25; round += 1) {
+          queue.arrive();
+          queue.arrive();
+          queue.leave();
+        }
+        for (let round = 0; round < 60; round += 1) queue.leave();
+        expect(queue.turn.size).toBe(queue.sent.length);
+        for (const order of queue.sent) {
+          const turn = queue.turn.get(order.orderId)!;
+          const patience = 30_000 * queue.ahead.get(order.orderId)!;
+          for (const other of queue.sent) {
+            const first = queue.turn.get(other.orderId)! < turn && other.submittedAtMs > order.submittedAtMs;
+            if (!first) continue;
+            overtaken += 1;
+            expect(other.accountId).not.toBe(order.accountId);
+            expect(other.submittedAtMs).toBeLessThanOrEqual(order.submittedAtMs + patience);
+          }
+        }
+      }),
+      { numRuns: 12 },
+    );
+    expect(overtaken).toBeGreaterThan(20);
   });
 });

@@ -10,6 +10,7 @@ import {
   submission,
 } from '../../../test/builders.ts';
 import { inFairOrder, rematch } from './rematch.ts';
+import { cancelOrder } from './tenant.ts';
 
 const want = (word: string, account: string) =>
   submission(word, [group('g', [service('s')])], { accountId: idOf('account', account) });
@@ -24,6 +25,33 @@ describe('the queue of those who wait', () => {
     bench.submit(want('modest', 'modest'));
     const order = inFairOrder(bench.exchange.waitingOrders()).map(({ requestHash }) => requestHash);
     expect(order).toEqual(['1', 'modest', '2', '3']);
+  });
+
+  it('counts the machines that a tenant has already', () => {
+    const bench = new Bench();
+    bench.market(...readyProvider('p'), offerPublished('p', 'o', { nodes: [{ gpus: 2 }] }));
+    for (const word of ['1', '2', '3']) bench.submit(want(word, 'greedy'));
+    bench.circumstances.now += 50_000;
+    bench.submit(want('modest', 'modest'));
+    expect(bench.exchange.waitingOrders()).toHaveLength(2);
+    bench.run((unit) => cancelOrder(unit, idOf('account', 'greedy'), idOf('order', '1')));
+    bench.rematch();
+    expect(bench.order(idOf('order', '3')).state).toBe('matched');
+    bench.submit(want('4', 'greedy'));
+    bench.submit(want('5', 'greedy'));
+    bench.circumstances.now += 20_000;
+    bench.submit(want('late', 'third'));
+    bench.run((unit) => cancelOrder(unit, idOf('account', 'greedy'), idOf('order', '2')));
+    bench.rematch();
+    expect(bench.order(idOf('order', 'modest')).state).toBe('matched');
+    bench.run((unit) => cancelOrder(unit, idOf('account', 'modest'), idOf('order', 'modest')));
+    bench.rematch();
+    expect(bench.order(idOf('order', 'late')).state).toBe('matched');
+    expect(bench.order(idOf('order', '4')).state).toBe('unmatched');
+    bench.run((unit) => cancelOrder(unit, idOf('account', 'greedy'), idOf('order', '3')));
+    bench.rematch();
+    expect(bench.order(idOf('order', '4')).state).toBe('matched');
+    expect(bench.order(idOf('order', '5')).state).toBe('unmatched');
   });
 
   it('lets age win in the end', () => {

@@ -1,5 +1,6 @@
 import { EventContext, OnEvent } from '@gridbourse/event-bus';
 import {
+  eraClosed,
   type EventOf,
   offerPublished,
   offerWithdrawn,
@@ -70,6 +71,11 @@ export class ProviderEventsConsumer {
 
   @OnEvent(tierChanged, ownTransaction)
   onTierChanged(@Payload() event: EventOf<typeof tierChanged>, @Ctx() context: EventContext) {
+    return this.hear(event, context);
+  }
+
+  @OnEvent(eraClosed, ownTransaction)
+  onEraClosed(@Payload() event: EventOf<typeof eraClosed>, @Ctx() context: EventContext) {
     return this.hear(event, context);
   }
 

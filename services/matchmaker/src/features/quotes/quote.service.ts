@@ -3,7 +3,7 @@ import type { Explanation } from '@gridbourse/events';
 import { type Clock, lockMicros, type Micros, newId, type Random } from '@gridbourse/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { explain } from '../../domain/explanation.ts';
-import { type Candidate, listRateOf, type Match, matchOrder, rankCandidates } from '../../domain/matching.ts';
+import { type Candidate, candidatesOf, listRateOf, type Match, matchOrder } from '../../domain/matching.ts';
 import { groupNeeds, type MatchRequest } from '../../domain/requirements.ts';
 import type { MatchmakerConfig } from '../../matchmaker.config.ts';
 import { OrderReader } from '../../read-models/order-reader.ts';
@@ -54,7 +54,7 @@ export class QuoteService {
     const match = matchOrder(request, view);
     const groups = groupNeeds(request).map((need) => ({
       group: need.group.name,
-      candidates: this.best(rankCandidates(request, need, view), match, need.group.name),
+      candidates: this.best(candidatesOf(request, need, view), match, need.group.name),
     }));
     const explanation = match ? null : explain(request, view);
     const durationSeconds = BigInt(wishes.spec.durationSeconds);
@@ -73,10 +73,16 @@ export class QuoteService {
   }
 
   /** The offer that the match takes comes first; in a gang it need not be the best for its group alone. */
-  private best(ranked: readonly Candidate[], match: Match | null, group: string): Candidate[] {
+  private best(candidates: Iterable<Candidate>, match: Match | null, group: string): Candidate[] {
     const chosen = match?.groups.find((one) => one.group === group)?.offerId;
-    const first = ranked.filter((candidate) => candidate.offer.offerId === chosen);
-    const others = ranked.filter((candidate) => candidate.offer.offerId !== chosen);
-    return [...first, ...others].slice(0, this.config.quoteCandidates);
+    const { quoteCandidates } = this.config;
+    const others: Candidate[] = [];
+    const first: Candidate[] = [];
+    for (const candidate of candidates) {
+      if (candidate.offer.offerId === chosen) first.push(candidate);
+      else if (others.length < quoteCandidates) others.push(candidate);
+      if (others.length === quoteCandidates && (chosen === undefined || first.length > 0)) break;
+    }
+    return [...first, ...others].slice(0, quoteCandidates);
   }
 }

@@ -1,0 +1,127 @@
+import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { z } from 'zod';
+import { type BenchmarkContext, defineBenchmark } from '../frame/benchmark.ts';
+import { rounded } from '../frame/statistics.ts';
+import { durable } from './durable.ts';
+import { gangs } from './gangs.ts';
+import { plot } from './plot.ts';
+import { type TopTen, topTen } from './top-ten.ts';
+
+type Figures = Record<string, number>;
+type Into = { readonly figures: Figures; readonly peers: Figures; readonly ratios: Figures };
+
+const count = (most: number): z.ZodInt => z.int().min(0).max(most);
+const sizeName = (offers: number): string =>
+  offers % 1_000_000 === 0
+    ? `${offers / 1_000_000}M`
+    : offers % 1_000 === 0
+      ? `${offers / 1_000}k`
+      : String(offers);
+
+/** The scan takes long where there is much: fewer orders say enough. */
+const scanned = (offers: number, orders: number): number =>
+  Math.max(50, Math.min(orders, Math.round(20_000_000 / offers)));
+
+const tell = ({ progress }: BenchmarkContext, { offers, indexMs, ours, scan }: TopTen): void =>
+  progress(
+    `${sizeName(offers).padStart(5)} offers, ten best: ${ours.perSecond}/s (${ours.perCpuSecond} a second of CPU; ` +
+      `p50 ${ours.msP50} ms, p99 ${ours.msP99} ms, ${ours.cpuMsP99} ms of CPU); scan ${scan.perSecond}/s (${scan.perCpuSecond}; p99 ${scan.msP99} ms); ` +
+      `indexed in ${indexMs} ms`,
+  );
+
+const growth = (
+  context: BenchmarkContext,
+  into: Into,
+  { offers, orders, plotFile }: { offers: string; orders: number; plotFile: string },
+): void => {
+  const sizes = offers.split(',').map(Number);
+  const runs = sizes.map((size) => {
+    const run = topTen(size, orders, scanned(size, orders));
+    tell(context, run);
+    return run;
+  });
+  for (const { offers: size, indexMs, ours, scan } of runs) {
+    const name = sizeName(size);
+    into.figures[`topTenOf${name}PerSecond`] = ours.perSecond;
+    into.figures[`topTenOf${name}PerCpuSecond`] = ours.perCpuSecond;
+    into.figures[`topTenOf${name}MsP50`] = ours.msP50;
+    into.figures[`topTenOf${name}MsP99`] = ours.msP99;
+    into.figures[`topTenOf${name}CpuMsP99`] = ours.cpuMsP99;
+    into.figures[`indexing${name}Ms`] = indexMs;
+    into.peers[`scanOf${name}PerSecond`] = scan.perSecond;
+    into.peers[`scanOf${name}PerCpuSecond`] = scan.perCpuSecond;
+    into.peers[`scanOf${name}MsP99`] = scan.msP99;
+    into.ratios[`topTenOf${name}ToScan`] = rounded(ours.perCpuSecond / scan.perCpuSecond);
+  }
+  if (plotFile === '' || sizes.length < 2) return;
+  const lines = [
+    { name: 'ours', colour: '#0b6', values: runs.map(({ ours }) => ours.perCpuSecond) },
+    { name: 'typed-array scan', colour: '#b33', values: runs.map(({ scan }) => scan.perCpuSecond) },
+  ];
+  writeFileSync(
+    plotFile,
+    plot('The ten best offers', { x: 'offers', y: 'orders a second of CPU' }, sizes, lines),
+  );
+  context.progress(`plotted in ${plotFile}`);
+};
+
+/** The best offers against a scan as the market grows, gangs, and durable matches through the running matchmaker. */
+export const matchingBenchmark = defineBenchmark({
+  name: 'matching',
+  summary: 'ten best of many offers against a typed-array scan, gangs of 256 GPUs, durable matched orders/s',
+  options: z.object({
+    offers: z
+      .string()
+      .regex(/^[1-9]\d{0,6}(,[1-9]\d{0,6})*$/)
+      .default('1000,10000,100000,1000000')
+      .describe('sizes of the market, separated by commas'),
+    orders: count(1_000_000).default(5_000).describe('orders for each size; 0: none'),
+    plotFile: z.string().default('').describe('where the SVG plot of the growth goes; empty: nowhere'),
+    gangs: count(100_000).default(400).describe('gangs of 256 GPUs; 0: none'),
+    gangOffers: z.int().min(100).max(1_000_000).default(10_000).describe('offers that gangs are placed on'),
+    providers: z.int().min(100).max(100_000).default(5_000).describe('providers for durable orders'),
+    durable: count(1_000_000).default(20_000).describe('orders that are matched durably; 0: none'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(9_000)
+      .default(2_000)
+      .describe('tenants that wait for an answer at a time'),
+  }),
+  run: async (options, context) => {
+    // A million offers as objects take more than Node's own limit.
+    setFlagsFromString('--max-old-space-size=12288');
+    const into: Into = { figures: {}, peers: {}, ratios: {} };
+    if (options.orders > 0) growth(context, into, options);
+    if (options.gangs > 0) {
+      const { whole, parts } = gangs(options.gangOffers, options.gangs);
+      context.progress(
+        `gangs of 256 GPUs: ${whole.perSecond}/s at one provider (p99 ${whole.msP99} ms), ` +
+          `${parts.perSecond}/s in sixteen parts in one region (p99 ${parts.msP99} ms)`,
+      );
+      into.figures['gangs256AtOneProviderPerSecond'] = whole.perSecond;
+      into.figures['gangs256AtOneProviderMsP99'] = whole.msP99;
+      into.figures['gangs256InSixteenPartsPerSecond'] = parts.perSecond;
+      into.figures['gangs256InSixteenPartsMsP99'] = parts.msP99;
+    }
+    if (options.durable > 0) {
+      const { matchedPerSecond, replyMsP50, replyMsP99, barePerSecond } = await durable(context, {
+        providers: options.providers,
+        orders: options.durable,
+        concurrency: options.concurrency,
+      });
+      context.progress(
+        `durable: ${matchedPerSecond} matched/s; bare INSERTs of the same rows ${barePerSecond}/s`,
+      );
+      Object.assign(into.figures, {
+        durableMatchedPerSecond: matchedPerSecond,
+        durableReplyMsP50: replyMsP50,
+        durableReplyMsP99: replyMsP99,
+      });
+      into.peers['bareInsertsOfTheSameRowsPerSecond'] = barePerSecond;
+      into.ratios['durableToBareInserts'] = rounded(matchedPerSecond / barePerSecond);
+    }
+    return into;
+  },
+});

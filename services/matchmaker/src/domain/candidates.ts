@@ -1,0 +1,115 @@
+import { type Micros, minMicros, type OfferId } from '@gridbourse/kernel';
+import type { NodeFree } from './capacity-book.ts';
+import { type Fit, fitOf } from './constraints.ts';
+import type { Offer, Provider } from './market.ts';
+import { hashOf, stirred } from './offer-book/words.ts';
+import type { GroupNeed, MatchRequest } from './requirements.ts';
+import {
+  type Field,
+  scoreOf,
+  scoreTerms,
+  type ScoreTerms,
+  throughputOf,
+  type Weights,
+  weightsOf,
+} from './scoring.ts';
+
+export type Candidate = {
+  readonly offer: Offer;
+  readonly provider: Provider;
+  readonly rateMicrosPerHour: Micros;
+  readonly terms: ScoreTerms;
+  readonly score: number;
+};
+
+/** Offers that fit a group now, found in whatever way; all ways find the same. */
+export type CandidateSource = {
+  /** Best first: by score, then by fit, then by a lot drawn from the order's id. Takes no more trouble than is asked for. */
+  readonly candidates: (request: MatchRequest, need: GroupNeed) => Iterable<Candidate>;
+  /** Lowest rate of an offer that fits; null when none does. */
+  readonly cheapest: (request: MatchRequest, need: GroupNeed) => Micros | null;
+};
+
+export type Ranked = Candidate & { readonly lot: number };
+
+/** What is the same for all offers when the candidates of a group are ranked. */
+export type Ranking = {
+  readonly need: GroupNeed;
+  readonly weights: Weights;
+  readonly field: Field;
+  readonly seed: number;
+};
+
+export const rankingOf = (request: MatchRequest, need: GroupNeed, field: Field): Ranking => ({
+  need,
+  field,
+  weights: weightsOf(request, need.total.gpus),
+  seed: hashOf(`${request.orderId}/${need.group.name}`),
+});
+
+/** Each offer's lot is its own: who else is on the market does not change it. */
+const lotOf = (seed: number, offerId: OfferId): number => stirred(hashOf(offerId, seed));
+
+type Found = {
+  readonly offer: Offer;
+  readonly provider: Provider;
+  readonly free: readonly NodeFree[];
+  readonly fit: Fit;
+};
+
+export const ranked = (
+  { need, weights, field, seed }: Ranking,
+  { offer, provider, free, fit }: Found,
+): Ranked => {
+  const terms = scoreTerms({ need, offer, provider, free }, fit, field);
+  return {
+    offer,
+    provider,
+    rateMicrosPerHour: fit.rateMicrosPerHour,
+    terms,
+    score: scoreOf(terms, weights),
+    lot: lotOf(seed, offer.offerId),
+  };
+};
+
+/** Negative when a comes first. Never 0 for two offers. */
+export const byRank = (a: Ranked, b: Ranked): number =>
+  b.score - a.score ||
+  b.terms.fit - a.terms.fit ||
+  a.lot - b.lot ||
+  (a.offer.offerId < b.offer.offerId ? -1 : 1);
+
+/** What there is to look at, with what is free on each. */
+export type Offers = {
+  readonly offers: () => Iterable<{ readonly offer: Offer; readonly provider: Provider }>;
+  readonly free: (offer: Offer) => readonly NodeFree[];
+};
+
+const fitting = (need: GroupNeed, view: Offers): Found[] => {
+  const found: Found[] = [];
+  for (const { offer, provider } of view.offers()) {
+    const free = view.free(offer);
+    const fit = fitOf({ need, offer, provider, free });
+    if (fit) found.push({ offer, provider, free, fit });
+  }
+  return found;
+};
+
+const fieldOf = (need: GroupNeed, found: readonly Found[]): Field => ({
+  cheapest: found.map(({ fit }) => fit.rateMicrosPerHour).reduce(minMicros),
+  fastest: Math.max(...found.map(({ offer }) => throughputOf({ offer, need }))),
+});
+
+/** Looks at every offer there is. */
+export const scanOf = (view: Offers): CandidateSource => ({
+  candidates: (request, need) => {
+    const found = fitting(need, view);
+    if (found.length === 0) return [];
+    const ranking = rankingOf(request, need, fieldOf(need, found));
+    return found.map((one) => ranked(ranking, one)).sort(byRank);
+  },
+  cheapest: (_, need) => {
+    const found = fitting(need, view);
+    return found.length === 0 ? null : fieldOf(need, found).cheapest;
+  },
+});

@@ -1,0 +1,259 @@
+import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
+import { type Amounts, DIMENSIONS } from '../amounts.ts';
+import type { Candidate, CandidateSource } from '../candidates.ts';
+import type { CapacityBook, NodeFree } from '../capacity-book.ts';
+import { rttEndOf } from '../catalogue.ts';
+import { gpuSuits } from '../constraints.ts';
+import { isMatchable, type Market, type Offer, type Provider } from '../market.ts';
+import { nearest } from '../pricing.ts';
+import type { GroupNeed, MatchRequest } from '../requirements.ts';
+import { reliabilityTerm } from '../scoring.ts';
+import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
+import { BoxTree, emptyRow } from './box-tree.ts';
+import { BITS, FIELD, gpuBit } from './layout.ts';
+import { RoundTrips } from './round-trips.ts';
+import { Search, type Shelf, type Start } from './search.ts';
+import { attributeBit, bit64, union, Vocabulary } from './words.ts';
+
+type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
+
+const shelfKey = (gpu: Offer['gpu']): string =>
+  gpu === null ? '' : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}`;
+
+/** The price that tells offers apart most, on a scale where a percent is a percent. */
+const priceOnScale = ({ gpu, price }: Offer): number =>
+  Math.log1p(nearest(gpu === null ? price.perCpuCore : price.perGpu));
+
+/**
+ * The offers that can be matched, in columns under trees of boxes, one tree for each kind of GPU. It follows the market and
+ * the capacity book: what they say has changed is looked at again when the next question is asked, so that many changes
+ * between two questions cost one look.
+ */
+export class OfferBook implements CandidateSource {
+  private readonly tree = new BoxTree();
+  private readonly shelves: Shelf[] = [];
+  private readonly shelfNumbers = new Map<string, number>();
+  private readonly shelvesByModel = new Map<string, number[]>();
+  private readonly entries = new Map<OfferId, Entry>();
+  private readonly bySlot: (Entry | undefined)[] = [];
+  private readonly places: number[] = [];
+  private readonly roundTrips = new RoundTrips();
+  private readonly row = emptyRow();
+  /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
+  private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
+  private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
+  private readonly stale = new Set<OfferId>();
+  private readonly staleProviders = new Set<ProviderId>();
+
+  constructor(
+    private readonly market: Market,
+    private readonly capacity: CapacityBook,
+  ) {
+    for (const { offerId } of market.offers()) this.stale.add(offerId);
+    market.watch({
+      provider: (id) => void this.staleProviders.add(id),
+      offer: (id) => void this.stale.add(id),
+    });
+    capacity.watch((id) => void this.stale.add(id));
+  }
+
+  /** How many offers can be matched now. */
+  get size(): number {
+    this.settle();
+    return this.entries.size;
+  }
+
+  candidates(request: MatchRequest, need: GroupNeed, capacity: Capacity = 'free'): Iterable<Candidate> {
+    return this.search(need, capacity).candidates(request);
+  }
+
+  cheapest(_: MatchRequest, need: GroupNeed, capacity: Capacity = 'free'): Micros | null {
+    return this.search(need, capacity).cheapest();
+  }
+
+  /** The same book as if nobody had anything. */
+  get emptied(): CandidateSource {
+    return {
+      candidates: (request, need) => this.candidates(request, need, 'declared'),
+      cheapest: (request, need) => this.cheapest(request, need, 'declared'),
+    };
+  }
+
+  private search(need: GroupNeed, capacity: Capacity): Search {
+    this.settle();
+    return new Search(
+      {
+        tree: this.tree,
+        shelves: this.shelves,
+        offerAt: (slot) => this.bySlot[slot]!,
+        placeAt: (slot) => this.places[slot]!,
+        roundTrips: this.roundTrips,
+        free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
+      },
+      new Ask(need, this.vocabularies, capacity),
+      need,
+      this.startOf(need),
+    );
+  }
+
+  private startOf(need: GroupNeed): Start {
+    if (need.include.size > 0) {
+      const slots = [...need.include].flatMap((provider) =>
+        [...(this.offersOf.get(provider) ?? [])].flatMap((offer) => this.entries.get(offer)?.slot ?? []),
+      );
+      return { slots, shelves: [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))] };
+    }
+    const named = need.gpuRequests.find(({ models }) => models.length > 0)?.models;
+    const shelves = named
+      ? [...new Set(named.flatMap(({ model }) => this.shelvesByModel.get(model) ?? []))]
+      : this.shelves.map((_, number) => number);
+    return { slots: null, shelves: shelves.filter((shelf) => gpuSuits(need, this.shelves[shelf]!.gpu)) };
+  }
+
+  /** Looks again at everything that has changed. */
+  private settle(): void {
+    for (const id of this.staleProviders) {
+      for (const offerId of this.offersOf.get(id) ?? []) this.stale.add(offerId);
+    }
+    this.staleProviders.clear();
+    for (const offerId of this.stale) this.refresh(offerId);
+    this.stale.clear();
+  }
+
+  private refresh(offerId: OfferId): void {
+    const offer = this.market.offer(offerId);
+    const entry = this.entries.get(offerId);
+    if (!offer) {
+      if (entry) this.forget(entry);
+      return;
+    }
+    this.note(offer);
+    const provider = this.market.provider(offer.providerId);
+    if (!provider || offer.withdrawn || !isMatchable(provider)) {
+      if (entry) this.leave(entry);
+      return;
+    }
+    const free = this.capacity.free(offer);
+    if (entry?.offer === offer && entry.provider === provider) {
+      if (entry.free === free) return;
+      entry.free = free;
+      this.tree.read(entry.slot, this.row);
+      this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+      this.tree.replace(entry.slot, this.row);
+      return;
+    }
+    if (entry) this.leave(entry);
+    this.enter(offer, provider, free);
+  }
+
+  private note({ providerId, offerId }: Offer): void {
+    const known = this.offersOf.get(providerId);
+    if (known) known.add(offerId);
+    else this.offersOf.set(providerId, new Set([offerId]));
+  }
+
+  private forget(entry: Entry): void {
+    const { providerId, offerId } = entry.offer;
+    this.leave(entry);
+    const known = this.offersOf.get(providerId);
+    known?.delete(offerId);
+    if (known?.size === 0) this.offersOf.delete(providerId);
+  }
+
+  private leave({ slot, offer }: Entry): void {
+    const shelf = this.shelves[this.tree.shelfOf(this.tree.leafOf(slot))]!;
+    this.tree.remove(shelf.anchor, slot);
+    this.bySlot[slot] = undefined;
+    this.entries.delete(offer.offerId);
+  }
+
+  private enter(offer: Offer, provider: Provider, free: readonly NodeFree[]): void {
+    const slot = this.tree.takeSlot();
+    const entry = { slot, offer, provider, free };
+    const number = this.shelfFor(offer.gpu);
+    this.entries.set(offer.offerId, entry);
+    this.bySlot[slot] = entry;
+    this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    this.write(entry);
+    this.tree.insert(this.shelves[number]!.anchor, slot, this.row);
+  }
+
+  private shelfFor(gpu: Offer['gpu']): number {
+    const key = shelfKey(gpu);
+    const known = this.shelfNumbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.shelves.length;
+    this.shelves.push({ gpu, anchor: this.tree.open(number) });
+    this.shelfNumbers.set(key, number);
+    if (gpu !== null) {
+      const ofModel = this.shelvesByModel.get(gpu.model);
+      if (ofModel) ofModel.push(number);
+      else this.shelvesByModel.set(gpu.model, [number]);
+    }
+    return number;
+  }
+
+  private write({ offer, provider, free }: Entry): void {
+    const { fields } = this.row;
+    const set = (field: number, value: number): void => void (fields[field] = value);
+    const [x, y, z] = unitVector(provider.place.location);
+    const price = priceOnScale(offer);
+    const reliability = reliabilityTerm(provider);
+    set(FIELD.perGpu, nearest(offer.price.perGpu));
+    set(FIELD.perCpuCore, nearest(offer.price.perCpuCore));
+    set(FIELD.perMemoryGiB, nearest(offer.price.perMemoryGiB));
+    set(FIELD.perStorageGiB, nearest(offer.price.perStorageGiB));
+    set(FIELD.priceLow, price);
+    set(FIELD.priceHigh, -price);
+    [x, y, z].forEach((value, i) => {
+      set(FIELD.xLow + i, value);
+      set(FIELD.xHigh + i, -value);
+    });
+    set(FIELD.tier, provider.tier);
+    set(FIELD.reliabilityHigh, -reliability);
+    set(FIELD.reliabilityLow, reliability);
+    set(FIELD.minDuration, offer.policy.minDurationSeconds);
+    set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
+    this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+    this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
+    this.writeBits(offer, provider);
+  }
+
+  private writeBits(offer: Offer, provider: Provider): void {
+    const { bits } = this.row;
+    const region = bit64(this.vocabularies.regions.add(provider.place.region));
+    bits.set(region, BITS.region);
+    bits[BITS.storage] = offer.storageClasses.reduce(
+      (all, name) => all | storageBit(this.vocabularies.storageClasses.add(name)),
+      offer.storageClasses.length > 0 ? 1 : 0,
+    );
+    const attributes = Object.entries(provider.attributes).map(([key, value]) => attributeBit(key, value));
+    bits.set(union(attributes), BITS.attributes);
+  }
+
+  /** @throws DomainError `impossible_amounts` for machines that add up to more than counts exactly */
+  private writeCapacity(first: number, word: number, machines: readonly Amounts[]): void {
+    const { fields, bits } = this.row;
+    let gpus = 0;
+    for (const machine of machines) gpus |= gpuBit(machine.gpus);
+    bits[word] = gpus;
+    DIMENSIONS.forEach((dimension, i) => {
+      let most = 0;
+      let total = 0;
+      for (const machine of machines) {
+        const amount = machine[dimension];
+        if (amount > most) most = amount;
+        total += amount;
+      }
+      if (!Number.isSafeInteger(total)) {
+        throw new DomainError(
+          'internal',
+          'impossible_amounts',
+          `${dimension} of an offer add up to ${total}`,
+        );
+      }
+      fields[first + 2 * i] = -most;
+      fields[first + 2 * i + 1] = -total;
+    });
+  }
+}

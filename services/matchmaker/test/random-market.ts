@@ -1,0 +1,245 @@
+import type { ProviderEvent } from '@gridbourse/events';
+import { type LeaseId, nextInt, type ProviderId, type Random } from '@gridbourse/kernel';
+import type { Amounts } from '../src/domain/amounts.ts';
+import { CapacityBook } from '../src/domain/capacity-book.ts';
+import { Market } from '../src/domain/market.ts';
+import type { MatchRequest } from '../src/domain/requirements.ts';
+import { group, idOf, NOON, offerPublished, readyProvider, requestFor, service } from './builders.ts';
+
+const CITIES = [
+  { region: 'eu-west', latitude: 51.51, longitude: -0.13 },
+  { region: 'eu-central', latitude: 50.11, longitude: 8.68 },
+  { region: 'us-east', latitude: 40.71, longitude: -74.01 },
+  { region: 'us-west', latitude: 37.77, longitude: -122.42 },
+  { region: 'ap-northeast', latitude: 35.68, longitude: 139.69 },
+  { region: 'oc', latitude: -36.85, longitude: 174.76 },
+  { region: 'eu-north', latitude: 64.15, longitude: -21.94 },
+  { region: 'sa', latitude: -54.8, longitude: -68.3 },
+];
+const MODELS = ['rtx4090', 'rtx4090', 'a100', 'h100', 't4', null];
+
+/**
+ * A market that changes by chance: providers come, go, rise and fall; offers are published, changed and withdrawn; leases
+ * take machines and give them back. Prices, sizes and places repeat, so that ties are common.
+ */
+export class RandomMarket {
+  readonly market = new Market();
+  readonly book = new CapacityBook();
+  private readonly sequences = new Map<ProviderId, number>();
+  private readonly providers: string[] = [];
+  private readonly offers: { provider: string; word: string; revision: number }[] = [];
+  private readonly leases: { leaseId: LeaseId; word: string }[] = [];
+  private serial = 0;
+
+  constructor(
+    private readonly random: Random,
+    private readonly many: { readonly sites: number } = { sites: CITIES.length },
+  ) {}
+
+  private int(bound: number): number {
+    return nextInt(this.random, bound);
+  }
+
+  private pick<T>(all: readonly T[]): T {
+    return all[this.int(all.length)]!;
+  }
+
+  hear(...events: ProviderEvent[]): void {
+    for (const event of events) {
+      const sequence = (this.sequences.get(event.providerId) ?? 0) + 1;
+      this.sequences.set(event.providerId, sequence);
+      this.market.apply(event, sequence);
+    }
+  }
+
+  addProvider(): void {
+    const word = `p${this.providers.length}`;
+    const city = this.pick(CITIES.slice(0, this.many.sites));
+    const jitter = (): number => this.pick([0, 0, 0, this.int(100) / 50]);
+    const events = readyProvider(word, {
+      tier: 1 + this.int(7),
+      region: city.region,
+      location: { latitude: city.latitude + jitter(), longitude: city.longitude + jitter() },
+      attributes: this.pick([{}, { host: 'bare' }, { host: 'bare', net: '100g' }, { net: '10g' }]),
+    });
+    this.providers.push(word);
+    this.hear(...(this.int(12) === 0 ? events.slice(0, 1 + this.int(3)) : events));
+  }
+
+  private publish(offer: { provider: string; word: string; revision: number }): void {
+    offer.revision += 1;
+    this.hear(
+      offerPublished(offer.provider, offer.word, {
+        revision: offer.revision,
+        model: this.pick(MODELS),
+        vramGiB: this.pick([24, 40, 80]),
+        interface: this.pick(['pcie', 'sxm']),
+        nodes: Array.from({ length: 1 + this.int(4) }, () => ({
+          gpus: this.pick([0, 1, 2, 4, 8]),
+          cpu: this.pick([4, 8, 32]),
+          memoryGiB: this.pick([16, 64]),
+          storageGiB: this.pick([50, 500]),
+        })),
+        perGpu: this.pick(['0.20', '0.20', '0.40', '0.41', '1.50']),
+        maxSeconds: this.pick([1_800, 86_400, 86_400]),
+        minSeconds: this.pick([0, 0, 600]),
+        storageClasses: this.pick([[], ['default'], ['beta2'], ['beta2', 'beta3']]),
+      }),
+    );
+  }
+
+  addOffer(): void {
+    if (this.providers.length === 0) return this.addProvider();
+    const offer = { provider: this.pick(this.providers), word: `o${this.offers.length}`, revision: 0 };
+    this.offers.push(offer);
+    this.publish(offer);
+  }
+
+  private changeProvider(): void {
+    if (this.providers.length === 0) return;
+    const providerId = idOf('provider', this.pick(this.providers));
+    const known = this.market.provider(providerId)!;
+    const at = { lastSeenAtMs: NOON, atMs: NOON };
+    this.hear(
+      this.pick<ProviderEvent>([
+        { type: 'ProviderUnreachable', providerId, ...at },
+        { type: 'ProviderOffline', providerId, ...at },
+        { type: 'ProviderOnline', providerId, atMs: NOON },
+        { type: 'ProviderOnline', providerId, atMs: NOON },
+        { type: 'ProviderSuspended', providerId, reason: 'test', atMs: NOON },
+        { type: 'ProviderReinstated', providerId, atMs: NOON },
+        { type: 'TierChanged', providerId, from: known.tier, to: 1 + this.int(7), atMs: NOON },
+        {
+          type: 'EraClosed',
+          providerId,
+          era: 1,
+          challengesSent: 20,
+          challengesAnswered: 10 + this.int(11),
+          responseP95Ms: 100,
+          closedAtMs: NOON,
+        },
+      ]),
+    );
+  }
+
+  private take(): void {
+    const { word } = this.pick(this.offers);
+    const offer = this.market.offer(idOf('offer', word))!;
+    const onNodes = new Map<string, Amounts>();
+    this.book.free(offer).forEach((node) => {
+      if (this.int(2) === 0) return;
+      const part = (amount: number): number => this.int(amount + 1);
+      onNodes.set(node.name, {
+        gpus: part(node.gpus),
+        cpuMillis: part(node.cpuMillis),
+        memoryMiB: part(node.memoryMiB),
+        storageMiB: part(node.storageMiB),
+      });
+    });
+    const leaseId = idOf('lease', `${(this.serial += 1)}`);
+    this.leases.push({ leaseId, word });
+    this.book.put({ leaseId, offerId: offer.offerId, claim: this.pick(['held', 'committed']), onNodes });
+  }
+
+  private giveBack(): void {
+    const [lease] = this.leases.splice(this.int(this.leases.length), 1);
+    if (lease) this.book.remove(idOf('offer', lease.word), lease.leaseId);
+  }
+
+  private withdraw(): void {
+    const { provider, word } = this.pick(this.offers);
+    this.hear({
+      type: 'OfferWithdrawn',
+      providerId: idOf('provider', provider),
+      offerId: idOf('offer', word),
+      reason: 'test',
+      atMs: NOON,
+    });
+  }
+
+  /** A decision that fails after it has heard of an offer: the market is put back as it was. */
+  private failHalfWay(): void {
+    const { provider, word, revision } = this.pick(this.offers);
+    const [before, offer] = [
+      this.market.provider(idOf('provider', provider))!,
+      this.market.offer(idOf('offer', word))!,
+    ];
+    const sequence = this.sequences.get(before.providerId)! + 1;
+    this.market.apply(offerPublished(provider, word, { revision: revision + 1, perGpu: '0.01' }), sequence);
+    this.market.forget(before.providerId, offer.offerId);
+    this.market.restore([before], [offer]);
+  }
+
+  step(): void {
+    const kind = this.int(20);
+    if (kind < 2) this.addProvider();
+    else if (kind < 7 || this.offers.length === 0) this.addOffer();
+    else if (kind < 10) this.changeProvider();
+    else if (kind < 12) this.publish(this.pick(this.offers));
+    else if (kind < 16) this.take();
+    else if (kind < 18) this.giveBack();
+    else if (kind < 19) this.withdraw();
+    else this.failHalfWay();
+  }
+
+  steps(count: number): this {
+    for (let i = 0; i < count; i += 1) this.step();
+    return this;
+  }
+
+  request(groups = 1): MatchRequest {
+    const word = `${(this.serial += 1)}`;
+    const oneGroup = (name: string) =>
+      group(
+        name,
+        Array.from({ length: this.pick([1, 1, 1, 2]) }, (_, at) =>
+          service(`s${at}`, {
+            gpus: this.pick([0, 1, 1, 2, 4, 8]),
+            models: this.pick([
+              [],
+              [],
+              [{ model: 'rtx4090' }],
+              [{ model: 'a100', vramMiB: this.pick([null, 81_920]) }, { model: 'h100' }],
+              [{ model: 'h100', interface: 'sxm' as const }],
+            ]),
+            replicas: this.pick([1, 1, 1, 2, 3]),
+            cpuMillis: this.pick([500, 1_000, 4_000]),
+            memoryMiB: this.pick([1_024, 8_192]),
+            storageMiB: this.pick([1_024, 60_000]),
+            maxRate: this.pick(['0.25', '0.60', '5', '20', '20']),
+            ...this.pick([{}, {}, {}, { storageClass: 'beta2' }, { storageClass: 'default' }]),
+          }),
+        ),
+        {
+          tierFloor: this.pick([7, 7, 7, 3]),
+          regions: this.pick([[], [], [], ['us-east'], ['us-east', 'eu-central'], ['nowhere']]),
+          attributes: this.pick([{}, {}, {}, { host: 'bare' }, { host: 'bare', net: '100g' }]),
+        },
+      );
+    const city = this.pick(CITIES);
+    return requestFor(
+      Array.from({ length: groups }, (_, at) => oneGroup(`g${at}`)),
+      {
+        orderId: idOf('order', word),
+        profile: this.pick(['cheapest', 'balanced', 'fastest', 'nearest']),
+        durationSeconds: this.pick([300, 1_200, 3_600]),
+        near: this.pick([null, { latitude: city.latitude, longitude: city.longitude }]),
+        ...this.pick([{}, {}, { workload: 'vision' as const }]),
+        ...this.pick([
+          {},
+          {},
+          {},
+          { weights: { cost: 0, geography: this.random.next(), performance: 0, reliability: 1, fit: 0.3 } },
+        ]),
+        ...this.pick([
+          {},
+          {},
+          {},
+          {},
+          { includeProviders: [idOf('provider', 'p0'), idOf('provider', 'p3')] },
+        ]),
+        ...this.pick([{}, {}, {}, { excludeProviders: [idOf('provider', 'p1')] }]),
+      },
+    );
+  }
+}
