@@ -113,7 +113,8 @@ const noticesOf = ({ userdoc, devdoc }) => {
  */
 const runtimeOf = (name, { bytecode, deployedBytecode }, sources) => {
   const at = bytecode.object.indexOf(deployedBytecode.object);
-  if (at < 0 || at % 2 !== 0) throw new Error(`the bytecode of ${name} does not hold the code that it deploys`);
+  if (at < 0 || at % 2 !== 0)
+    throw new Error(`the bytecode of ${name} does not hold the code that it deploys`);
   const names = new Map();
   const visit = (node) => {
     if (node === null || typeof node !== 'object') return;

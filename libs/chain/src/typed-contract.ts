@@ -1,4 +1,9 @@
-import type { BaseContract, ConstantContractMethod, ContractMethod, ContractTransactionResponse } from 'ethers';
+import type {
+  BaseContract,
+  ConstantContractMethod,
+  ContractMethod,
+  ContractTransactionResponse,
+} from 'ethers';
 
 declare const sends: unique symbol;
 
