@@ -64,6 +64,24 @@ contract SettlementProof is Symbolic {
         vm.warp(w.time);
     }
 
+    /// @dev What time has earned: floor(rate x elapsed / 3600).
+    function accrued(World memory w) private pure returns (uint256) {
+        return accruedAt(w, w.time);
+    }
+
+    function accruedAt(World memory w, uint256 time) private pure returns (uint256) {
+        unchecked {
+            return floorOf(w.rate, time - uint256(w.start), 3600);
+        }
+    }
+
+    /// @dev start + ceil(lock x 3600 / rate): the first second in which time has earned the whole lock.
+    function zeroTime(World memory w) private pure returns (uint256) {
+        unchecked {
+            return w.start + (uint256(w.lock) * 3600 + w.rate - 1) / w.rate;
+        }
+    }
+
     function leaseWord(World memory w) private pure returns (uint256) {
         return uint256(w.lock) | (uint256(w.settled) << 64) | (uint256(w.rate) << 128)
             | (uint256(w.start) << 192) | (uint256(w.heard) << 232);
@@ -93,7 +111,7 @@ contract SettlementProof is Symbolic {
         uint256 word = leaseWord(w);
         assert(settle(cumulative));
         bool due = cumulative > w.settled && cumulative <= w.lock
-            && times(cumulative, 3600) <= times(w.rate, w.time - w.start);
+            && cumulative <= accrued(w);
         if (due) {
             assert(lease(64, 64) == cumulative);
             assert(earned() == uint256(w.earned) + cumulative - w.settled);
@@ -108,12 +126,12 @@ contract SettlementProof is Symbolic {
     /// @notice settled <= min(lock, rate x elapsed / 3600) stays true, and settled never decreases.
     function check_row_keeps_settled_within_lock_and_time(World memory w, uint64 cumulative) external {
         assumeOpen(w);
-        vm.assume(times(w.settled, 3600) <= times(w.rate, w.time - w.start));
+        vm.assume(w.settled <= accrued(w));
         assert(settle(cumulative));
         uint256 settled = lease(64, 64);
         assert(settled >= w.settled);
         assert(settled <= w.lock);
-        assert(times(settled, 3600) <= times(w.rate, w.time - w.start));
+        assert(settled <= accrued(w));
     }
 
     /// @notice A row for a key that was never used, or for a closed lease, changes nothing.
@@ -137,7 +155,7 @@ contract SettlementProof is Symbolic {
         assert(
             closed
                 == (finalCumulative >= w.settled && finalCumulative <= w.lock
-                    && times(finalCumulative, 3600) <= times(w.rate, w.time - w.start))
+                    && finalCumulative <= accrued(w))
         );
         if (!closed) return;
         assertClosed(w, finalCumulative);
@@ -148,39 +166,30 @@ contract SettlementProof is Symbolic {
         assumeOpen(w);
         (bool closed,) = address(market).call(abi.encodeCall(ComputeMarket.forceClose, (KEY)));
         if (!closed) return;
-        assert(
-            w.time >= uint256(w.start) + times(w.heard, 60) + SILENCE
-                || times(w.lock, 3600) <= times(w.rate, uint256(w.time) - w.start - SILENCE)
-        );
+        assert(w.time >= w.start + floorOf(w.heard, 60, 1) + SILENCE || w.time >= zeroTime(w) + SILENCE);
         assertClosed(w, w.settled);
     }
 
-    /// @notice A stop gives back what cannot be earned within the notice, at once; it moves nothing else, and what was
-    /// settled stays within the lock.
+    /// @notice A stop gives back what cannot be earned within the notice, at once; it moves nothing else.
     function check_stop_gives_back_what_cannot_be_earned(World memory w) external {
         assumeOpen(w);
-        vm.assume(times(w.settled, 3600) <= times(w.rate, w.time - w.start));
         (bool stopped,) = address(market).call(abi.encodeCall(ComputeMarket.stopLease, (KEY)));
         assert(stopped);
         uint256 kept = lease(0, 64);
-        uint256 earnable = times(w.rate, uint256(w.time) + 3600 - w.start);
-        assert(kept <= w.lock && kept >= w.settled);
-        assert(times(kept, 3600) <= earnable);
-        assert(kept == w.lock || times(kept + 1, 3600) > earnable);
+        uint256 earnable = accruedAt(w, uint256(w.time) + 3600);
+        assert(kept == (earnable < w.lock ? earnable : w.lock));
         assert(tenant(0) == uint256(w.free) + w.lock - kept);
         assert(tenant(64) == uint256(w.locked) - (w.lock - kept));
         assert(earned() == w.earned);
     }
 
+    /// @dev Added up, the equations say that nothing is made or lost: free + locked + earned shrinks by what was settled,
+    /// and had been earned before.
     function assertClosed(World memory w, uint256 finalCumulative) private view {
         assert(lease(128, 64) == 0 && lease(64, 64) == finalCumulative && lease(0, 64) == w.lock);
         assert(tenant(0) == uint256(w.free) + w.lock - finalCumulative);
         assert(tenant(64) == uint256(w.locked) - w.lock);
         assert(tenant(128) == uint256(w.openRate) - w.rate);
         assert(earned() == uint256(w.earned) + finalCumulative - w.settled);
-        // Nothing is made or lost.
-        assert(
-            tenant(0) + tenant(64) + earned() == uint256(w.free) + w.locked + w.earned - w.settled
-        );
     }
 }

@@ -51,7 +51,7 @@ contract SlashProof is Symbolic {
         vm.assume(uint256(w.stake) + w.thawing <= MAX_AMOUNT);
         vm.assume(w.amount != 0 && w.amount <= MAX_AMOUNT && w.compensation <= w.amount);
         vm.assume(w.pending >= w.amount);
-        vm.assume(w.base <= MAX_AMOUNT && times(w.taken, 10_000) <= times(w.base, CAP_BPS));
+        vm.assume(w.base <= MAX_AMOUNT && w.taken <= floorOf(w.base, CAP_BPS, 10_000));
         // The contract's times are 32 bits, and its sums of two of them must be.
         vm.assume(w.executableAt <= type(uint32).max - 7 days);
         put(
@@ -132,7 +132,7 @@ contract SlashProof is Symbolic {
             assert(slashes(32, 64) == before);
             assert(slashes(96, 64) == taken);
         }
-        assert(times(slashes(96, 64), 10_000) <= times(slashes(32, 64), CAP_BPS));
+        assert(slashes(96, 64) <= floorOf(slashes(32, 64), CAP_BPS, 10_000));
     }
 
     /// @notice A slash is executed once.

@@ -21,7 +21,6 @@ contract SlowTimelock {
 /// @title What the proofs share.
 /// @dev A proof takes any storage that satisfies what the contracts keep true (the inductive invariant, assumed), does
 /// one step on the real contract behind the real proxy, and asserts what the step did, and that the invariant holds again.
-/// Sums and products are stated as products, never as the quotients that the contracts compute.
 abstract contract Symbolic {
     SymbolicVm internal constant vm = SymbolicVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint256 internal constant MAX_AMOUNT = type(uint64).max >> 1;
@@ -39,11 +38,11 @@ abstract contract Symbolic {
         return bytes32(uint256(slot) + offset);
     }
 
-    /// @dev Without the compiler's check for overflows, which divides and makes the solver's work hard: factors of 64 and 64
-    /// bits at most cannot overflow 256.
-    function times(uint256 a, uint256 b) internal pure returns (uint256) {
+    /// @dev The design's floor(a x b / c). Without the compiler's check for overflows, which divides by b and makes the
+    /// solver's work hard: factors of 64 bits at most cannot overflow 256.
+    function floorOf(uint256 a, uint256 b, uint256 c) internal pure returns (uint256) {
         unchecked {
-            return a * b;
+            return a * b / c;
         }
     }
 

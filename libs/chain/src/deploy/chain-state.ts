@@ -22,7 +22,8 @@ export const haveRoles = async (
     const data = withRoles.encodeFunctionData('hasRole', [role, account]);
     return ['eth_call', [{ to: address, data }, 'latest']] as const;
   });
-  return (await rpc.batch(calls)).map((answer) => BigInt((unwrap(answer) as string) || '0x0') === 1n);
+  // A contract that is none answers nothing.
+  return (await rpc.batch(calls)).map((answer) => unwrap(answer) !== '0x' && BigInt(unwrap(answer) as string) === 1n);
 };
 
 type Log = { readonly topics: readonly string[]; readonly blockNumber: string };

@@ -6,7 +6,7 @@ import { haveRoles } from './chain-state.ts';
 import { CREATE2_FACTORY, type Deployable, SALT } from './code.ts';
 import type { Plan } from './plan.ts';
 import { ADMIN_ROLE, type Grant, nameOfRole, PROXIED } from './roles.ts';
-import { checkCode } from './verify.ts';
+import { checkCode, checkImplementation } from './verify.ts';
 
 /** One transaction of the deployer. */
 export type Step = {
@@ -29,12 +29,14 @@ const ROLE_GAS = 100_000n;
 /**
  * What of the plan is not done yet, in the order in which it has to be done; read from the chain, so that it is right
  * whatever an earlier run got done.
- * @throws DomainError `foreign_code`, `no_create2_factory`, `missing_role` (only its admin could grant it)
+ * @throws DomainError `foreign_code`, `no_create2_factory`, `unexpected_implementation`, `missing_role` (only its admin could grant it)
  */
 export const missingSteps = async (rpc: Rpc, plan: Plan): Promise<Step[]> => {
   const absent = await checkCode(rpc, plan);
   const missing = new Set(absent.map(({ address }) => address));
   const isThere = ({ contract }: Pick<Grant, 'contract'>) => !missing.has(plan.contracts[contract]);
+  const proxies = PROXIED.filter((contract) => isThere({ contract }));
+  await Promise.all(proxies.map((name) => checkImplementation(rpc, plan, name)));
   const admins = PROXIED.map((contract) => ({ contract, role: ADMIN_ROLE, account: plan.deployer }));
   const asked = [...plan.grants, ...admins].filter(isThere);
   const answers = await haveRoles(

@@ -76,7 +76,8 @@ export const verifyPlan = async (rpc: Rpc, plan: Plan, fromBlock: number): Promi
   ]);
 };
 
-const checkImplementation = async (rpc: Rpc, plan: Plan, name: ProxiedContract): Promise<void> => {
+/** @throws DomainError `unexpected_implementation` */
+export const checkImplementation = async (rpc: Rpc, plan: Plan, name: ProxiedContract): Promise<void> => {
   const stored = (await rpc.send('eth_getStorageAt', [
     plan.contracts[name],
     IMPLEMENTATION_SLOT,
