@@ -58,14 +58,11 @@ export const readSettings = (
   const profile = deployProfile(given.profile);
   const isLocal = profile.name === 'local';
   const rpcUrl =
-    given['rpc-url'] ??
-    environment['GRIDBOURSE_RPC_URL'] ??
-    (isLocal ? 'http://127.0.0.1:8545' : undefined);
+    given['rpc-url'] ?? environment['GRIDBOURSE_RPC_URL'] ?? (isLocal ? 'http://127.0.0.1:8545' : undefined);
   if (!rpcUrl || !URL.canParse(rpcUrl)) {
     throw invalid('invalid_arguments', 'give the JSON-RPC of the chain with --rpc-url');
   }
-  const deployerKey =
-    environment['GRIDBOURSE_DEPLOYER_KEY'] ?? (isLocal ? localDeployerKey() : undefined);
+  const deployerKey = environment['GRIDBOURSE_DEPLOYER_KEY'] ?? (isLocal ? localDeployerKey() : undefined);
   if (!deployerKey || !/^0x[0-9a-fA-F]{64}$/.test(deployerKey)) {
     throw invalid('invalid_arguments', 'GRIDBOURSE_DEPLOYER_KEY must be 0x and 64 hexadecimal digits');
   }

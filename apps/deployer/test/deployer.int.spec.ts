@@ -111,7 +111,10 @@ describe('npm run deploy', () => {
     const key = { GRIDBOURSE_DEPLOYER_KEY: devKey(0).privateKey };
     writeFileSync(join(folder, 'roles.json'), JSON.stringify({ ...ROLES, slasher: ROLES.operator }));
     const shared = await run(args, key);
-    expect(shared).toMatchObject({ code: 1, said: expect.stringContaining('each role needs a key of its own') });
+    expect(shared).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('each role needs a key of its own'),
+    });
     writeFileSync(join(folder, 'roles.json'), JSON.stringify(ROLES));
     expect((await run(args)).code).toBe(64);
     expect((await run(args, key)).said).toContain(`the token at ${usdc} is not there`);

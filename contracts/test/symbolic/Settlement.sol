@@ -183,8 +183,40 @@ contract SettlementProof is Symbolic {
         assert(earned() == w.earned);
     }
 
-    /// @dev Added up, the equations say that nothing is made or lost: free + locked + earned shrinks by what was settled,
-    /// and had been earned before.
+    // --- That the proofs are about something: each of these has a counterexample, and the run demands that it is found ---
+
+    function witness_a_row_pays(World memory w, uint64 cumulative) external {
+        assumeOpen(w);
+        assert(settle(cumulative));
+        assert(w.settled == 0 || earned() == w.earned);
+    }
+
+    function witness_a_row_is_skipped(World memory w, uint64 cumulative) external {
+        assumeOpen(w);
+        assert(settle(cumulative));
+        assert(cumulative <= w.settled || lease(64, 64) != w.settled);
+    }
+
+    function witness_a_close_pays_and_refunds(World memory w, uint64 finalCumulative) external {
+        assumeOpen(w);
+        (bool closed,) = address(market).call(abi.encodeCall(ComputeMarket.closeLease, (KEY, finalCumulative)));
+        assert(!closed || finalCumulative == w.settled || finalCumulative == w.lock);
+    }
+
+    function witness_a_forced_close_refunds(World memory w) external {
+        assumeOpen(w);
+        (bool closed,) = address(market).call(abi.encodeCall(ComputeMarket.forceClose, (KEY)));
+        assert(!closed || w.settled == w.lock);
+    }
+
+    function witness_a_stop_gives_back(World memory w) external {
+        assumeOpen(w);
+        (bool stopped,) = address(market).call(abi.encodeCall(ComputeMarket.stopLease, (KEY)));
+        assert(!stopped || lease(0, 64) == w.lock);
+    }
+
+    /// @dev Added up, the equations say that nothing is made or lost: free + (locked - settled) + earned stays, where settled
+    /// is what of the locks has been earned already.
     function assertClosed(World memory w, uint256 finalCumulative) private view {
         assert(lease(128, 64) == 0 && lease(64, 64) == finalCumulative && lease(0, 64) == w.lock);
         assert(tenant(0) == uint256(w.free) + w.lock - finalCumulative);

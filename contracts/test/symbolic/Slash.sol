@@ -94,25 +94,36 @@ contract SlashProof is Symbolic {
         return bits(address(registry), mappingSlot(uint160(account), CREDITS), 0, 256);
     }
 
+    /// @dev What stake and thawing amount have lost.
+    function taken(World memory w) private view returns (uint256) {
+        return uint256(w.stake) + w.thawing - staked() - thaws();
+    }
+
     function execute() private returns (bool success) {
         (success,) = address(registry).call(abi.encodeCall(ProviderRegistry.executeSlash, (SLASH_ID)));
     }
 
-    /// @notice A slash takes no more than was proposed and no more than there is, from the stake before anything else, and
-    /// what it takes is what tenant and treasury are credited, the tenant first and up to its part.
-    function check_slash_takes_what_it_credits(World memory w) external {
+    /// @notice A slash takes no more than was proposed and no more than there is, within its time, and from the stake before
+    /// anything else.
+    function check_slash_takes_within_amount_and_stake(World memory w) external {
         assumePending(w);
         if (!execute()) return;
         assert(w.time >= w.executableAt && w.time < uint256(w.executableAt) + 4 days);
-        uint256 before = uint256(w.stake) + w.thawing;
-        uint256 left = staked() + thaws();
-        assert(left < before);
-        uint256 taken = before - left;
-        assert(taken <= w.amount);
+        assert(staked() <= w.stake && thaws() <= w.thawing);
         assert(thaws() == w.thawing || staked() == 0);
-        assert(thaws() <= w.thawing && staked() <= w.stake);
-        assert(credit(TENANT) == (taken < w.compensation ? taken : w.compensation));
-        assert(credit(TENANT) + credit(TREASURY) == taken);
+        uint256 lost = taken(w);
+        assert(lost != 0 && lost <= w.amount);
+    }
+
+    /// @notice What a slash takes is what tenant and treasury are credited, the tenant first and up to its part; and it no
+    /// longer holds back what thaws.
+    function check_slash_credits_what_it_takes(World memory w) external {
+        assumePending(w);
+        if (!execute()) return;
+        uint256 lost = taken(w);
+        uint256 compensated = credit(TENANT);
+        assert(compensated == (lost < w.compensation ? lost : w.compensation));
+        assert(credit(TREASURY) == lost - compensated);
         assert(bits(address(registry), mappingSlot(PROVIDER_ID, HOLDS), 0, 64) == uint256(w.pending) - w.amount);
     }
 
@@ -122,15 +133,15 @@ contract SlashProof is Symbolic {
         assumePending(w);
         if (!execute()) return;
         uint256 before = uint256(w.stake) + w.thawing;
-        uint256 taken = before - staked() - thaws();
+        uint256 lost = taken(w);
         uint256 era = w.time / ERA;
         assert(slashes(0, 32) == era);
         if (w.era == era) {
             assert(slashes(32, 64) == w.base);
-            assert(slashes(96, 64) == uint256(w.taken) + taken);
+            assert(slashes(96, 64) == uint256(w.taken) + lost);
         } else {
             assert(slashes(32, 64) == before);
-            assert(slashes(96, 64) == taken);
+            assert(slashes(96, 64) == lost);
         }
         assert(slashes(96, 64) <= floorOf(slashes(32, 64), CAP_BPS, 10_000));
     }
@@ -140,5 +151,25 @@ contract SlashProof is Symbolic {
         assumePending(w);
         if (!execute()) return;
         assert(!execute());
+    }
+
+    // --- That the proofs are about something: each of these has a counterexample, and the run demands that it is found ---
+
+    function witness_a_slash_pays_tenant_and_treasury(World memory w) external {
+        assumePending(w);
+        if (!execute()) return;
+        assert(credit(TENANT) == 0 || credit(TREASURY) == 0);
+    }
+
+    function witness_a_slash_takes_from_what_thaws(World memory w) external {
+        assumePending(w);
+        if (!execute()) return;
+        assert(thaws() == w.thawing || w.stake == 0);
+    }
+
+    function witness_the_cap_holds_a_slash_back(World memory w) external {
+        assumePending(w);
+        if (!execute()) return;
+        assert(credit(TENANT) + credit(TREASURY) == w.amount);
     }
 }

@@ -43,7 +43,10 @@ describe('what a tenant signs', () => {
     ['orderRef', { orderRef: '0x01' }],
   ])('is refused before it is signed where the contract could not take it: %s', (field, changed) => {
     expect(() => orderTypedData(market, { ...order, ...changed })).toThrow(
-      expect.objectContaining({ code: 'invalid_consent', faults: [expect.objectContaining({ pointer: `/${field}` })] }),
+      expect.objectContaining({
+        code: 'invalid_consent',
+        faults: [expect.objectContaining({ pointer: `/${field}` })],
+      }),
     );
   });
 
@@ -56,7 +59,10 @@ describe('what a tenant signs', () => {
     ['deadline', { deadline: 2n ** 256n }],
   ])('and so is a limit: %s', (field, changed) => {
     expect(() => spendingLimitTypedData(market, { ...limit, ...changed })).toThrow(
-      expect.objectContaining({ code: 'invalid_consent', faults: [expect.objectContaining({ pointer: `/${field}` })] }),
+      expect.objectContaining({
+        code: 'invalid_consent',
+        faults: [expect.objectContaining({ pointer: `/${field}` })],
+      }),
     );
   });
 

@@ -2,7 +2,10 @@ import { invalid } from '@gridbourse/kernel';
 import type { TypedDataDomain } from './typed-data.ts';
 
 /** Where a consent is good: one contract on one chain, and nowhere else. */
-export type Market = { readonly chainId: number; /** Address of ComputeMarket. */ readonly computeMarket: string };
+export type Market = {
+  readonly chainId: number;
+  /** Address of ComputeMarket. */ readonly computeMarket: string;
+};
 
 /** @throws DomainError `invalid_consent` */
 export const consentDomain = ({ chainId, computeMarket }: Market): TypedDataDomain => {

@@ -23,7 +23,9 @@ export const haveRoles = async (
     return ['eth_call', [{ to: address, data }, 'latest']] as const;
   });
   // A contract that is none answers nothing.
-  return (await rpc.batch(calls)).map((answer) => unwrap(answer) !== '0x' && BigInt(unwrap(answer) as string) === 1n);
+  return (await rpc.batch(calls)).map(
+    (answer) => unwrap(answer) !== '0x' && BigInt(unwrap(answer) as string) === 1n,
+  );
 };
 
 type Log = { readonly topics: readonly string[]; readonly blockNumber: string };

@@ -79,9 +79,7 @@ describe('a deployment', () => {
       expect(runs).toBeGreaterThanOrEqual(steps.length);
       const sent = await transactionsOf(anvil.rpcUrl, DEPLOYER.address);
       expect(sent.every(({ succeeded }) => succeeded)).toBe(true);
-      expect(sent.map(({ to, data }) => ({ to, data }))).toEqual(
-        steps.map(({ to, data }) => ({ to, data })),
-      );
+      expect(sent.map(({ to, data }) => ({ to, data }))).toEqual(steps.map(({ to, data }) => ({ to, data })));
     } finally {
       await line.close();
     }
@@ -207,8 +205,10 @@ describe('a deployment', () => {
     await grantMissingRoles({ ...grant, deployment: { ...deployment, contracts: older } });
     expect(await transactionsOf(anvil.rpcUrl, DEPLOYER.address)).toHaveLength(before);
     await grantMissingRoles({ ...grant, deployment });
-    expect((await transactionsOf(anvil.rpcUrl, DEPLOYER.address)).slice(before).every(({ to }) => to === LivenessRewards)).toBe(
-      true,
-    );
+    expect(
+      (await transactionsOf(anvil.rpcUrl, DEPLOYER.address))
+        .slice(before)
+        .every(({ to }) => to === LivenessRewards),
+    ).toBe(true);
   });
 });
