@@ -22,6 +22,14 @@ export const interfaces = {
   TestUSDC: new Interface(testUsdcAbi),
 } as const;
 
+export type {
+  ComputeMarketFunctions,
+  LivenessRewardsFunctions,
+  ProviderRegistryFunctions,
+  TestUSDCFunctions,
+  UpgradeTimelockFunctions,
+};
+
 type Functions = {
   ComputeMarket: ComputeMarketFunctions;
   ProviderRegistry: ProviderRegistryFunctions;
