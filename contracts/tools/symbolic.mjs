@@ -100,8 +100,7 @@ const run = (contract, names) => {
 const judge = (contract, name, result) => {
   const isWitness = name.startsWith('witness_');
   // A path that was left out, or that the solver could not decide, is no proof.
-  const holds =
-    result?.exitcode === (isWitness ? COUNTEREXAMPLE : 0) && (result.num_bounded_loops ?? 0) === 0;
+  const holds = result?.exitcode === (isWitness ? COUNTEREXAMPLE : 0) && result.num_bounded_loops === 0;
   const verdict = isWitness ? (holds ? 'found' : 'NOT FOUND') : holds ? 'proved' : 'NOT PROVED';
   const seconds = result?.time?.[0]?.toFixed(1) ?? '?';
   const effort = result ? `${result.num_paths?.[0] ?? '?'} paths, ${seconds} s` : 'not run';

@@ -120,11 +120,16 @@ describe('a deployment', () => {
     expect(await transactionsOf(anvil.rpcUrl, DEPLOYER.address)).toEqual([]);
   });
 
-  it('costs no more than it says before', async () => {
+  it('costs no more than it says before, and no more a unit than it may', async () => {
     const { costWei, balanceWei } = await prepareDeployment(request);
-    await deployContracts(request);
+    await deployContracts({ ...request, maxFeeGwei: 2.5 });
     const left = BigInt((await rpc.send('eth_getBalance', [DEPLOYER.address, 'latest'])) as string);
     expect(balanceWei - left).toBeLessThanOrEqual(costWei);
+    const { maxFeePerGas } = (await rpc.send('eth_getTransactionBySenderAndNonce', [
+      DEPLOYER.address,
+      '0x0',
+    ])) as { maxFeePerGas: string };
+    expect(BigInt(maxFeePerGas)).toBe(2_500_000_000n);
   });
 
   it('refuses code that is not its own, at a planned address and at the factory', async () => {
@@ -177,19 +182,27 @@ describe('a deployment', () => {
     expect(await refused({})).toBe('wrong_term');
   });
 
-  it('waits for what an earlier run has sent', async () => {
+  it('waits for what an earlier run has sent, and does not send it again', async () => {
     await rpc.send('evm_setAutomine', [false]);
     const provider = chainProvider(anvil.rpcUrl, 31_337);
+    const line = await CutLine.to(anvil.rpcUrl);
     try {
       const { steps } = await prepareDeployment(request);
       const [first] = steps;
       await new Wallet(DEPLOYER.privateKey, provider).sendTransaction({ to: first!.to, data: first!.data });
-      const running = deployContracts(request);
-      await rpc.send('evm_setAutomine', [true]);
-      await rpc.send('evm_mine', []);
-      await running;
-      expect(await transactionsOf(anvil.rpcUrl, DEPLOYER.address)).toHaveLength(steps.length);
+      // Mined only once somebody has asked whether anything pends.
+      let mined: Promise<unknown> | undefined;
+      line.fate = (body) => {
+        if (body.includes('eth_getTransactionCount') && body.includes('pending')) {
+          mined ??= rpc.send('evm_mine', []);
+        }
+        return 'pass';
+      };
+      const rest = await prepareDeployment({ ...request, rpcUrl: line.url });
+      expect(mined).toBeDefined();
+      expect(rest.steps).toEqual(steps.slice(1));
     } finally {
+      await line.close();
       provider.destroy();
     }
   });

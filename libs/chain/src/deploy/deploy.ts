@@ -1,5 +1,5 @@
 import { DomainError } from '@gridbourse/kernel';
-import { formatEther, type JsonRpcProvider, Wallet } from 'ethers';
+import { formatEther, isError, type JsonRpcProvider, type TransactionRequest, Wallet } from 'ethers';
 import { chainProvider } from '../chain-provider.ts';
 import type { Deployment } from '../deployment.ts';
 import { HttpRpc, type Rpc } from '../json-rpc.ts';
@@ -26,7 +26,7 @@ export type DeployRequest = {
   readonly chainId?: number;
   /** Refuse a key that has two roles, and a role that nobody has. */
   readonly separateRoles?: boolean;
-  /** Send nothing while a unit of gas costs more. */
+  /** No unit of gas may cost more: nothing is sent while it does, and no transaction pays more. */
   readonly maxFeeGwei?: number;
   /** Called before each transaction. */
   readonly onStep?: (step: Step, index: number, count: number) => void;
@@ -90,14 +90,18 @@ export const deployPlan = async (
   return { plan, deployment: { chainId: plan.chainId, deployBlock, contracts: plan.contracts } };
 };
 
-const demandMeans = ({ maxFeeGwei }: DeployRequest, preparation: Preparation): void => {
+const maxFeeWei = ({ maxFeeGwei }: DeployRequest): bigint | undefined =>
+  maxFeeGwei === undefined ? undefined : (BigInt(Math.round(maxFeeGwei * 1_000)) * GWEI) / 1_000n;
+
+const demandMeans = (request: DeployRequest, preparation: Preparation): void => {
   const { plan, steps, costWei, balanceWei, gasPriceWei } = preparation;
-  if (maxFeeGwei !== undefined && gasPriceWei > (BigInt(Math.round(maxFeeGwei * 1_000)) * GWEI) / 1_000n) {
+  const limitWei = maxFeeWei(request);
+  if (limitWei !== undefined && gasPriceWei > limitWei) {
     const price = Number(gasPriceWei) / Number(GWEI);
     throw new DomainError(
       'exhausted',
       'gas_too_dear',
-      `gas costs ${price} gwei, and ${maxFeeGwei} is the limit`,
+      `gas costs ${price} gwei, and ${request.maxFeeGwei} is the limit`,
     );
   }
   if (balanceWei >= costWei) return;
@@ -134,22 +138,37 @@ const send = async (request: DeployRequest, plan: Plan, steps: readonly Step[]):
   const provider: JsonRpcProvider = chainProvider(request.rpcUrl, plan.chainId);
   try {
     const wallet = new Wallet(request.deployerKey, provider);
+    const limitWei = maxFeeWei(request);
+    // Arbitrum takes no tips.
+    const fees = limitWei === undefined ? {} : { maxFeePerGas: limitWei, maxPriorityFeePerGas: 0n };
     for (const [index, step] of steps.entries()) {
       request.onStep?.(step, index, steps.length);
-      await sendOne(wallet, step);
+      await sendOne(wallet, step, fees);
     }
   } finally {
     provider.destroy();
   }
 };
 
-const sendOne = async (wallet: Wallet, { title, to, data }: Step): Promise<void> => {
+const sendOne = async (
+  wallet: Wallet,
+  { title, to, data }: Step,
+  fees: Pick<TransactionRequest, 'maxFeePerGas' | 'maxPriorityFeePerGas'>,
+): Promise<void> => {
   try {
-    const sent = await wallet.sendTransaction({ to, data });
+    const sent = await wallet.sendTransaction({ to, data, ...fees });
     const receipt = await sent.wait(1, RECEIPT_DEADLINE_MS);
     if (receipt?.status === 1) return;
     throw new Error(`${sent.hash} reverted`);
   } catch (error) {
+    if (isError(error, 'INSUFFICIENT_FUNDS')) {
+      throw new DomainError(
+        'exhausted',
+        'insufficient_balance',
+        `the deployer ${wallet.address} cannot pay for this: ${title}`,
+        { cause: error },
+      );
+    }
     const { code, message } = explainRevert(error);
     const why = code === 'NotARevert' ? message : `the chain refuses it: ${message}`;
     throw new DomainError('unavailable', 'deployment_failed', `not so yet: ${title} (${why})`, {
