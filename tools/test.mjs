@@ -85,6 +85,23 @@ const runContracts = () => {
   }
   total.passed += Number(counts[1]);
   total.failed += Number(counts[2]);
+  runSlither();
+};
+
+const runSlither = () => {
+  const done = spawnSync(process.execPath, [join(root, 'contracts', 'tools', 'slither.mjs')], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  process.stderr.write(done.stdout ?? '');
+  const missing = /^NOT RUN: (.*)$/m.exec(done.stdout ?? '');
+  const counts = /(\d+) passed, (\d+) failed/.exec(done.stdout ?? '');
+  if (missing) notRun.push(`contracts: ${missing[1]}`);
+  if (missing ? process.env.CI === 'true' : !counts) total.failed += 1;
+  if (!counts) return;
+  total.passed += Number(counts[1]);
+  total.failed += Number(counts[2]);
 };
 
 /** The lint rules of the architecture, each broken on purpose. */

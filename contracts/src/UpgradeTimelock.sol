@@ -11,7 +11,15 @@ contract UpgradeTimelock is TimelockController {
     /// @param minDelay seconds between scheduling and execution
     /// @param proposers who may schedule, and cancel
     /// @param executors who may carry out what has waited; the zero address stands for everyone
-    constructor(uint256 minDelay, address[] memory proposers, address[] memory executors)
-        TimelockController(minDelay, proposers, executors, address(0))
-    {}
+    /// @param cancellers who may cancel and do nothing else: they hold back what a stolen proposer's key schedules
+    constructor(
+        uint256 minDelay,
+        address[] memory proposers,
+        address[] memory executors,
+        address[] memory cancellers
+    ) TimelockController(minDelay, proposers, executors, address(0)) {
+        for (uint256 i = 0; i < cancellers.length; ++i) {
+            _grantRole(CANCELLER_ROLE, cancellers[i]);
+        }
+    }
 }

@@ -62,6 +62,7 @@ abstract contract Base {
     address internal constant DISPUTER = address(0xD15);
     address internal constant POSTER = address(0x905);
     address internal constant PROPOSER = address(0x960);
+    address internal constant CANCELLER = address(0xCA9C);
     address internal constant TREASURY = address(0x7EA5);
     address internal constant TENANT = address(0x7E1);
     address internal constant STRANGER = address(0x57);
@@ -92,8 +93,10 @@ abstract contract Base {
         token = TestUSDC(tokenAddress);
         address[] memory proposers = new address[](1);
         proposers[0] = PROPOSER;
+        address[] memory cancellers = new address[](1);
+        cancellers[0] = CANCELLER;
         timelock = UpgradeTimelock(
-            payable(deploy("UpgradeTimelock", abi.encode(UPGRADE_DELAY, proposers, new address[](1))))
+            payable(deploy("UpgradeTimelock", abi.encode(UPGRADE_DELAY, proposers, new address[](1), cancellers)))
         );
         registry = ProviderRegistry(
             proxied(

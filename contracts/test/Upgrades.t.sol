@@ -73,6 +73,24 @@ contract UpgradesTest is Base {
         market.claim(1);
     }
 
+    function test_a_canceller_stops_an_upgrade_and_can_do_nothing_else() public {
+        bytes memory call = abi.encodeCall(UUPSUpgradeable.upgradeToAndCall, (newMarket(), ""));
+        vm.expectRevert();
+        vm.prank(CANCELLER);
+        timelock.schedule(address(market), 0, call, 0, 0, UPGRADE_DELAY);
+        vm.prank(PROPOSER);
+        timelock.schedule(address(market), 0, call, 0, 0, UPGRADE_DELAY);
+        bytes32 operation = timelock.hashOperation(address(market), 0, call, 0, 0);
+        vm.expectRevert();
+        vm.prank(STRANGER);
+        timelock.cancel(operation);
+        vm.prank(CANCELLER);
+        timelock.cancel(operation);
+        vm.warp(block.timestamp + UPGRADE_DELAY);
+        vm.expectRevert();
+        timelock.execute(address(market), 0, call, 0, 0);
+    }
+
     /// @dev Everybody is out between an upgrade's announcement and its execution, without the operator.
     function test_there_is_time_to_leave_before_an_upgrade() public {
         token.mint(ownerOf(1), 1_000);

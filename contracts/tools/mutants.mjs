@@ -32,6 +32,12 @@ export const MUTANTS = [
     ],
   ),
   ...of(
+    'UpgradeTimelock.sol',
+    'Upgrades',
+    ['UpgradeTimelock'],
+    [['nobody cancels but the proposer', '_grantRole(CANCELLER_ROLE, cancellers[i]);', '']],
+  ),
+  ...of(
     'SignedConsent.sol',
     MARKET,
     ['ComputeMarket'],

@@ -26,7 +26,7 @@ const sources = readSources();
 
 const compile = (texts, names) => {
   const roots = Object.fromEntries(names.map((name) => [`src/${name}.sol`, texts[`src/${name}.sol`]]));
-  const contracts = runSolc(roots, quick, texts, ['info', 'warning']);
+  const { contracts } = runSolc(roots, quick, texts, ['info', 'warning']);
   return names.map((name) => ({
     name,
     bytecode: `0x${contracts[`src/${name}.sol`][name].evm.bytecode.object}`,

@@ -25,7 +25,19 @@ export const settings = {
   // No hash of the sources behind the code: the same code whatever the comments and paths are.
   metadata: { bytecodeHash: 'none', appendCBOR: false },
   outputSelection: {
-    '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] },
+    '*': {
+      '*': [
+        'abi',
+        'userdoc',
+        'devdoc',
+        'evm.bytecode.object',
+        'evm.deployedBytecode.object',
+        'evm.deployedBytecode.immutableReferences',
+        'storageLayout',
+      ],
+      // Only the syntax tree knows the immutables' names.
+      '': ['ast'],
+    },
   },
 };
 
@@ -64,22 +76,65 @@ export const runSolc = (texts, withSettings, others = {}, tolerated = ['info']) 
     ({ severity, errorCode }) => !tolerated.includes(severity) && !IGNORED.has(errorCode),
   );
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'));
-  return output.contracts;
+  return output;
 };
 
 /** Compiles everything that is deployed. Throws with the compiler's own words on any error. */
 export const compileAll = () => {
-  const contracts = runSolc(readSources(), settings);
+  const { contracts, sources } = runSolc(readSources(), settings);
   return CONTRACTS.map((name) => {
     const contract = contracts[`src/${name}.sol`][name];
     return {
       name,
       abi: contract.abi,
+      notices: noticesOf(contract),
       bytecode: `0x${contract.evm.bytecode.object}`,
+      runtime: runtimeOf(name, contract.evm, sources),
       deployedBytes: contract.evm.deployedBytecode.object.length / 2,
       storage: layoutOf(contract.storageLayout),
     };
   });
+};
+
+/** What NatSpec says of each function and its parameters, by signature. */
+const noticesOf = ({ userdoc, devdoc }) => {
+  const signatures = [...Object.keys(userdoc.methods ?? {}), ...Object.keys(devdoc.methods ?? {})];
+  return Object.fromEntries(
+    [...new Set(signatures)].map((signature) => {
+      const { params = {}, returns = {} } = devdoc.methods?.[signature] ?? {};
+      return [signature, { notice: userdoc.methods?.[signature]?.notice ?? '', params, returns }];
+    }),
+  );
+};
+
+/**
+ * Where in the bytecode the code lies that stays on chain, and where in that code the constructor writes each immutable
+ * (32 bytes at each offset; zero in the bytecode).
+ */
+const runtimeOf = (name, { bytecode, deployedBytecode }, sources) => {
+  const at = bytecode.object.indexOf(deployedBytecode.object);
+  if (at < 0 || at % 2 !== 0)
+    throw new Error(`the bytecode of ${name} does not hold the code that it deploys`);
+  const names = new Map();
+  const visit = (node) => {
+    if (node === null || typeof node !== 'object') return;
+    if (node.nodeType === 'VariableDeclaration' && node.mutability === 'immutable') {
+      names.set(String(node.id), node.name);
+    }
+    for (const child of Object.values(node)) visit(child);
+  };
+  for (const { ast } of Object.values(sources)) visit(ast);
+  const immutables = Object.entries(deployedBytecode.immutableReferences ?? {})
+    .map(([id, places]) => [names.get(id), places.map(({ start }) => start).sort((a, b) => a - b)])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  if (immutables.some(([immutable], index) => !immutable || immutable === immutables[index + 1]?.[0])) {
+    throw new Error(`immutables of ${name} that have no name, or one name`);
+  }
+  return {
+    offset: at / 2,
+    length: deployedBytecode.object.length / 2,
+    immutables: Object.fromEntries(immutables),
+  };
 };
 
 /** The same, from the last run where nothing has changed since: the compiler takes half a minute. */

@@ -1,7 +1,7 @@
 // Tests the contracts: what is committed of them is what their sources give, their style holds, their tests pass under
 // Foundry, and nothing has become dearer. Arguments are handed on to forge:
 //   node contracts/tools/test.mjs --match-test gas -vvv
-// With --deep first: the long campaigns (profile deep of foundry.toml).
+// With --deep first: the long campaigns (profile deep of foundry.toml), then slither.mjs and symbolic.mjs.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { generate, generatedFolder } from './compile.mjs';
 import { forgeTest, requireForge, writeBytecode } from './forge.mjs';
 import { compareGas, forgetGas } from './gas-snapshot.mjs';
+import { NOT_RUN } from './python-tools.mjs';
 import { compileOnce, contractsRoot } from './solc-input.mjs';
 import { checkLayout } from './storage-layout.mjs';
 
@@ -57,9 +58,24 @@ for (const line of gas?.fallen ?? []) {
   process.stdout.write(`gas has fallen: ${line} (node contracts/tools/gas-snapshot.mjs writes it down)\n`);
 }
 
+const checks = { passed: 0, notRun: 0 };
+for (const tool of deep ? ['slither', 'symbolic'] : []) {
+  const done = spawnSync(process.execPath, [fileURLToPath(new URL(`tools/${tool}.mjs`, contractsRoot))], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  process.stdout.write(done.stdout);
+  if (done.status === NOT_RUN) checks.notRun += 1;
+  else if (done.status === 0) checks.passed += Number(/(\d+) passed, 0 failed/.exec(done.stdout)?.[1] ?? 0);
+  else problems.push(`${tool} has failed`);
+}
+
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 const counts = /(\d+) tests passed, (\d+) failed/.exec(stdout);
 if (counts) {
-  process.stdout.write(`contracts: ${counts[1]} passed, ${Number(counts[2]) + problems.length} failed\n`);
+  const passed = Number(counts[1]) + checks.passed;
+  process.stdout.write(`contracts: ${passed} passed, ${Number(counts[2]) + problems.length} failed\n`);
 }
+// What could not be run has said so; where nothing may be left out, that is a failure.
+if (checks.notRun > 0 && process.env.CI === 'true') process.exit(1);
 process.exit(problems.length > 0 ? 1 : (status ?? 1));

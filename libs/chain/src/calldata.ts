@@ -1,5 +1,5 @@
 import { DomainError } from '@gridbourse/kernel';
-import { interfaces } from './contracts.ts';
+import { encodeCall } from './contracts.ts';
 import { splitLeaseKey } from './lease-key.ts';
 import { packBatch, type SettlementRow } from './settlement-batch.ts';
 
@@ -22,7 +22,7 @@ export const encodeOpenLease = (lease: OpenLease): string => {
   if (!Number.isInteger(durationSeconds) || durationSeconds < 1 || durationSeconds > MAX_UINT32) {
     throw new DomainError('invalid', 'invalid_duration', `${durationSeconds} s do not fit the contract`);
   }
-  return interfaces.ComputeMarket.encodeFunctionData('openLease', [
+  return encodeCall('ComputeMarket', 'openLease', [
     lease.leaseKey,
     lease.tenant,
     lease.rateMicrosPerHour,
@@ -33,9 +33,9 @@ export const encodeOpenLease = (lease: OpenLease): string => {
 
 /** Amounts are cumulative: all that a lease shall have been paid so far. */
 export const encodeSettleBatch = (rows: readonly SettlementRow[]): string =>
-  interfaces.ComputeMarket.encodeFunctionData('settleBatch', [packBatch(rows)]);
+  encodeCall('ComputeMarket', 'settleBatch', [packBatch(rows)]);
 
 export const encodeCloseLease = (leaseKey: string, cumulativeMicros: bigint): string => {
   splitLeaseKey(leaseKey);
-  return interfaces.ComputeMarket.encodeFunctionData('closeLease', [leaseKey, cumulativeMicros]);
+  return encodeCall('ComputeMarket', 'closeLease', [leaseKey, cumulativeMicros]);
 };

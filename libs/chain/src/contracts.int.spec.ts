@@ -6,7 +6,8 @@ import { openLease, openMarket, OPERATOR, PROVIDER, TENANT } from '../test/marke
 import { encodeCloseLease, encodeOpenLease, encodeSettleBatch } from './calldata.ts';
 import { computeMarket, providerRegistry, testUsdc } from './contracts.ts';
 import { chainProvider } from './chain-provider.ts';
-import { deployContracts, type Deployment, verifyDeployment } from './deployment.ts';
+import { deployContracts } from './deploy/deploy.ts';
+import { type Deployment, verifyDeployment } from './deployment.ts';
 import { HttpRpc, RpcError } from './json-rpc.ts';
 import { chainLeaseKey, leaseRefOf } from './lease-key.ts';
 import { decodeContractLog, type RawLog } from './logs.ts';

@@ -1,9 +1,10 @@
-import { Contract, type ContractRunner, type ContractTransactionResponse, Interface } from 'ethers';
-import { abi as computeMarketAbi } from './generated/ComputeMarket.ts';
-import { abi as livenessRewardsAbi } from './generated/LivenessRewards.ts';
-import { abi as providerRegistryAbi } from './generated/ProviderRegistry.ts';
-import { abi as testUsdcAbi } from './generated/TestUSDC.ts';
-import { abi as upgradeTimelockAbi } from './generated/UpgradeTimelock.ts';
+import { Contract, type ContractRunner, Interface } from 'ethers';
+import { abi as computeMarketAbi, type ComputeMarketFunctions } from './generated/ComputeMarket.ts';
+import { abi as livenessRewardsAbi, type LivenessRewardsFunctions } from './generated/LivenessRewards.ts';
+import { abi as providerRegistryAbi, type ProviderRegistryFunctions } from './generated/ProviderRegistry.ts';
+import { abi as testUsdcAbi, type TestUSDCFunctions } from './generated/TestUSDC.ts';
+import { abi as upgradeTimelockAbi, type UpgradeTimelockFunctions } from './generated/UpgradeTimelock.ts';
+import type { ArgumentsOf, TypedContract } from './typed-contract.ts';
 
 export const abis = {
   ComputeMarket: computeMarketAbi,
@@ -21,111 +22,46 @@ export const interfaces = {
   TestUSDC: new Interface(testUsdcAbi),
 } as const;
 
-type Sent = Promise<ContractTransactionResponse>;
+export type {
+  ComputeMarketFunctions,
+  LivenessRewardsFunctions,
+  ProviderRegistryFunctions,
+  TestUSDCFunctions,
+  UpgradeTimelockFunctions,
+};
 
-type WithRoles = {
-  hasRole(role: string, account: string): Promise<boolean>;
-  grantRole(role: string, account: string): Sent;
-  renounceRole(role: string, account: string): Sent;
+type Functions = {
+  ComputeMarket: ComputeMarketFunctions;
+  ProviderRegistry: ProviderRegistryFunctions;
+  LivenessRewards: LivenessRewardsFunctions;
+  UpgradeTimelock: UpgradeTimelockFunctions;
+  TestUSDC: TestUSDCFunctions;
 };
 
 /** Amounts are micro-USDC, rates micro-USDC per hour, times seconds. */
-export type ComputeMarketContract = Contract &
-  WithRoles & {
-    deposit(amount: bigint): Sent;
-    depositWithPermit(amount: bigint, deadline: bigint, v: number, r: string, s: string): Sent;
-    setSpendingLimit(maxRatePerHour: bigint, maxLocked: bigint, validUntil: bigint | number): Sent;
-    withdraw(amount: bigint): Sent;
-    openLease(
-      leaseKey: string | bigint,
-      tenant: string,
-      ratePerHour: bigint,
-      durationSeconds: bigint | number,
-      leaseRef: string,
-    ): Sent;
-    settleBatch(batch: string): Sent;
-    closeLease(leaseKey: string | bigint, finalCumulative: bigint): Sent;
-    extendLease(leaseKey: string | bigint, addedSeconds: bigint | number): Sent;
-    stopLease(leaseKey: string | bigint): Sent;
-    forceClose(leaseKey: string | bigint): Sent;
-    cancelNonce(nonce: bigint): Sent;
-    claim(chainProviderId: number): Sent;
-    pause(): Sent;
-    unpause(): Sent;
-    tenantOf(tenant: string): Promise<{ free: bigint; locked: bigint; ratePerHour: bigint }>;
-    spendingLimitOf(
-      tenant: string,
-    ): Promise<{ maxRatePerHour: bigint; maxLocked: bigint; validUntil: bigint }>;
-    earningsOf(chainProviderId: number): Promise<{ earned: bigint; claimed: bigint }>;
-    leaseOf(leaseKey: string | bigint): Promise<{
-      tenant: string;
-      lock: bigint;
-      settled: bigint;
-      ratePerHour: bigint;
-      openedAt: bigint;
-      open: boolean;
-    }>;
-    settleableOf(leaseKey: string | bigint): Promise<bigint>;
-  };
-
-export type ProviderRegistryContract = Contract &
-  WithRoles & {
-    register(payout: string, metadataHash: string): Sent;
-    setPayout(payout: string): Sent;
-    setMetadata(metadataHash: string): Sent;
-    stake(amount: bigint): Sent;
-    requestUnstake(amount: bigint): Sent;
-    withdrawUnstaked(): Sent;
-    /** 0 where the account owns no provider. */
-    providerIdOf(owner: string): Promise<bigint>;
-    ownerOf(chainProviderId: number): Promise<string>;
-    payoutOf(chainProviderId: number): Promise<string>;
-    stakeOf(chainProviderId: number): Promise<bigint>;
-    providerOf(chainProviderId: number): Promise<{
-      owner: string;
-      stake: bigint;
-      tier: bigint;
-      suspended: boolean;
-      payout: string;
-      thawing: bigint;
-      thawedAt: bigint;
-      metadataHash: string;
-    }>;
-  };
+export type ComputeMarketContract = TypedContract<ComputeMarketFunctions>;
+export type ProviderRegistryContract = TypedContract<ProviderRegistryFunctions>;
+export type LivenessRewardsContract = TypedContract<LivenessRewardsFunctions>;
+export type UpgradeTimelockContract = TypedContract<UpgradeTimelockFunctions>;
+export type TestUsdcContract = TypedContract<TestUSDCFunctions>;
 
 /** What a provider proves to claim an era's reward: amounts are cumulative micro-USDC. */
-export type EraReward = {
-  readonly era: number;
-  readonly providerId: number;
-  readonly previous: bigint;
-  readonly cumulative: bigint;
-};
+export type EraReward = ArgumentsOf<LivenessRewardsFunctions, 'claim'>[0];
 
-export type LivenessRewardsContract = Contract &
-  WithRoles & {
-    fund(era: number, amount: bigint): Sent;
-    postRoot(era: number, root: string): Sent;
-    disputeRoot(era: number, reasonHash: string): Sent;
-    claim(reward: EraReward, proof: readonly string[]): Sent;
-    currentEra(): Promise<bigint>;
-    claimedOf(chainProviderId: number): Promise<bigint>;
-    eraOf(era: number): Promise<{ pool: bigint; paid: bigint; claimableAt: bigint; root: string }>;
-  };
+const typed =
+  <Name extends keyof Functions>(name: Name) =>
+  (address: string, runner: ContractRunner): TypedContract<Functions[Name]> =>
+    new Contract(address, interfaces[name], runner) as unknown as TypedContract<Functions[Name]>;
 
-export type TestUsdcContract = Contract & {
-  mint(to: string, amount: bigint): Sent;
-  approve(spender: string, amount: bigint): Sent;
-  transfer(to: string, amount: bigint): Sent;
-  balanceOf(account: string): Promise<bigint>;
-  allowance(owner: string, spender: string): Promise<bigint>;
-  nonces(owner: string): Promise<bigint>;
-};
+export const computeMarket = typed('ComputeMarket');
+export const providerRegistry = typed('ProviderRegistry');
+export const livenessRewards = typed('LivenessRewards');
+export const upgradeTimelock = typed('UpgradeTimelock');
+export const testUsdc = typed('TestUSDC');
 
-export const computeMarket = (address: string, runner: ContractRunner): ComputeMarketContract =>
-  new Contract(address, interfaces.ComputeMarket, runner) as ComputeMarketContract;
-export const providerRegistry = (address: string, runner: ContractRunner): ProviderRegistryContract =>
-  new Contract(address, interfaces.ProviderRegistry, runner) as ProviderRegistryContract;
-export const livenessRewards = (address: string, runner: ContractRunner): LivenessRewardsContract =>
-  new Contract(address, interfaces.LivenessRewards, runner) as LivenessRewardsContract;
-export const testUsdc = (address: string, runner: ContractRunner): TestUsdcContract =>
-  new Contract(address, interfaces.TestUSDC, runner) as TestUsdcContract;
+/** Calldata of one of a contract's functions. */
+export const encodeCall = <Name extends keyof Functions, Call extends keyof Functions[Name] & string>(
+  contract: Name,
+  call: Call,
+  args: ArgumentsOf<Functions[Name], Call>,
+): string => interfaces[contract].encodeFunctionData(call, args as readonly unknown[]);

@@ -1,8 +1,9 @@
 import type { ChainLog } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
-import type { Result } from 'ethers';
 import { interfaces } from './contracts.ts';
 import type { Deployment } from './deployment.ts';
+import type { ComputeMarketEvents } from './generated/ComputeMarket.ts';
+import type { ProviderRegistryEvents } from './generated/ProviderRegistry.ts';
 import { splitLeaseKey } from './lease-key.ts';
 import { unpackResults } from './settlement-batch.ts';
 
@@ -11,105 +12,107 @@ export type RawLog = { readonly address: string; readonly topics: readonly strin
 export type IndexedContract = 'ComputeMarket' | 'ProviderRegistry';
 export type DecodedLog = { readonly contract: IndexedContract; readonly log: ChainLog };
 
-type Read = (args: Result) => ChainLog;
+/** How the events that somebody follows are read. */
+type Readers<Events> = { readonly [Name in keyof Events]?: (args: Events[Name]) => ChainLog };
 
-const addressOf = (value: unknown): string => (value as string).toLowerCase();
-const leaseKeyOf = (value: unknown): string => `0x${(value as bigint).toString(16).padStart(24, '0')}`;
+const addressOf = (value: string): string => value.toLowerCase();
+const leaseKeyOf = (value: bigint): string => `0x${value.toString(16).padStart(24, '0')}`;
 
-const partiesOf = (args: Result) => {
-  const leaseKey = leaseKeyOf(args['leaseKey']);
+const partiesOf = (args: ComputeMarketEvents['LeaseExtended' | 'LeaseStopped']) => {
+  const leaseKey = leaseKeyOf(args.leaseKey);
   return {
     leaseKey,
-    tenant: addressOf(args['tenant']),
+    tenant: addressOf(args.tenant),
     chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
-    by: addressOf(args['by']),
+    by: addressOf(args.by),
   };
 };
 
-const marketLogs: Readonly<Record<string, Read>> = {
+const marketLogs: Readers<ComputeMarketEvents> = {
   Deposited: (args) => ({
     name: 'Deposited',
-    tenant: addressOf(args['tenant']),
-    amountMicros: args['amount'] as bigint,
+    tenant: addressOf(args.tenant),
+    amountMicros: args.amount,
   }),
   Withdrawn: (args) => ({
     name: 'Withdrawn',
-    tenant: addressOf(args['tenant']),
-    amountMicros: args['amount'] as bigint,
+    tenant: addressOf(args.tenant),
+    amountMicros: args.amount,
   }),
   SpendingLimitSet: (args) => ({
     name: 'SpendingLimitSet',
-    tenant: addressOf(args['tenant']),
-    maxRateMicrosPerHour: args['maxRatePerHour'] as bigint,
-    maxLockedMicros: args['maxLocked'] as bigint,
-    validUntilSeconds: Number(args['validUntil']),
+    tenant: addressOf(args.tenant),
+    maxRateMicrosPerHour: args.maxRatePerHour,
+    maxLockedMicros: args.maxLocked,
+    validUntilSeconds: Number(args.validUntil),
   }),
   LeaseOpened: (args) => {
-    const leaseKey = leaseKeyOf(args['leaseKey']);
+    const leaseKey = leaseKeyOf(args.leaseKey);
     return {
       name: 'LeaseOpened',
       leaseKey,
-      leaseRef: args['leaseRef'] as string,
-      tenant: addressOf(args['tenant']),
+      leaseRef: args.leaseRef,
+      tenant: addressOf(args.tenant),
       chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
-      rateMicrosPerHour: args['ratePerHour'] as bigint,
-      lockMicros: args['lock'] as bigint,
-      openedAtSeconds: Number(args['openedAt']),
+      rateMicrosPerHour: args.ratePerHour,
+      lockMicros: args.lock,
+      openedAtSeconds: Number(args.openedAt),
     };
   },
-  BatchSettled: (args) => ({ name: 'LeasesSettled', ...unpackResults(args['rows'] as string) }),
+  BatchSettled: (args) => ({ name: 'LeasesSettled', ...unpackResults(args.rows) }),
   LeaseClosed: (args) => {
-    const leaseKey = leaseKeyOf(args['leaseKey']);
+    const leaseKey = leaseKeyOf(args.leaseKey);
     return {
       name: 'LeaseClosed',
       leaseKey,
-      tenant: addressOf(args['tenant']),
+      tenant: addressOf(args.tenant),
       chainProviderId: splitLeaseKey(leaseKey).chainProviderId,
-      paidMicros: args['paid'] as bigint,
-      settledMicros: args['settled'] as bigint,
-      refundedMicros: args['refunded'] as bigint,
+      paidMicros: args.paid,
+      settledMicros: args.settled,
+      refundedMicros: args.refunded,
     };
   },
   LeaseExtended: (args) => ({
     name: 'LeaseExtended',
     ...partiesOf(args),
-    addedMicros: args['added'] as bigint,
-    lockMicros: args['lock'] as bigint,
+    addedMicros: args.added,
+    lockMicros: args.lock,
   }),
   LeaseStopped: (args) => ({
     name: 'LeaseStopped',
     ...partiesOf(args),
-    endsAtSeconds: Number(args['endsAt']),
-    lockMicros: args['lock'] as bigint,
-    refundedMicros: args['refunded'] as bigint,
+    endsAtSeconds: Number(args.endsAt),
+    lockMicros: args.lock,
+    refundedMicros: args.refunded,
   }),
   EarningsClaimed: (args) => ({
     name: 'EarningsClaimed',
-    chainProviderId: Number(args['providerId']),
-    to: addressOf(args['to']),
-    amountMicros: args['amount'] as bigint,
+    chainProviderId: Number(args.providerId),
+    to: addressOf(args.to),
+    amountMicros: args.amount,
   }),
 };
 
-const registryLogs: Readonly<Record<string, Read>> = {
+const registryLogs: Readers<ProviderRegistryEvents> = {
   ProviderRegistered: (args) => ({
     name: 'ProviderRegistered',
-    chainProviderId: Number(args['providerId']),
-    owner: addressOf(args['owner']),
-    payout: addressOf(args['payout']),
+    chainProviderId: Number(args.providerId),
+    owner: addressOf(args.owner),
+    payout: addressOf(args.payout),
   }),
   StakeChanged: (args) => ({
     name: 'StakeChanged',
-    chainProviderId: Number(args['providerId']),
-    owner: addressOf(args['owner']),
-    stakeMicros: args['stake'] as bigint,
+    chainProviderId: Number(args.providerId),
+    owner: addressOf(args.owner),
+    stakeMicros: args.stake,
   }),
 };
 
-const readers: Readonly<Record<IndexedContract, Readonly<Record<string, Read>>>> = {
-  ComputeMarket: marketLogs,
-  ProviderRegistry: registryLogs,
-};
+/** ethers decodes by the ABI that the types were generated from: a reader gets what its event holds. */
+type Read = (args: unknown) => ChainLog;
+const readers = { ComputeMarket: marketLogs, ProviderRegistry: registryLogs } as Readonly<
+  Record<IndexedContract, Readonly<Record<string, Read>>>
+>;
 
 export const indexedContracts = ['ComputeMarket', 'ProviderRegistry'] as const;
 

@@ -3,7 +3,8 @@ import { MaxUint256, Wallet } from 'ethers';
 import { encodeOpenLease } from '../src/calldata.ts';
 import { computeMarket, providerRegistry, testUsdc } from '../src/contracts.ts';
 import { chainProvider } from '../src/chain-provider.ts';
-import { deployContracts, type Deployment } from '../src/deployment.ts';
+import { deployContracts } from '../src/deploy/deploy.ts';
+import type { Deployment } from '../src/deployment.ts';
 import { chainLeaseKey, leaseRefOf } from '../src/lease-key.ts';
 
 export const OPERATOR = devKey(1);

@@ -1,40 +1,54 @@
-import { type Deployment, deployContracts } from '@gridbourse/chain';
-import { type DataDir, devKey, rpcCall, StartError } from '@gridbourse/infra';
+import { type Deployment, deployContracts, deployProfile, grantMissingRoles } from '@gridbourse/chain';
+import { type DataDir, rpcCall, StartError } from '@gridbourse/infra';
+import { localDeployerKey, localRoles } from './local-roles.ts';
 
 const FILE = 'deployment.json';
-const DEPLOYER = 0;
-/** The relayer's keys: several, so that transactions of different leases do not queue behind each other. */
-const OPERATORS = [1, 2, 3];
 
-type Known = { deployment: Deployment; deployBlockHash: string };
+type Known = {
+  deployment: Deployment;
+  deployBlockHash: string;
+  /** Every role of today has been granted. Absent in folders of before there were any but the operator's. */
+  rolesGranted?: true;
+};
 
-export const operatorKeys = (): string[] => OPERATORS.map((index) => devKey(index).privateKey);
-
-/** Deploys the contracts on first start; later makes sure that this is still the chain they were deployed on. */
+/**
+ * Deploys the contracts on first start; later makes sure that this is still the chain they were deployed on. What an
+ * earlier release deployed stays, as it holds the data folder's money, and gets the roles that have come since.
+ */
 export const ensureContracts = async (dir: DataDir, chain: { readonly url: string }): Promise<Deployment> => {
   const known = dir.read<Known>(FILE);
   if (known) {
-    const block = await rpcCall<{ hash: string } | null>(chain.url, 'eth_getBlockByNumber', [
-      `0x${known.deployment.deployBlock.toString(16)}`,
-      false,
-    ]);
-    if (block?.hash !== known.deployBlockHash) {
-      throw new StartError(
-        `The chain at ${chain.url} is not the one that the database in ${dir.path} knows.`,
-        'Restore the chain files of that data folder, or erase it with npm run reset and start anew.',
-      );
-    }
+    await demandSameChain(dir, chain.url, known);
+    if (known.rolesGranted) return known.deployment;
+    await grantMissingRoles({
+      rpcUrl: chain.url,
+      adminKey: localDeployerKey(),
+      deployment: known.deployment,
+      roles: localRoles(),
+    });
+    dir.write(FILE, { ...known, rolesGranted: true } satisfies Known);
     return known.deployment;
   }
+  const { params } = deployProfile('local');
   const deployment = await deployContracts({
     rpcUrl: chain.url,
-    deployerKey: devKey(DEPLOYER).privateKey,
-    roles: { operator: OPERATORS.map((index) => devKey(index).address), admin: devKey(DEPLOYER).address },
+    deployerKey: localDeployerKey(),
+    roles: localRoles(),
+    params,
   });
-  const block = await rpcCall<{ hash: string }>(chain.url, 'eth_getBlockByNumber', [
-    `0x${deployment.deployBlock.toString(16)}`,
-    false,
-  ]);
-  dir.write(FILE, { deployment, deployBlockHash: block.hash } satisfies Known);
+  const block = await blockOf(chain.url, deployment);
+  dir.write(FILE, { deployment, deployBlockHash: block!.hash, rolesGranted: true } satisfies Known);
   return deployment;
+};
+
+const blockOf = (url: string, { deployBlock }: Deployment): Promise<{ hash: string } | null> =>
+  rpcCall<{ hash: string } | null>(url, 'eth_getBlockByNumber', [`0x${deployBlock.toString(16)}`, false]);
+
+const demandSameChain = async (dir: DataDir, url: string, known: Known): Promise<void> => {
+  const block = await blockOf(url, known.deployment);
+  if (block?.hash === known.deployBlockHash) return;
+  throw new StartError(
+    `The chain at ${url} is not the one that the database in ${dir.path} knows.`,
+    'Restore the chain files of that data folder, or erase it with npm run reset and start anew.',
+  );
 };

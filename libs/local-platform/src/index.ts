@@ -1,6 +1,7 @@
 export * from './contracts.ts';
 export * from './ground.ts';
 export * from './local-accounts.ts';
+export * from './local-roles.ts';
 export * from './market/market-settings.ts';
 export * from './market/supervise.ts';
 export * from './members.ts';

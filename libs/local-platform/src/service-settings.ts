@@ -1,7 +1,7 @@
 import type { ServiceName } from '@gridbourse/api';
 import type { Deployment } from '@gridbourse/chain';
 import type { SealingKey } from '@gridbourse/sealing';
-import { operatorKeys } from './contracts.ts';
+import { operatorKeys } from './local-roles.ts';
 import { localOperatorWallet } from './local-accounts.ts';
 
 /**
