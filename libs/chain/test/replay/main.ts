@@ -1,0 +1,95 @@
+// Draws sequences of calls at random and compares the model with the contracts after each call:
+//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--only=INDEX] [--lanes=1] [--tally]
+// The same seed draws the same sequences. Ends with a line of counts; a difference is made small, shown, and exits with 1.
+import { parseArgs } from 'node:util';
+import { type Operation } from '../../src/model/model.ts';
+import { deployment, owners, payouts, tenants } from './cast.ts';
+import { type Difference } from './compare.ts';
+import { drawSequence, seedOf } from './draw.ts';
+import { minimise } from './minimise.ts';
+import { drawPapers } from './papers.ts';
+import { playTapes, type Tape } from './player.ts';
+
+const SEQUENCES_OF_TAPE = 100;
+const TAPES_OF_RUN = 10;
+
+const { values } = parseArgs({
+  options: {
+    sequences: { type: 'string', default: '3000' },
+    seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 2 ** 31) },
+    only: { type: 'string' },
+    lanes: { type: 'string', default: '1' },
+    tally: { type: 'boolean', default: false },
+  },
+});
+const seed = Number(values.seed);
+const only = values.only === undefined ? null : Number(values.only);
+const total = only === null ? Number(values.sequences) : 1;
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const names = new Map<string, string>([
+  ...tenants.map((account, index) => [account, `tenant${index + 1}`] as const),
+  ...owners.slice(0, 2).map((account, index) => [account, `owner${index + 1}`] as const),
+  ...payouts.map((account, index) => [account, `payout${index + 1}`] as const),
+  ...Object.entries(deployment.roles).map(([name, { holder }]) => [holder, name] as const),
+  ...Object.entries(deployment.addresses).map(([name, account]) => [account, name] as const),
+]);
+const show = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'bigint' ? `${inner}` : typeof inner === 'string' ? (names.get(inner) ?? inner) : inner,
+  );
+const showCall = ({ afterSeconds, sender, contract, method, args }: Operation): string =>
+  `  +${afterSeconds} s ${names.get(sender) ?? sender}: ${contract}.${method} ${show(args)}`;
+
+const report = async (index: number, operations: readonly Operation[], found: Difference): Promise<void> => {
+  say(`model and contracts part in sequence ${index} of seed ${seed} (--seed=${seed} --only=${index})`);
+  const { operations: few, difference } = found.sequence < 0 ? { operations: [], difference: found } : await minimise(operations, found);
+  for (const operation of few) say(showCall(operation));
+  say(`  ${difference.what}\n    model:     ${difference.model}\n    contracts: ${difference.contracts}`);
+};
+
+const started = Date.now();
+const papers = drawPapers(seed);
+const tally = new Map<string, number>();
+let played = 0;
+let next = 0;
+let parted = false;
+
+const playSome = async (): Promise<void> => {
+  const first = next;
+  next = Math.min(total, first + SEQUENCES_OF_TAPE * TAPES_OF_RUN);
+  const indices = Array.from({ length: next - first }, (_, offset) => only ?? first + offset);
+  const sequences = indices.map((index) => drawSequence(seedOf(seed, index), papers));
+  const tapes: Tape[] = [];
+  for (let from = 0; from < sequences.length; from += SEQUENCES_OF_TAPE) {
+    tapes.push(sequences.slice(from, from + SEQUENCES_OF_TAPE));
+  }
+  const verdicts = await playTapes(tapes);
+  for (const [tape, { tally: counted, difference }] of verdicts.entries()) {
+    for (const [what, count] of counted) tally.set(what, (tally.get(what) ?? 0) + count);
+    if (!difference || parted) continue;
+    parted = true;
+    const at = tape * SEQUENCES_OF_TAPE + Math.max(0, difference.sequence);
+    await report(indices[at]!, sequences[at]!, difference);
+  }
+  played += sequences.length;
+  if (played % 10_000 === 0) say(`${played} sequences, ${Math.round((Date.now() - started) / 1_000)} s`);
+};
+
+const lane = async (): Promise<void> => {
+  while (next < total && !parted) await playSome();
+};
+await Promise.all(Array.from({ length: Number(values.lanes) }, lane));
+
+const sum = (of: (what: string) => boolean): number =>
+  [...tally].reduce((all, [what, count]) => all + (of(what) ? count : 0), 0);
+const done = sum((what) => what.endsWith(' done'));
+const all = sum(() => true);
+const outcomes = new Set([...tally.keys()].map((what) => what.split(' ')[1]!));
+if (values.tally) for (const what of [...tally.keys()].sort()) say(`${what}: ${tally.get(what)}`);
+
+const seconds = ((Date.now() - started) / 1_000).toFixed(1);
+say(
+  `model: ${played} sequences, ${done} calls done, ${all - done} refused in ${outcomes.size - 1} ways, seed ${seed}, ${seconds} s: ${parted ? 'PARTED' : 'agree'}`,
+);
+process.exitCode = parted ? 1 : 0;
