@@ -27,9 +27,10 @@ contract ReplayTest is Base {
         /// @dev memory address of the next byte to write
         uint256 output;
         uint256 time;
-        /// @dev memory address of the first view list
-        uint256 lists;
-        uint256 listCount;
+        /// @dev memory addresses of the view lists
+        uint256[] lists;
+        /// @dev token, market, registry, rewards
+        address[4] contracts;
     }
 
     uint256 private constant OUTPUT_BYTES = 48 << 20;
@@ -76,13 +77,13 @@ contract ReplayTest is Base {
         }
         deck.output = start(written);
         deck.time = START;
-        vm.assertEq(address(uint160(read(deck, 20))), address(token));
-        vm.assertEq(address(uint160(read(deck, 20))), address(market));
-        vm.assertEq(address(uint160(read(deck, 20))), address(registry));
-        vm.assertEq(address(uint160(read(deck, 20))), address(rewards));
-        deck.listCount = read(deck, 1);
-        deck.lists = deck.input;
-        for (uint256 list = 0; list < deck.listCount; list++) skipList(deck);
+        deck.contracts = [address(token), address(market), address(registry), address(rewards)];
+        for (uint256 i = 0; i < 4; i++) vm.assertEq(address(uint160(read(deck, 20))), deck.contracts[i]);
+        deck.lists = new uint256[](read(deck, 1));
+        for (uint256 i = 0; i < deck.lists.length; i++) {
+            deck.lists[i] = deck.input;
+            skipList(deck);
+        }
         vm.recordLogs();
         playSequence(deck);
         uint256 prologue = vm.snapshotState();
@@ -103,14 +104,14 @@ contract ReplayTest is Base {
 
     function playSequence(Deck memory deck) private {
         for (uint256 left = read(deck, 2); left != 0; left--) playCall(deck);
-        look(deck, deck.listCount - 1);
+        look(deck, deck.lists.length - 1);
     }
 
     function playCall(Deck memory deck) private {
         deck.time += read(deck, 4);
         vm.warp(deck.time);
         vm.prank(address(uint160(read(deck, 20))));
-        address target = contractAt(read(deck, 1));
+        address target = deck.contracts[read(deck, 1)];
         uint256 list = read(deck, 1);
         uint256 length = read(deck, 2);
         uint256 output = deck.output;
@@ -145,25 +146,26 @@ contract ReplayTest is Base {
         deck.output = output;
     }
 
-    /// @dev Asks all views of a list.
+    /// @dev Asks all views of a list. In assembly, since it is nearly all that this contract does.
     function look(Deck memory deck, uint256 list) private view {
-        uint256 callsLeftAt = deck.input;
-        deck.input = deck.lists;
-        for (; list != 0; list--) skipList(deck);
+        uint256 input = deck.lists[list];
         uint256 output = deck.output;
-        for (uint256 left = read(deck, 2); left != 0; left--) {
-            address target = contractAt(read(deck, 1));
-            uint256 length = read(deck, 2);
-            uint256 input = deck.input;
-            assembly {
+        address[4] memory contracts = deck.contracts;
+        assembly {
+            let left := shr(240, mload(input))
+            input := add(input, 2)
+            for {} left { left := sub(left, 1) } {
+                let header := mload(input)
+                let target := mload(add(contracts, shl(5, byte(0, header))))
+                let length := and(shr(232, header), 0xffff)
+                input := add(input, 3)
                 mstore8(output, staticcall(gas(), target, input, length, 0, 0))
                 returndatacopy(add(output, 1), 0, returndatasize())
                 output := add(output, add(1, returndatasize()))
+                input := add(input, length)
             }
-            deck.input = input + length;
         }
         deck.output = output;
-        deck.input = callsLeftAt;
     }
 
     function skipList(Deck memory deck) private pure {
@@ -172,12 +174,6 @@ contract ReplayTest is Base {
             uint256 length = read(deck, 2);
             deck.input += length;
         }
-    }
-
-    function contractAt(uint256 index) private view returns (address) {
-        if (index == 0) return address(token);
-        if (index == 1) return address(market);
-        return index == 2 ? address(registry) : address(rewards);
     }
 
     function read(Deck memory deck, uint256 size) private pure returns (uint256 value) {

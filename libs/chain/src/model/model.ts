@@ -23,7 +23,9 @@ export const rules = {
 };
 
 type Rules = typeof rules;
-type ArgsOf<Rule> = Rule extends (world: World, sender: Address, ...args: infer Args) => Effect ? Args : never;
+type ArgsOf<Rule> = Rule extends (world: World, sender: Address, ...args: infer Args) => Effect
+  ? Args
+  : never;
 
 /** One call: who sends what to which contract, so many seconds after the call before it. */
 export type Operation = {

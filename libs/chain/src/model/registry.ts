@@ -44,7 +44,10 @@ export const registryRules = {
       slashBase: 0n,
       slashTaken: 0n,
     });
-    return { logs: [log('ProviderRegistered', providerId, sender, payout, metadataHash)], returned: [providerId] };
+    return {
+      logs: [log('ProviderRegistered', providerId, sender, payout, metadataHash)],
+      returned: [providerId],
+    };
   },
 
   setPayout: (world: World, sender: Address, payout: Address): Effect => {

@@ -83,7 +83,8 @@ export const rewardRules = {
     if (root === ZERO_BYTES32) refuse('RootNotPosted', era);
     if (world.nowSeconds < claimableAt) refuse('RootNotClaimable', era, claimableAt);
     if (claimsOver(world, era)) refuse('ClaimsOver', era);
-    if (proof.root !== root || proof.leaf !== contentOfReward(reward)) refuse('InvalidProof', era, providerId);
+    if (proof.root !== root || proof.leaf !== contentOfReward(reward))
+      refuse('InvalidProof', era, providerId);
     const claimed = world.rewards.claimed.get(providerId) ?? 0n;
     if (claimed < previous) refuse('EarlierEraUnclaimed', providerId, claimed, previous);
     if (cumulative <= claimed) refuse('NothingToClaim', providerId, claimed);

@@ -1,7 +1,14 @@
 import { least, MAX_AMOUNT_MICROS, MAX_UINT64 } from './amounts.ts';
 import { OVERFLOW, refuse } from './refusal.ts';
 import { payOut } from './token.ts';
-import { type Address, type Bytes32, type Effect, type Logged, ZERO_ADDRESS, ZERO_BYTES32 } from './values.ts';
+import {
+  type Address,
+  type Bytes32,
+  type Effect,
+  type Logged,
+  ZERO_ADDRESS,
+  ZERO_BYTES32,
+} from './values.ts';
 import { type ProviderState, requireNotPaused, requireRole, type SlashState, type World } from './world.ts';
 
 /** proposed -> executed | cancelled; one that is not executed in its time lapses. */

@@ -114,13 +114,20 @@ export const authorizedPull = (
 export const tokenRules = {
   mint: (world: World, _sender: Address, to: Address, amount: bigint): Effect => {
     world.token.balances.set(to, balanceOf(world, to) + amount);
-    const minted = { contract: 'token', name: 'Transfer', args: [`0x${'0'.repeat(40)}`, to, amount] } as const;
+    const minted = {
+      contract: 'token',
+      name: 'Transfer',
+      args: [`0x${'0'.repeat(40)}`, to, amount],
+    } as const;
     return { logs: [minted], returned: [] };
   },
 
   approve: (world: World, sender: Address, spender: Address, amount: bigint): Effect => {
     world.token.allowances.set(keyOf(sender, spender), amount);
-    return { logs: [{ contract: 'token', name: 'Approval', args: [sender, spender, amount] }], returned: [true] };
+    return {
+      logs: [{ contract: 'token', name: 'Approval', args: [sender, spender, amount] }],
+      returned: [true],
+    };
   },
 
   /** A transfer to a contract is a gift: it belongs to nobody. */

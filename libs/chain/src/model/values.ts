@@ -11,7 +11,11 @@ export const ZERO_BYTES32: Bytes32 = `0x${'0'.repeat(64)}`;
 export type ContractName = 'token' | 'market' | 'registry' | 'rewards';
 
 /** What a contract logs, with its arguments in the order of their declaration. */
-export type Logged = { readonly contract: ContractName; readonly name: string; readonly args: readonly Value[] };
+export type Logged = {
+  readonly contract: ContractName;
+  readonly name: string;
+  readonly args: readonly Value[];
+};
 
 /** What a call that is not refused has done: the logs in their order, and what it returned. */
 export type Effect = { readonly logs: readonly Logged[]; readonly returned: readonly Value[] };

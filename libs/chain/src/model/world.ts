@@ -128,7 +128,12 @@ export type World = {
 export const newWorld = (deployment: Deployment, nowSeconds: bigint): World => ({
   deployment,
   nowSeconds,
-  token: { balances: new Map(), allowances: new Map(), permitNonces: new Map(), usedAuthorizations: new Set() },
+  token: {
+    balances: new Map(),
+    allowances: new Map(),
+    permitNonces: new Map(),
+    usedAuthorizations: new Set(),
+  },
   market: {
     paused: false,
     tenants: new Map(),
@@ -163,7 +168,12 @@ export const requireNotPaused = (state: { readonly paused: boolean }): void => {
 export type PausableContract = Exclude<ContractName, 'token'>;
 
 /** @throws Refusal AccessControlUnauthorizedAccount, EnforcedPause, ExpectedPause */
-export const setPaused = (world: World, contract: PausableContract, sender: Address, paused: boolean): Logged => {
+export const setPaused = (
+  world: World,
+  contract: PausableContract,
+  sender: Address,
+  paused: boolean,
+): Logged => {
   requireRole(world, sender, 'PAUSER_ROLE');
   const state = world[contract];
   if (state.paused === paused) refuse(paused ? 'EnforcedPause' : 'ExpectedPause');

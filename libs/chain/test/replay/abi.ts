@@ -114,7 +114,10 @@ const events = known((abi) =>
       const indexed = inputs.flatMap((input: ParamType) =>
         (input.components ?? [input]).map(() => input.indexed === true),
       );
-      return [name, { topic: topicHash.slice(2), indexed, dynamic: inputs.at(-1)?.type === 'bytes' }] as const;
+      return [
+        name,
+        { topic: topicHash.slice(2), indexed, dynamic: inputs.at(-1)?.type === 'bytes' },
+      ] as const;
     }),
 );
 

@@ -10,8 +10,7 @@ export const START_SECONDS = 1_700_000_000n;
 export const CHAIN_ID = 31_337;
 /** Where Foundry puts a test's contract; it creates the others. */
 const TEST_CONTRACT = '0x7FA9385bE102ac3EAc297483Dd6233D62b3e1496';
-const created = (nonce: number): Address =>
-  getCreateAddress({ from: TEST_CONTRACT, nonce }).toLowerCase();
+const created = (nonce: number): Address => getCreateAddress({ from: TEST_CONTRACT, nonce }).toLowerCase();
 
 const OPERATOR = address(0x09);
 const PAUSER = address(0x9a);
@@ -72,7 +71,9 @@ export const leaseKeys: readonly bigint[] = [
 ];
 
 /** The eras that sequences are about: two before the first call, its own, and some after it. */
-export const eras: readonly bigint[] = [-2n, -1n, 0n, 1n, 2n, 370n].map((after) => START_SECONDS / DAY + after);
+export const eras: readonly bigint[] = [-2n, -1n, 0n, 1n, 2n, 370n].map(
+  (after) => START_SECONDS / DAY + after,
+);
 
 export const everyone: readonly Address[] = [
   ...tenants,

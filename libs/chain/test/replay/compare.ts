@@ -78,14 +78,25 @@ class Reading {
       if (other) {
         const { part, actual } = other;
         const unframed = (text: string): string =>
-          part.what === 'success' ? text.slice(0, 2) : describeData(operation.contract, text.slice(8, 8 + 2 * Number.parseInt(text.slice(0, 8), 16)));
+          part.what === 'success'
+            ? text.slice(0, 2)
+            : describeData(operation.contract, text.slice(8, 8 + 2 * Number.parseInt(text.slice(0, 8), 16)));
         // What it refused with says more than that it refused.
-        const why = part.what === 'success' ? ` ${describeData(operation.contract, actual.slice(10, 10 + 2 * Number.parseInt(actual.slice(2, 10), 16)))}` : '';
+        const why =
+          part.what === 'success'
+            ? ` ${describeData(operation.contract, actual.slice(10, 10 + 2 * Number.parseInt(actual.slice(2, 10), 16)))}`
+            : '';
         return {
           sequence: number,
           call,
           what: part.what,
-          model: part.what === 'success' ? parts.map(({ seen }) => seen).slice(0, 2).join(' ') : unframed(part.seen),
+          model:
+            part.what === 'success'
+              ? parts
+                  .map(({ seen }) => seen)
+                  .slice(0, 2)
+                  .join(' ')
+              : unframed(part.seen),
           contracts: unframed(actual) + why,
         };
       }
@@ -101,7 +112,10 @@ class Reading {
       this.offset += expected.length;
       return null;
     }
-    const parts = views[list].map((view) => ({ what: `${view.method}(${view.args.join(', ')})`, seen: view.seen(world) }));
+    const parts = views[list].map((view) => ({
+      what: `${view.method}(${view.args.join(', ')})`,
+      seen: view.seen(world),
+    }));
     const { part, index, actual } = this.firstOther(parts)!;
     return {
       sequence,
@@ -120,6 +134,7 @@ export const compareTape = (sequences: readonly (readonly Operation[])[], seen: 
   for (let index = 0; index < sequences.length && !difference; index += 1) {
     difference = reading.sequence(worldAfterPrologue(), sequences[index]!, index);
   }
-  if (!difference && reading.left !== 0) throw new Error(`${reading.left} bytes more were seen than were asked for`);
+  if (!difference && reading.left !== 0)
+    throw new Error(`${reading.left} bytes more were seen than were asked for`);
   return { tally: reading.tally, difference };
 };

@@ -24,7 +24,8 @@ const SERIAL_MASK = 2n ** 64n - 1n;
 const TOP = [MAX_AMOUNT_MICROS, MAX_AMOUNT_MICROS + 1n, MAX_UINT64];
 
 /** Who should send it, in nine of ten; otherwise anyone. */
-export const mostly = (dice: Dice, sender: Address): Address => (dice.percent(92) ? sender : dice.pick(everyone));
+export const mostly = (dice: Dice, sender: Address): Address =>
+  dice.percent(92) ? sender : dice.pick(everyone);
 
 /** An amount beside or within a bound, sometimes nothing or the most there is. */
 export const amountAbout = (dice: Dice, bound: bigint): bigint =>
@@ -59,15 +60,17 @@ const cumulativeOf = (world: World, dice: Dice, lease: LeaseState | undefined): 
   if (!lease) return dice.upTo(RATE);
   const earned = earnedBy(lease, world.nowSeconds);
   const most = earned < lease.lock ? earned : lease.lock;
-  return dice.weighted<() => bigint>([
-    [3, () => dice.about(lease.settled)],
-    [3, () => dice.about(lease.lock)],
-    [4, () => dice.about(earned)],
-    [6, () => dice.about(most)],
-    [8, () => (most > lease.settled ? lease.settled + dice.upTo(most - lease.settled) : lease.settled)],
-    [1, () => 0n],
-    [1, () => dice.pick(TOP)],
-  ])() & MAX_UINT64;
+  return (
+    dice.weighted<() => bigint>([
+      [3, () => dice.about(lease.settled)],
+      [3, () => dice.about(lease.lock)],
+      [4, () => dice.about(earned)],
+      [6, () => dice.about(most)],
+      [8, () => (most > lease.settled ? lease.settled + dice.upTo(most - lease.settled) : lease.settled)],
+      [1, () => 0n],
+      [1, () => dice.pick(TOP)],
+    ])() & MAX_UINT64
+  );
 };
 
 const batch = (world: World, dice: Dice): Batch => {
@@ -80,7 +83,10 @@ const batch = (world: World, dice: Dice): Batch => {
     const keys = leaseKeys.filter((key) => key >> 64n === providerId);
     const rows = Array.from({ length: 1 + dice.below(4) }, () => {
       const key = dice.pick(keys);
-      return { serial: key & SERIAL_MASK, cumulative: cumulativeOf(world, dice, world.market.leases.get(key)) };
+      return {
+        serial: key & SERIAL_MASK,
+        cumulative: cumulativeOf(world, dice, world.market.leases.get(key)),
+      };
     });
     groups.push({ providerId, rows });
   }
@@ -100,7 +106,8 @@ const rate = (dice: Dice): bigint =>
 const duration = (dice: Dice): bigint =>
   BigInt(dice.pick([0, 1, 59, 3_599, 3_600, 3_601, 7_200, 86_400, 86_400, 86_401, 2 ** 32 - 1]));
 
-const limitAmount = (dice: Dice): bigint => dice.pick([0n, RATE, 2n * RATE, 86_400_000n, MAX_UINT64, MAX_UINT64, MAX_UINT64, MAX_UINT64]);
+const limitAmount = (dice: Dice): bigint =>
+  dice.pick([0n, RATE, 2n * RATE, 86_400_000n, MAX_UINT64, MAX_UINT64, MAX_UINT64, MAX_UINT64]);
 const validUntil = (world: World, dice: Dice): bigint =>
   dice.pick([0n, world.nowSeconds, world.nowSeconds + 3_600n, FOREVER, FOREVER, FOREVER, FOREVER]);
 
@@ -198,7 +205,14 @@ export const openingDraws: readonly (readonly [number, Draw])[] = [
     (world, dice) => {
       const unused = leaseKeys.filter((key) => !world.market.leases.has(key));
       const key = unused.length > 0 && dice.percent(90) ? dice.pick(unused) : dice.pick(leaseKeys);
-      const tenant = tenants[dice.weighted([[6, 0], [4, 1], [2, 2]])]!;
+      const tenant =
+        tenants[
+          dice.weighted([
+            [6, 0],
+            [4, 1],
+            [2, 2],
+          ])
+        ]!;
       return {
         contract: 'market',
         method: 'openLease',
@@ -215,10 +229,12 @@ export const openingDraws: readonly (readonly [number, Draw])[] = [
       const { args, signature } = dice.pick(onChain ? created : orders);
       const [order] = args;
       const fitting = leaseKeys.filter(
-        (key) => !world.market.leases.has(key) && (order.providerId === 0n || key >> 64n === order.providerId),
+        (key) =>
+          !world.market.leases.has(key) && (order.providerId === 0n || key >> 64n === order.providerId),
       );
       const key = fitting.length > 0 && dice.percent(90) ? dice.pick(fitting) : dice.pick(leaseKeys);
-      const asked = dice.percent(75) && order.maxRatePerHour < MAX_UINT64 ? dice.about(order.maxRatePerHour) : rate(dice);
+      const asked =
+        dice.percent(75) && order.maxRatePerHour < MAX_UINT64 ? dice.about(order.maxRatePerHour) : rate(dice);
       const signed = onChain || dice.percent(5) ? NO_SIGNATURE : signature;
       return {
         contract: 'market',

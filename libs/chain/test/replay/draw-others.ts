@@ -117,7 +117,11 @@ export const registryDraws: Weighted = [
       const known = world.registry.providers.get(providerId);
       const bound = known ? slashableOf(world, known).amount : 1_000n;
       const amount = amountAbout(dice, dice.percent(25) ? bound * 4n : bound) & MAX_UINT64;
-      const compensation = dice.percent(30) ? 0n : dice.percent(90) ? dice.upTo(amount) : (amount + 1n) & MAX_UINT64;
+      const compensation = dice.percent(30)
+        ? 0n
+        : dice.percent(90)
+          ? dice.upTo(amount)
+          : (amount + 1n) & MAX_UINT64;
       const tenant = dice.percent(15) ? ZERO_ADDRESS : dice.pick(tenants);
       return {
         contract: 'registry',
@@ -161,7 +165,9 @@ export const registryDraws: Weighted = [
 const coder = AbiCoder.defaultAbiCoder();
 const leafHash = ({ era, providerId, previous, cumulative }: Reward): Bytes32 =>
   keccak256(
-    keccak256(coder.encode(['uint32', 'uint32', 'uint64', 'uint64'], [era, providerId, previous, cumulative])),
+    keccak256(
+      coder.encode(['uint32', 'uint32', 'uint64', 'uint64'], [era, providerId, previous, cumulative]),
+    ),
   );
 const pairHash = (a: Bytes32, b: Bytes32): Bytes32 => keccak256(a < b ? a + b.slice(2) : b + a.slice(2));
 
@@ -174,7 +180,12 @@ const drawTree = (world: World, dice: Dice, era: bigint): Tree => {
     const claimed = world.rewards.claimed.get(providerId) ?? 0n;
     const previous = dice.percent(70) ? claimed : dice.about(claimed);
     const added = dice.percent(80) ? dice.upTo(pool) : dice.about(pool);
-    return { era, providerId, previous, cumulative: dice.percent(90) ? claimed + added : dice.about(claimed) };
+    return {
+      era,
+      providerId,
+      previous,
+      cumulative: dice.percent(90) ? claimed + added : dice.about(claimed),
+    };
   });
   const hashes = rewards.map(leafHash);
   const root = hashes.length === 1 ? hashes[0]! : pairHash(hashes[0]!, hashes[1]!);
@@ -190,7 +201,9 @@ export const rewardDraws: Weighted = [
     8,
     (world, dice) => {
       const era = dice.percent(60) ? world.nowSeconds / deployment.eraSeconds : dice.pick(eras);
-      const amount = dice.percent(85) ? 1n + dice.upTo(10_000_000n) : amountAbout(dice, balanceOf(world, FUNDER));
+      const amount = dice.percent(85)
+        ? 1n + dice.upTo(10_000_000n)
+        : amountAbout(dice, balanceOf(world, FUNDER));
       return { contract: 'rewards', method: 'fund', sender: mostly(dice, FUNDER), args: [era, amount] };
     },
   ],

@@ -4,7 +4,14 @@ import { type Address } from '../../src/model/values.ts';
 import { type PausableContract, type World } from '../../src/model/world.ts';
 import { deployment } from './cast.ts';
 import { Dice } from './dice.ts';
-import { type DrawnCall, hasOpenLease, leaseTimes, marketDraws, mostly, openingDraws } from './draw-market.ts';
+import {
+  type DrawnCall,
+  hasOpenLease,
+  leaseTimes,
+  marketDraws,
+  mostly,
+  openingDraws,
+} from './draw-market.ts';
 import { type Memory, registryDraws, rewardDraws, tokenDraws } from './draw-others.ts';
 import { type Papers } from './papers.ts';
 import { worldAfterPrologue } from './prologue.ts';
@@ -30,10 +37,38 @@ const draws: Readonly<Record<Operation['contract'], readonly (readonly [number, 
 
 /** What a sequence is mostly about. */
 const THEMES: readonly (readonly [number, readonly (readonly [number, Operation['contract']])[]])[] = [
-  [56, [[22, 'market'], [1, 'token'], [1, 'registry']]],
-  [20, [[22, 'registry'], [1, 'token']]],
-  [12, [[22, 'rewards'], [1, 'token'], [1, 'registry']]],
-  [12, [[8, 'market'], [5, 'registry'], [4, 'rewards'], [1, 'token']]],
+  [
+    56,
+    [
+      [22, 'market'],
+      [1, 'token'],
+      [1, 'registry'],
+    ],
+  ],
+  [
+    20,
+    [
+      [22, 'registry'],
+      [1, 'token'],
+    ],
+  ],
+  [
+    12,
+    [
+      [22, 'rewards'],
+      [1, 'token'],
+      [1, 'registry'],
+    ],
+  ],
+  [
+    12,
+    [
+      [8, 'market'],
+      [5, 'registry'],
+      [4, 'rewards'],
+      [1, 'token'],
+    ],
+  ],
 ];
 
 const pausing = (contract: PausableContract, method: 'pause' | 'unpause', sender: Address): DrawnCall => ({
@@ -59,7 +94,8 @@ const call = (
     }
   }
   // A market without leases has little to say.
-  const choices = contract === 'market' && dice.percent(hasOpenLease(world) ? 8 : 45) ? openingDraws : draws[contract];
+  const choices =
+    contract === 'market' && dice.percent(hasOpenLease(world) ? 8 : 45) ? openingDraws : draws[contract];
   return dice.weighted(choices)(world, dice, papers, memory);
 };
 
@@ -119,4 +155,5 @@ export const drawSequence = (seed: number, papers: Papers): Operation[] => {
 };
 
 /** Seeds of a run's sequences: no two are the same. */
-export const seedOf = (runSeed: number, index: number): number => (runSeed + Math.imul(index, 0x9e3779b1)) >>> 0;
+export const seedOf = (runSeed: number, index: number): number =>
+  (runSeed + Math.imul(index, 0x9e3779b1)) >>> 0;

@@ -1,5 +1,5 @@
 // Draws sequences of calls at random and compares the model with the contracts after each call:
-//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--only=INDEX] [--lanes=1] [--tally]
+//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--only=INDEX] [--lanes=1] [--tally] [--no-minimise]
 // The same seed draws the same sequences. Ends with a line of counts; a difference is made small, shown, and exits with 1.
 import { parseArgs } from 'node:util';
 import { type Operation } from '../../src/model/model.ts';
@@ -14,12 +14,14 @@ const SEQUENCES_OF_TAPE = 100;
 const TAPES_OF_RUN = 10;
 
 const { values } = parseArgs({
+  allowNegative: true,
   options: {
     sequences: { type: 'string', default: '3000' },
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 2 ** 31) },
     only: { type: 'string' },
     lanes: { type: 'string', default: '1' },
     tally: { type: 'boolean', default: false },
+    minimise: { type: 'boolean', default: true },
   },
 });
 const seed = Number(values.seed);
@@ -43,8 +45,12 @@ const showCall = ({ afterSeconds, sender, contract, method, args }: Operation): 
 
 const report = async (index: number, operations: readonly Operation[], found: Difference): Promise<void> => {
   say(`model and contracts part in sequence ${index} of seed ${seed} (--seed=${seed} --only=${index})`);
-  const { operations: few, difference } = found.sequence < 0 ? { operations: [], difference: found } : await minimise(operations, found);
-  for (const operation of few) say(showCall(operation));
+  const asFound = { operations: operations.slice(0, found.call + 1), difference: found };
+  const inSequence = found.sequence >= 0;
+  const { operations: few, difference } =
+    values.minimise && inSequence ? await minimise(operations, found) : asFound;
+  if (inSequence) for (const operation of few) say(showCall(operation));
+  else say(`  in what comes before every sequence, call ${found.call}`);
   say(`  ${difference.what}\n    model:     ${difference.model}\n    contracts: ${difference.contracts}`);
 };
 

@@ -4,7 +4,9 @@ import { playTapes } from './player.ts';
 
 /** The sequence without some of its calls; their time passes all the same. */
 const without = (operations: readonly Operation[], from: number, count: number): Operation[] => {
-  const passed = operations.slice(from, from + count).reduce((sum, { afterSeconds }) => sum + afterSeconds, 0n);
+  const passed = operations
+    .slice(from, from + count)
+    .reduce((sum, { afterSeconds }) => sum + afterSeconds, 0n);
   return operations.flatMap((operation, index) => {
     if (index >= from && index < from + count) return [];
     return [
@@ -27,7 +29,10 @@ const candidates = (operations: readonly Operation[]): Operation[][] => {
 export type Smallest = { readonly operations: readonly Operation[]; readonly difference: Difference };
 
 /** Leaves out what the difference does not need: all ways to shorten are tried in one run, the shortest that still parts wins. */
-export const minimise = async (operations: readonly Operation[], difference: Difference): Promise<Smallest> => {
+export const minimise = async (
+  operations: readonly Operation[],
+  difference: Difference,
+): Promise<Smallest> => {
   let smallest: Smallest = { operations: operations.slice(0, difference.call + 1), difference };
   for (;;) {
     const shorter = candidates(smallest.operations);

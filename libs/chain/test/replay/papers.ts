@@ -1,5 +1,12 @@
 import { seededRandom } from '@gridbourse/kernel';
-import { concat, id, Signature as EcdsaSignature, type TypedDataField, TypedDataEncoder, type Wallet } from 'ethers';
+import {
+  concat,
+  id,
+  Signature as EcdsaSignature,
+  type TypedDataField,
+  TypedDataEncoder,
+  type Wallet,
+} from 'ethers';
 import {
   type Address,
   type Bytes32,
@@ -19,7 +26,11 @@ export type Papers = {
   readonly permits: readonly SignedPaper<readonly [amount: bigint, deadline: bigint]>[];
   readonly authorizations: readonly SignedPaper<readonly [Address, bigint, bigint, bigint, Bytes32]>[];
 };
-export type SignedPaper<Args> = { readonly tenant: Address; readonly args: Args; readonly signature: Signature };
+export type SignedPaper<Args> = {
+  readonly tenant: Address;
+  readonly args: Args;
+  readonly signature: Signature;
+};
 
 export const NO_SIGNATURE: Signature = { signer: '', content: '', bytes: '0x' };
 export const FOREVER = 2n ** 40n - 1n;

@@ -34,24 +34,20 @@ export const prologue: readonly Operation[] = [
   approve(tenants[2]!, registry, MAX_UINT256),
   ...owners.slice(0, 2).map((owner) => approve(owner, registry, MAX_UINT256)),
   approve(FUNDER, rewards, MAX_UINT256),
-  ...[0, 1].map(
-    (index): Operation => ({
-      contract: 'registry',
-      method: 'register',
-      sender: owners[index]!,
-      args: [payouts[index]!, id(`provider ${index}`)],
-      afterSeconds,
-    }),
-  ),
-  ...[0, 1].map(
-    (index): Operation => ({
-      contract: 'market',
-      method: 'deposit',
-      sender: tenants[index]!,
-      args: [10n ** 9n],
-      afterSeconds,
-    }),
-  ),
+  ...[0, 1].map((index): Operation => ({
+    contract: 'registry',
+    method: 'register',
+    sender: owners[index]!,
+    args: [payouts[index]!, id(`provider ${index}`)],
+    afterSeconds,
+  })),
+  ...[0, 1].map((index): Operation => ({
+    contract: 'market',
+    method: 'deposit',
+    sender: tenants[index]!,
+    args: [10n ** 9n],
+    afterSeconds,
+  })),
   {
     contract: 'market',
     method: 'setSpendingLimit',

@@ -5,7 +5,13 @@ import { Refusal } from '../../src/model/refusal.ts';
 import { currentEra, eraOf } from '../../src/model/rewards.ts';
 import { heldOf, slashableOf } from '../../src/model/slashing.ts';
 import { allowanceOf, balanceOf } from '../../src/model/token.ts';
-import { type Address, type ContractName, type Value, ZERO_ADDRESS, ZERO_BYTES32 } from '../../src/model/values.ts';
+import {
+  type Address,
+  type ContractName,
+  type Value,
+  ZERO_ADDRESS,
+  ZERO_BYTES32,
+} from '../../src/model/values.ts';
 import { type ProviderState, type World } from '../../src/model/world.ts';
 import { callOf, revertOf, words } from './abi.ts';
 import {
@@ -51,7 +57,9 @@ const view = (contract: ContractName, method: string, args: readonly Value[], an
 
 const { addresses } = deployment;
 /** Who a call can pay, or take from; after each sequence everyone is asked. */
-const holders = [...new Set([...Object.values(addresses), ...tenants, ...owners, ...payouts, TREASURY, FUNDER])];
+const holders = [
+  ...new Set([...Object.values(addresses), ...tenants, ...owners, ...payouts, TREASURY, FUNDER]),
+];
 const others = everyone.filter((account) => !holders.includes(account));
 const spenders = [addresses.market, addresses.registry, addresses.rewards];
 
@@ -148,7 +156,10 @@ const registry: readonly View[] = [
   view('registry', 'treasury', [], (world) => [world.registry.treasury]),
   ...providerIds.flatMap((id) => [
     view('registry', 'providerOf', [id], (world) => {
-      const { owner, stake, tier, suspended, payout, thawing, thawedAt, metadataHash } = providerOf(world, id);
+      const { owner, stake, tier, suspended, payout, thawing, thawedAt, metadataHash } = providerOf(
+        world,
+        id,
+      );
       return [owner, stake, tier, suspended, payout, thawing, thawedAt, metadataHash];
     }),
     view('registry', 'slashableOf', [id], (world) => [slashableOf(world, providerOf(world, id)).amount]),
@@ -212,5 +223,14 @@ export const views: Readonly<Record<ListName, readonly View[]>> = {
   market: [...balances, ...market],
   registry: [...balances, ...registry],
   rewards: [...balances, ...rewards],
-  all: [...balances, ...others.map(balanceView), ...token, ...market, ...nonces, ...registry, ...standing, ...rewards],
+  all: [
+    ...balances,
+    ...others.map(balanceView),
+    ...token,
+    ...market,
+    ...nonces,
+    ...registry,
+    ...standing,
+    ...rewards,
+  ],
 };
