@@ -34,7 +34,7 @@ export type Operation = {
       readonly contract: Contract;
       readonly method: Method;
       readonly sender: Address;
-      readonly args: ArgsOf<Rules[Contract][Method]>;
+      readonly args: Readonly<ArgsOf<Rules[Contract][Method]>>;
       readonly afterSeconds: bigint;
     };
   }[keyof Rules[Contract]];

@@ -10,11 +10,7 @@ import { deployment, everyone, leaseKeys, providerIds, tenants, UNKNOWN_PROVIDER
 import { type Dice } from './dice.ts';
 import { FOREVER, NO_SIGNATURE, type Papers } from './papers.ts';
 
-/** Draws calls that mean something in the world as it is: near the bounds that the contract checks, mostly from who may. */
-export type Drawn<Contract = Operation['contract']> = Omit<
-  Extract<Operation, { contract: Contract }>,
-  'afterSeconds'
->;
+/** Calls that mean something in the world as it is: near the bounds that the contract checks, mostly from who may. */
 type Distributed<T> = T extends unknown ? Omit<T, 'afterSeconds'> : never;
 export type DrawnCall = Distributed<Operation>;
 
