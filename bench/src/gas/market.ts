@@ -22,6 +22,7 @@ export const DAY_SECONDS = 86_400;
 export const HOUR_SECONDS = 3_600;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const FOREVER = 2 ** 40 - 1;
+const AMOUNTS_SEED = 7;
 const ESCROW_MICROS = 10n ** 12n;
 
 export type LeaseAt = { readonly providerId: number; readonly serial: bigint };
@@ -95,7 +96,7 @@ export const openLeases = async (
 
 /** Amounts as meters find them: no two alike. Above `fromMicros`, by less than a USDC. */
 export const amountsAbove = (fromMicros: bigint, count: number): bigint[] => {
-  const random = seededRandom(Number(fromMicros));
+  const random = seededRandom(AMOUNTS_SEED);
   return Array.from({ length: count }, () => fromMicros + BigInt(nextInt(random, 1_000_000)));
 };
 

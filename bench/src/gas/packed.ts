@@ -52,7 +52,7 @@ export const packedCosts = (
 ): Promise<PackedCosts> =>
   at.chain.undone(async () => {
     const { chain, addresses } = at;
-    const abi = new Interface(prototype.abi as never[]);
+    const abi = new Interface(prototype.abi);
     const constructorArguments = AbiCoder.defaultAbiCoder().encode(
       ['address', 'address'],
       [addresses.TestUSDC, addresses.UpgradeTimelock],

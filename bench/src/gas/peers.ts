@@ -27,7 +27,7 @@ export const peerCosts = (
 ): Promise<PeerCosts> =>
   chain.undone(async () => {
     const batch = await chain.create(ADMIN, naive.bytecode);
-    const payInterface = new Interface(naive.abi as never[]);
+    const payInterface = new Interface(naive.abi);
     const send = (to: string, data: string): Promise<Cost> => chain.send({ from: TENANT, to, data });
     await send(addresses.TestUSDC, usdc.encodeFunctionData('approve', [batch, 2n ** 256n - 1n]));
     const pay = async (payees: readonly string[]): Promise<Cost> => {

@@ -147,9 +147,9 @@ export const drawSequence = (seed: number, papers: Papers): Operation[] => {
     world.nowSeconds += afterSeconds;
     for (;;) {
       const drawn = call(world, dice, papers, memory, theme);
-      const outcome = perform(world, { ...drawn, afterSeconds: 0n } as Operation);
+      const outcome = perform(world, { ...drawn, afterSeconds: 0n });
       // Refused, it has changed nothing. Most of a sequence should do something.
-      if ('effect' in outcome || dice.percent(REFUSALS_KEPT)) return { ...drawn, afterSeconds } as Operation;
+      if ('effect' in outcome || dice.percent(REFUSALS_KEPT)) return { ...drawn, afterSeconds };
     }
   });
 };

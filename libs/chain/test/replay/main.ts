@@ -3,8 +3,8 @@
 // The same seed draws the same sequences. Ends with a line of counts; a difference is made small, shown, and exits with 1.
 import { parseArgs } from 'node:util';
 import { type Operation } from '../../src/model/model.ts';
-import { deployment, owners, payouts, tenants } from './cast.ts';
 import { type Difference } from './compare.ts';
+import { describeOperation } from './describe.ts';
 import { drawSequence, seedOf } from './draw.ts';
 import { minimise } from './minimise.ts';
 import { drawPapers } from './papers.ts';
@@ -29,27 +29,13 @@ const only = values.only === undefined ? null : Number(values.only);
 const total = only === null ? Number(values.sequences) : 1;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const names = new Map<string, string>([
-  ...tenants.map((account, index) => [account, `tenant${index + 1}`] as const),
-  ...owners.slice(0, 2).map((account, index) => [account, `owner${index + 1}`] as const),
-  ...payouts.map((account, index) => [account, `payout${index + 1}`] as const),
-  ...Object.entries(deployment.roles).map(([name, { holder }]) => [holder, name] as const),
-  ...Object.entries(deployment.addresses).map(([name, account]) => [account, name] as const),
-]);
-const show = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'bigint' ? `${inner}` : typeof inner === 'string' ? (names.get(inner) ?? inner) : inner,
-  );
-const showCall = ({ afterSeconds, sender, contract, method, args }: Operation): string =>
-  `  +${afterSeconds} s ${names.get(sender) ?? sender}: ${contract}.${method} ${show(args)}`;
-
 const report = async (index: number, operations: readonly Operation[], found: Difference): Promise<void> => {
   say(`model and contracts part in sequence ${index} of seed ${seed} (--seed=${seed} --only=${index})`);
   const asFound = { operations: operations.slice(0, found.call + 1), difference: found };
   const inSequence = found.sequence >= 0;
   const { operations: few, difference } =
     values.minimise && inSequence ? await minimise(operations, found) : asFound;
-  if (inSequence) for (const operation of few) say(showCall(operation));
+  if (inSequence) for (const operation of few) say(`  ${describeOperation(operation)}`);
   else say(`  in what comes before every sequence, call ${found.call}`);
   say(`  ${difference.what}\n    model:     ${difference.model}\n    contracts: ${difference.contracts}`);
 };

@@ -46,29 +46,19 @@ const opening =
 export const encodeTape = (sequences: readonly (readonly Operation[])[]): Buffer =>
   Buffer.from(opening + field(sequences.length, 4) + sequences.map(encodeSequence).join(''), 'hex');
 
-/** A part of what is written down, with a name for the reader. */
-export type Part = { readonly what: string; readonly seen: string };
-
 export type ExpectedCall = {
-  readonly parts: readonly Part[];
+  /** What the replay writes down of it: whether it was done (1 byte), length (4) and data, length (4) and logs. */
+  readonly record: string;
   /** `done`, or the error's name */
   readonly outcome: string;
 };
 
-/** Carries the call out in the model's world: what the replay should write down of the call itself. */
+/** Carries the call out in the model's world. */
 export const expectCall = (world: World, operation: Operation): ExpectedCall => {
   const outcome = perform(world, operation);
   const done = 'effect' in outcome;
   const data = done ? words(outcome.effect.returned) : revertOf(operation.contract, outcome.refusal);
   const logs = done ? logsOf(outcome.effect.logs) : '';
-  const parts = [
-    { what: 'success', seen: field(done ? 1 : 0, 1) },
-    { what: done ? 'returned' : 'error', seen: field(data.length / 2, 4) + data },
-    { what: 'logs', seen: field(logs.length / 2, 4) + logs },
-  ];
-  return { parts, outcome: done ? 'done' : outcome.refusal.errorName };
+  const record = field(done ? 1 : 0, 1) + field(data.length / 2, 4) + data + field(logs.length / 2, 4) + logs;
+  return { record, outcome: done ? 'done' : outcome.refusal.errorName };
 };
-
-/** What the views of a list say now. */
-export const expectViews = (world: World, list: ListName): string =>
-  views[list].map((view) => view.seen(world)).join('');
