@@ -68,6 +68,7 @@ export const gasBenchmark = defineBenchmark({
     for (const [name, { leases, costs }] of Object.entries(packed)) {
       note(figures, `packed.${name}.warm`, costs.warm, leases);
       note(figures, `packed.${name}.cold`, costs.cold, leases);
+      figures[`packed.${name}.leases`] = leases;
     }
 
     const spread16 = spread(seededRandom(seed), LEASES, 16, 0n);
