@@ -11,7 +11,7 @@ interface VmReplay {
 }
 
 /// @dev Plays tapes of calls that libs/chain/test/replay has drawn at random, and writes down all that can be seen of them
-/// for the TypeScript model to compare. It judges nothing itself. Only tools/replay.mjs hands it tapes.
+/// for the TypeScript model to compare. It judges nothing itself. Only tools/model.mjs hands it tapes.
 ///
 /// A tape: addresses of token, market, registry and rewards; number of view lists (1 byte), lists; a prologue, number of
 /// sequences (4), sequences. A list: number of views (2), views of contract (1), length (2), calldata. A sequence: number

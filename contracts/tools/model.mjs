@@ -29,12 +29,11 @@ export const compareWithModel = (args, env = {}) =>
       cwd: fileURLToPath(root),
       stdio: ['ignore', 'pipe', 'inherit'],
       encoding: 'utf8',
-      env: { ...process.env, ...env },
+      env: { ...process.env, GRIDBOURSE_FORGE: requireForge(), ...env },
     },
   );
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  requireForge();
   writeBytecode('bytecode', compileOnce());
   const { status, error, stdout } = compareWithModel(process.argv.slice(2));
   if (error) throw error;

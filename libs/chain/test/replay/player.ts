@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Operation } from '../../src/model/model.ts';
 import { compareTape, type Verdict } from './compare.ts';
@@ -9,17 +8,11 @@ import { encodeTape } from './tape.ts';
 
 const contractsFolder = fileURLToPath(new URL('../../../../contracts', import.meta.url));
 const DEADLINE_MS = 900_000;
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-
-const forge = (): string => {
-  const name = `@foundry-rs/forge-${process.platform}-${ARCHITECTURES[process.arch] ?? process.arch}`;
-  return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'forge');
-};
 
 /** Runs Foundry on the tapes of a folder: its EVM, and the bytecode that is deployed. */
-const runForge = (folder: string, count: number): Promise<void> =>
+const runForge = (forge: string, folder: string, count: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child = spawn(forge(), ['test', '--match-contract', '^ReplayTest$'], {
+    const child = spawn(forge, ['test', '--match-contract', '^ReplayTest$'], {
       cwd: contractsFolder,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: DEADLINE_MS,
@@ -49,10 +42,12 @@ export type Tape = readonly (readonly Operation[])[];
  * @throws Error when Foundry does not get through
  */
 export const playTapes = async (tapes: readonly Tape[]): Promise<Verdict[]> => {
+  const forge = process.env['GRIDBOURSE_FORGE'];
+  if (!forge) throw new Error('GRIDBOURSE_FORGE is not set: start contracts/tools/model.mjs');
   const folder = mkdtempSync(join(contractsFolder, 'cache', 'replay-'));
   try {
     tapes.forEach((tape, index) => writeFileSync(join(folder, `${index}.tape`), encodeTape(tape)));
-    await runForge(folder, tapes.length);
+    await runForge(forge, folder, tapes.length);
     return tapes.map((tape, index) => compareTape(tape, readFileSync(join(folder, `${index}.seen`))));
   } finally {
     rmSync(folder, { recursive: true, force: true });
