@@ -1,5 +1,5 @@
 // Compares the contracts with the TypeScript model of libs/chain/src/model on random sequences of calls:
-//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--only=INDEX] [--lanes=1]
+//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--from=0] [--only=INDEX] [--lanes=1]
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { requireForge, writeBytecode } from './forge.mjs';

@@ -1,5 +1,5 @@
 // Draws sequences of calls at random and compares the model with the contracts after each call:
-//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--only=INDEX] [--lanes=1] [--tally] [--no-minimise]
+//   node contracts/tools/model.mjs [--sequences=3000] [--seed=…] [--from=0] [--only=INDEX] [--lanes=1] [--tally] [--no-minimise]
 // The same seed draws the same sequences. Ends with a line of counts; a difference is made small, shown, and exits with 1.
 import { parseArgs } from 'node:util';
 import { type Operation } from '../../src/model/model.ts';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
   options: {
     sequences: { type: 'string', default: '3000' },
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 2 ** 31) },
+    from: { type: 'string', default: '0' },
     only: { type: 'string' },
     lanes: { type: 'string', default: '1' },
     tally: { type: 'boolean', default: false },
@@ -25,8 +26,9 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
-const only = values.only === undefined ? null : Number(values.only);
-const total = only === null ? Number(values.sequences) : 1;
+/** Sequences are numbered; several processes can share a run's. */
+const from = Number(values.only ?? values.from);
+const end = from + (values.only === undefined ? Number(values.sequences) : 1);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const report = async (index: number, operations: readonly Operation[], found: Difference): Promise<void> => {
@@ -44,13 +46,13 @@ const started = Date.now();
 const papers = drawPapers(seed);
 const tally = new Map<string, number>();
 let played = 0;
-let next = 0;
+let next = from;
 let parted = false;
 
 const playSome = async (): Promise<void> => {
   const first = next;
-  next = Math.min(total, first + SEQUENCES_OF_TAPE * TAPES_OF_RUN);
-  const indices = Array.from({ length: next - first }, (_, offset) => only ?? first + offset);
+  next = Math.min(end, first + SEQUENCES_OF_TAPE * TAPES_OF_RUN);
+  const indices = Array.from({ length: next - first }, (_, offset) => first + offset);
   const sequences = indices.map((index) => drawSequence(seedOf(seed, index), papers));
   const tapes: Tape[] = [];
   for (let from = 0; from < sequences.length; from += SEQUENCES_OF_TAPE) {
@@ -69,7 +71,7 @@ const playSome = async (): Promise<void> => {
 };
 
 const lane = async (): Promise<void> => {
-  while (next < total && !parted) await playSome();
+  while (next < end && !parted) await playSome();
 };
 await Promise.all(Array.from({ length: Number(values.lanes) }, lane));
 
