@@ -1,6 +1,7 @@
 import { eventBusBenchmark } from './event-bus/event-bus.bench.ts';
 import { eventStoreBenchmark } from './event-store/event-store.bench.ts';
 import type { Benchmark } from './frame/benchmark.ts';
+import { gasBenchmark } from './gas/gas.bench.ts';
 import { matchingBenchmark } from './matching/matching.bench.ts';
 import { placementBenchmark } from './placement/placement.bench.ts';
 
@@ -8,6 +9,7 @@ import { placementBenchmark } from './placement/placement.bench.ts';
 export const benchmarks: readonly Benchmark[] = [
   eventBusBenchmark,
   eventStoreBenchmark,
-  placementBenchmark,
+  gasBenchmark,
   matchingBenchmark,
+  placementBenchmark,
 ];

@@ -1,12 +1,15 @@
 // Breaks the contracts in one way after the other (mutants.mjs) and shows that the tests notice each:
-//   node contracts/tools/mutate.mjs [part of a file's name or of a title] [--shard=1/3]
+//   node contracts/tools/mutate.mjs [part of a file's name or of a title] [--shard=1/3] [--by-model]
+// With --by-model: which of them the TypeScript model notices on random sequences, without any test of Foundry's.
 // Mutants are compiled the quick way; first, the tests have to pass on unbroken contracts that are compiled so too.
 import { forgeTest, requireForge, writeBytecode } from './forge.mjs';
+import { compareWithModel } from './model.mjs';
 import { MUTANTS } from './mutants.mjs';
 import { CONTRACTS, readSources, runSolc } from './solc-input.mjs';
 import { SURVIVORS } from './survivors.mjs';
 
 const FUZZ_RUNS = '24';
+const MODEL_ARGUMENTS = ['--sequences=1000', '--seed=1', '--no-minimise'];
 const TIMEOUT_MS = 300_000;
 const quick = {
   optimizer: { enabled: false },
@@ -21,6 +24,8 @@ const [shard, shards] = (/--shard=(\d+)\/(\d+)/.exec(process.argv.join(' ')) ?? 
   .map(Number);
 const folder = `mutant-${shard}`;
 
+const byModel = process.argv.includes('--by-model');
+
 const forge = requireForge();
 const sources = readSources();
 
@@ -33,8 +38,20 @@ const compile = (texts, names) => {
   }));
 };
 
-/** The tests' verdict on the bytecode in the shard's folder: null when all pass, else the first that does not. */
-const verdict = (tests) => {
+/** The model's verdict on the bytecode in the shard's folder: null when they agree, else the first difference. */
+const modelVerdict = () => {
+  const { stdout, status, error } = compareWithModel(MODEL_ARGUMENTS, {
+    GRIDBOURSE_BYTECODE: `cache/${folder}`,
+  });
+  if (error) throw error;
+  if (status === 0) return null;
+  const told = /^ {2}(\S.*)\n {4}model: +(.*)\n {4}contracts: (.*)$/m.exec(stdout);
+  if (!told) throw new Error(`the comparison did not get through:\n${stdout.slice(-2_000)}`);
+  return `${told[1]}: ${told[2].slice(0, 120)} | ${told[3].slice(0, 120)}`;
+};
+
+/** The tests' verdict: null when all pass, else the first that does not. */
+const testsVerdict = (tests) => {
   const { stdout, status, error } = forgeTest(
     forge,
     ['--match-contract', `^(${tests})Test$`, '--no-match-test', 'gas', '--fail-fast'],
@@ -46,6 +63,8 @@ const verdict = (tests) => {
   if (!failed) throw new Error(`Foundry did not get to the tests:\n${stdout.slice(-2_000)}`);
   return failed[1];
 };
+
+const verdict = byModel ? modelVerdict : testsVerdict;
 
 const occurrence = (text, { from, nth, title, file }) => {
   const places = [];
@@ -88,9 +107,12 @@ for (const [index, mutant] of chosen.entries()) {
   if (killer === null) survivors.push(name);
   process.stdout.write(`${index + 1}/${chosen.length} ${name}: ${killer ?? 'SURVIVED'}\n`);
 }
-const unexplained = survivors.filter((name) => SURVIVORS[name] === undefined);
+// What the model does not notice is left to the tests: only they have to explain.
+const unexplained = byModel ? [] : survivors.filter((name) => SURVIVORS[name] === undefined);
 for (const name of survivors)
-  process.stdout.write(`survivor: ${name}: ${SURVIVORS[name] ?? 'NOT EXPLAINED'}\n`);
+  process.stdout.write(
+    `survivor: ${name}: ${SURVIVORS[name] ?? (byModel ? 'left to the tests' : 'NOT EXPLAINED')}\n`,
+  );
 process.stdout.write(
   `mutants: ${chosen.length - survivors.length} of ${chosen.length} noticed, ${unexplained.length} survivors unexplained\n`,
 );

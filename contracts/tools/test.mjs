@@ -1,7 +1,8 @@
 // Tests the contracts: what is committed of them is what their sources give, their style holds, their tests pass under
 // Foundry, and nothing has become dearer. Arguments are handed on to forge:
 //   node contracts/tools/test.mjs --match-test gas -vvv
-// With --deep first: the long campaigns (profile deep of foundry.toml), then slither.mjs and symbolic.mjs.
+// With --deep first: the long campaigns (profile deep of foundry.toml), 100,000 sequences against the model, then slither.mjs
+// and symbolic.mjs.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,12 +11,17 @@ import { fileURLToPath } from 'node:url';
 import { generate, generatedFolder } from './compile.mjs';
 import { forgeTest, requireForge, writeBytecode } from './forge.mjs';
 import { compareGas, forgetGas } from './gas-snapshot.mjs';
+import { compareWithModel } from './model.mjs';
 import { NOT_RUN } from './python-tools.mjs';
 import { compileOnce, contractsRoot } from './solc-input.mjs';
 import { checkLayout } from './storage-layout.mjs';
 
 /** EIP-170: more code than this no chain takes. */
 const MAX_CODE_BYTES = 24_576;
+/** The same sequences each time, as with Foundry's own; another seed: contracts/tools/model.mjs. */
+const MODEL_SEED = 0x67726964;
+const MODEL_SEQUENCES = 2_000;
+const MODEL_SEQUENCES_DEEP = 100_000;
 
 const forge = requireForge();
 const artifacts = compileOnce();
@@ -58,6 +64,17 @@ for (const line of gas?.fallen ?? []) {
   process.stdout.write(`gas has fallen: ${line} (node contracts/tools/gas-snapshot.mjs writes it down)\n`);
 }
 
+// Arguments choose among Foundry's tests.
+let agreed = 0;
+if (forgeArguments.length === 0) {
+  const sequences = deep ? MODEL_SEQUENCES_DEEP : MODEL_SEQUENCES;
+  const model = compareWithModel([`--sequences=${sequences}`, `--seed=${MODEL_SEED}`]);
+  if (model.error) throw model.error;
+  process.stdout.write(model.stdout);
+  if (model.status === 0) agreed = 1;
+  else problems.push('the contracts do not do what the model says');
+}
+
 const checks = { passed: 0, notRun: 0 };
 for (const tool of deep ? ['slither', 'symbolic'] : []) {
   const done = spawnSync(process.execPath, [fileURLToPath(new URL(`tools/${tool}.mjs`, contractsRoot))], {
@@ -73,7 +90,7 @@ for (const tool of deep ? ['slither', 'symbolic'] : []) {
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 const counts = /(\d+) tests passed, (\d+) failed/.exec(stdout);
 if (counts) {
-  const passed = Number(counts[1]) + checks.passed;
+  const passed = Number(counts[1]) + agreed + checks.passed;
   process.stdout.write(`contracts: ${passed} passed, ${Number(counts[2]) + problems.length} failed\n`);
 }
 // What could not be run has said so; where nothing may be left out, that is a failure.
