@@ -47,6 +47,7 @@ describe('migrations', () => {
       'EventStoreSnapshots1700000000012',
       'EventStoreSubscriptions1700000000013',
       'EventStoreRebuilds1700000000014',
+      'EventStoreJournal1700000000015',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);
