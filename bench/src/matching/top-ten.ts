@@ -14,8 +14,6 @@ export type Speed = {
   readonly perCpuSecond: number;
   readonly msP50: number;
   readonly msP99: number;
-  /** Of this thread's own time. */
-  readonly cpuMsP99: number;
 };
 
 export type TopTen = {
@@ -28,16 +26,12 @@ export type TopTen = {
 
 const speedOf = (count: number, work: (i: number) => void): Speed => {
   const times: number[] = [];
-  const ownTimes: number[] = [];
   const before = process.cpuUsage();
   const start = performance.now();
   for (let i = 0; i < count; i += 1) {
     const begun = performance.now();
-    const own = process.threadCpuUsage();
     work(i);
-    const used = process.threadCpuUsage(own);
     times.push(performance.now() - begun);
-    ownTimes.push((used.user + used.system) / 1_000);
   }
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(before);
@@ -46,7 +40,6 @@ const speedOf = (count: number, work: (i: number) => void): Speed => {
     perCpuSecond: perSecond(count, (user + system) / 1_000),
     msP50: rounded(percentile(times, 0.5)),
     msP99: rounded(percentile(times, 0.99)),
-    cpuMsP99: rounded(percentile(ownTimes, 0.99)),
   };
 };
 

@@ -10,6 +10,9 @@ import { smallestChange } from './smallest-change.ts';
 /** More on demand: MATCHING_ORACLE_MARKETS=10000 takes a few minutes. */
 const MARKETS = Number(process.env['MATCHING_ORACLE_MARKETS'] ?? 1_500);
 
+/** Seeds that once told of a fault: a price that was a few millionths too high. */
+const NOTABLE: [number][] = [[431_110_088]];
+
 describe('the engine, beside an oracle that tries everything', () => {
   it('agrees on small random markets: what matches, the best score, the smallest change', () => {
     let [matched, single, changed] = [0, 0, 0];
@@ -41,7 +44,7 @@ describe('the engine, beside an oracle that tries everything', () => {
         changed += 1;
         expect(matches(change.request, change.waits ? emptiedMarket(small) : small)).toBe(true);
       }),
-      { numRuns: MARKETS },
+      { numRuns: MARKETS, examples: NOTABLE },
     );
     expect(Math.min(matched, single, changed)).toBeGreaterThan(MARKETS / 50);
   }, 600_000);

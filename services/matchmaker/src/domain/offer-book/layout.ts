@@ -53,11 +53,11 @@ export const WORDS = 7;
 
 /** Below and above of what boxes are told apart by, and how much a difference is worth (about its share in a score). */
 export const SPREAD: readonly (readonly [low: number, high: number, worth: number])[] = [
-  [FIELD.priceLow, FIELD.priceHigh, 0.25],
-  [FIELD.xLow, FIELD.xHigh, 0.1],
-  [FIELD.yLow, FIELD.yHigh, 0.1],
-  [FIELD.zLow, FIELD.zHigh, 0.1],
-  [FIELD.reliabilityLow, FIELD.reliabilityHigh, 0.2],
+  [FIELD.priceLow, FIELD.priceHigh, 0.5],
+  [FIELD.xLow, FIELD.xHigh, 0.05],
+  [FIELD.yLow, FIELD.yHigh, 0.05],
+  [FIELD.zLow, FIELD.zHigh, 0.05],
+  [FIELD.reliabilityLow, FIELD.reliabilityHigh, 0.4],
 ];
 
 const MAX_GPU_BIT = 31;

@@ -153,9 +153,10 @@ export class Search {
     const frontier = new Frontier((a, b, rank) =>
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
     );
-    const speeds = new Map<number, number>(
-      this.start.shelves.map((shelf) => [shelf, performanceTerm(this.speedOf(shelf), field.fastest)]),
-    );
+    const performance = new Float64Array(shelves.length);
+    for (const shelf of this.start.shelves) {
+      performance[shelf] = performanceTerm(this.speedOf(shelf), field.fastest);
+    }
     const { origin } = this.ask;
     const { roundTrips } = this.stock;
     const table = origin && roundTrips.from(origin);
@@ -174,7 +175,7 @@ export class Search {
       const bound = this.ask.scoreAtMost(
         ranking,
         { fields: tree.fields, at, bits: tree.bits, bitsAt },
-        { performance: speeds.get(shelf)!, gpu: shelves[shelf]!.gpu !== null, roundTripMs },
+        { performance: performance[shelf]!, gpu: shelves[shelf]!.gpu !== null, roundTripMs },
       );
       frontier.push(bound, leaf ? SLOT : NODE, entry);
     };
