@@ -69,7 +69,8 @@ describe('dead letters of Kafka, on a real broker and a real Postgres', () => {
       messages: [
         { key: 'text', value: 'not json' },
         { key: 'bare', value: '{}' },
-        { key: null, value: '{}' },
+        // Where no key says where it belongs, a repeated sending may put it into another partition, and it is there twice.
+        { key: null, partition: 0, value: '{}' },
         { key: 'tombstone', value: null },
       ],
     });

@@ -381,7 +381,7 @@ describe('the gateway before services of other processes', () => {
     await until(origin, '/v1/orders', 201);
     const answer = await fetch(`${origin}/v1/orders/stream`);
     const reader = answer.body!.getReader();
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe('first\n');
+    expect(Buffer.from((await reader.read()).value).toString()).toBe('first\n');
     await services[0]!.stop();
     await expect(reader.read()).rejects.toThrow();
   });

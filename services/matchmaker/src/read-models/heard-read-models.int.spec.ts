@@ -99,7 +99,7 @@ const sayOfLease = async (leaseId: LeaseId, random: Random): Promise<void> => {
       stage.running.say(leaseId, {
         ...{ type: 'LeaseTermChanged', leaseId, durationSeconds: 60 * (1 + nextInt(random, 99)) },
         ...{ lockMicros: BigInt(nextInt(random, 2 ** 30)), atMs },
-      } as never),
+      }),
     () =>
       stage.running.say(leaseId, {
         ...{ type: 'LeaseSettled', leaseId, paidMicros: 1_000n, refundedMicros: 2_000n, txHash, atMs },
