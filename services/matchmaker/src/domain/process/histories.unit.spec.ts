@@ -4,7 +4,6 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { bidIdOf } from '../../../test/auctions.ts';
 import { Bench } from '../../../test/bench.ts';
-import { RandomMarket } from '../../../test/random-market.ts';
 import {
   group,
   idOf,
@@ -18,8 +17,8 @@ import {
   TENANT,
 } from '../../../test/builders.ts';
 import { isAlive, isTerminal, type Lease } from '../lease.ts';
-import { indexedViewOf, matchOrder } from '../matching.ts';
-import { isBidding, isEnded, type Order } from '../order.ts';
+import { matchOrder } from '../matching.ts';
+import { isBidding, isEnded } from '../order.ts';
 import { placeBid } from './bidding.ts';
 import { Exchange } from './exchange.ts';
 import {
@@ -489,118 +488,5 @@ describe('random histories', () => {
       }),
       { numRuns: 25 },
     );
-  });
-});
-
-describe('matching is monotone', () => {
-  it('what matches on a weaker market matches on a stronger one', () => {
-    let matched = 0;
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
-        const random = seededRandom(seed);
-        const weak = new RandomMarket(random).steps(60 + nextInt(random, 60));
-        const request = weak.request(1 + nextInt(random, 2));
-        if (!matchOrder(request, indexedViewOf(weak.market, weak.book))) return;
-        matched += 1;
-        // Every machine larger, every price lower, every provider better; and one provider more.
-        const offers = [...weak.market.offers()].map((offer) => ({
-          ...offer,
-          nodes: offer.nodes.map((node) => ({
-            ...node,
-            gpus: node.gpus + nextInt(random, 3),
-            cpuMillis: node.cpuMillis + nextInt(random, 5_000),
-            memoryMiB: node.memoryMiB + nextInt(random, 5_000),
-          })),
-          price: { ...offer.price, perGpu: offer.price.perGpu - BigInt(nextInt(random, 100_000)) },
-        }));
-        const providers = [...weak.market.providers()].map((provider) => ({
-          ...provider,
-          tier: Math.max(1, provider.tier - nextInt(random, 3)),
-        }));
-        weak.market.restore(providers, offers);
-        weak.addProvider();
-        weak.addOffer();
-        expect(matchOrder(request, indexedViewOf(weak.market, weak.book))).not.toBeNull();
-      }),
-      { numRuns: 250 },
-    );
-    expect(matched).toBeGreaterThan(12);
-  });
-});
-
-/** One machine with four GPUs, for which two tenants queue: one sends three times as many orders as the other. */
-class Queue {
-  readonly bench = new Bench();
-  readonly sent: Order[] = [];
-  /** The how manieth to be placed; and how many older orders its tenant had when it came, waiting or placed. */
-  readonly turn = new Map<string, number>();
-  readonly ahead = new Map<string, number>();
-
-  constructor(private readonly random: Random) {
-    this.bench.market(...readyProvider('p'), offerPublished('p', 'o', { nodes: [{ gpus: 4 }] }));
-  }
-
-  arrive(): void {
-    const { bench, sent, random } = this;
-    const accountId = idOf('account', pick(random, ['greedy', 'greedy', 'greedy', 'modest'])!);
-    const before = bench.exchange.ordersOf(accountId);
-    const order = bench.submit(
-      submission(`order ${sent.length}`, [group('g', [service('s')])], {
-        accountId,
-        expiresAtMs: bench.circumstances.now + 100_000_000,
-      }),
-    );
-    this.sent.push(order);
-    this.ahead.set(order.orderId, before.length);
-    this.look();
-    bench.circumstances.now += 1_000 * (1 + nextInt(random, 30));
-  }
-
-  /** One of those who have a GPU leaves it. */
-  leave(): void {
-    const holding = this.bench.leases().filter(({ state }) => state === 'accepted');
-    const lease = pick(this.random, holding);
-    if (lease) this.bench.run((unit) => cancelOrder(unit, lease.accountId, lease.orderId));
-    this.bench.rematch();
-    this.look();
-  }
-
-  private look(): void {
-    for (const { orderId } of this.sent) {
-      if (this.bench.order(orderId).state === 'matched' && !this.turn.has(orderId)) {
-        this.turn.set(orderId, this.turn.size);
-      }
-    }
-  }
-}
-
-describe('those who wait', () => {
-  it('are all placed in the end, and are overtaken only as far as their own tenant’s older orders put them back', () => {
-    let overtaken = 0;
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
-        const queue = new Queue(seededRandom(seed));
-        for (let round = 0; round < 25; round += 1) {
-          queue.arrive();
-          queue.arrive();
-          queue.leave();
-        }
-        for (let round = 0; round < 60; round += 1) queue.leave();
-        expect(queue.turn.size).toBe(queue.sent.length);
-        for (const order of queue.sent) {
-          const turn = queue.turn.get(order.orderId)!;
-          const patience = 30_000 * queue.ahead.get(order.orderId)!;
-          for (const other of queue.sent) {
-            const first = queue.turn.get(other.orderId)! < turn && other.submittedAtMs > order.submittedAtMs;
-            if (!first) continue;
-            overtaken += 1;
-            expect(other.accountId).not.toBe(order.accountId);
-            expect(other.submittedAtMs).toBeLessThanOrEqual(order.submittedAtMs + patience);
-          }
-        }
-      }),
-      { numRuns: 12 },
-    );
-    expect(overtaken).toBeGreaterThan(20);
   });
 });
