@@ -58,6 +58,10 @@ const sayOfProvider = async (random: Random): Promise<void> => {
     () => ({ type: 'ProviderSuspended', providerId, reason: 'looked at', atMs }),
     () => ({ type: 'ProviderReinstated', providerId, atMs }),
     () => ({ type: 'TierChanged', providerId, from: 7, to: 1 + nextInt(random, 7), atMs }),
+    () => ({
+      ...{ type: 'EraClosed', providerId, era: 1, challengesSent: 100, responseP95Ms: null },
+      ...{ challengesAnswered: nextInt(random, 100), closedAtMs: atMs },
+    }),
   ];
   return stage.market(word, [words[nextInt(random, words.length)]!()]);
 };

@@ -1,6 +1,7 @@
 import type { HearingReadModel } from '@gridbourse/event-store';
 import {
   type DomainEvent,
+  eraClosed,
   offerPublished,
   offerWithdrawn,
   providerActivated,
@@ -28,7 +29,8 @@ export const marketReadModel: HearingReadModel<DomainEvent> = {
   tables: ['providers', 'offers'],
   hears: [
     ...[providerRegistered, providerActivated, providerDeactivated, providerOnline, providerUnreachable],
-    ...[providerOffline, providerSuspended, providerReinstated, tierChanged, offerPublished, offerWithdrawn],
+    ...[providerOffline, providerSuspended, providerReinstated, tierChanged, eraClosed],
+    ...[offerPublished, offerWithdrawn],
   ],
   project: async (manager, facts) => {
     const heard = facts.flatMap((fact): Heard[] =>
