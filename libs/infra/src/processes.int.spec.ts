@@ -1,10 +1,8 @@
 // Real: processes, sockets.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, isFree } from './ports.ts';
 import { isAlive, isAliveAs, spawnDetached, stopProcess, until } from './processes.ts';
 
 describe('a process of ours', () => {
@@ -56,17 +54,5 @@ describe('a process of ours', () => {
 
   it('says so when the program is not there', async () => {
     await expect(spawnDetached(join(folder, 'none'), [], { logFile: logFile() })).rejects.toThrow('ENOENT');
-  });
-});
-
-describe('a port', () => {
-  it('is free until somebody listens', async () => {
-    const port = await freePort();
-    expect(port).toBeGreaterThan(1_023);
-    expect(await isFree(port)).toBe(true);
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    expect(await isFree(port)).toBe(false);
-    await new Promise((resolve) => server.close(resolve));
   });
 });

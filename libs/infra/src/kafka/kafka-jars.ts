@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isAlive } from '../processes.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../../../..');
@@ -28,15 +29,6 @@ const versionOf = (pom: string): string => {
 const outputOf = (error: unknown): string => {
   const { stdout = '', stderr = '', message = '' } = error as Partial<Record<string, string>>;
   return `${stdout}\n${stderr}`.trim().slice(-1_000) || message;
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 };
 
 /** Writes our pid into a file that must not exist yet; one that a dead process left behind is taken away. */

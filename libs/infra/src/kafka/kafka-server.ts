@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../ports.ts';
 import { kafkaJars, KafkaStartError } from './kafka-jars.ts';
 import {
   type KafkaTls,
@@ -36,24 +36,6 @@ const STOP_DEADLINE_MS = 20_000;
 const run = promisify(execFile);
 const SMALL_JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'];
 const ADDRESSES = 'addresses.json';
-
-/** Distinct, because all are held until the last is known. */
-const freePorts = async (count: number): Promise<number[]> => {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((done, fail) => {
-          server.once('error', fail).listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            done(typeof address === 'object' && address ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-};
 
 /** 16 bytes as Kafka writes them: base64url, which must not look like an option. */
 const clusterId = (): string => {
@@ -247,8 +229,11 @@ const addressesOf = async (dir: string, port: number | undefined): Promise<Serve
     const known = JSON.parse(readFileSync(file, 'utf8')) as ServerAddresses;
     if (port === undefined || port === known.port) return known;
   }
-  const [client, internalPort, controllerPort] = (await freePorts(3)) as [number, number, number];
-  const addresses = { port: port ?? client, internalPort, controllerPort };
+  const addresses = {
+    port: port ?? (await freePort()),
+    internalPort: await freePort(),
+    controllerPort: await freePort(),
+  };
   writeFileSync(file, JSON.stringify(addresses));
   return addresses;
 };
