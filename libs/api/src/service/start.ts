@@ -1,5 +1,5 @@
 import { BusStrategy } from '@gridbourse/event-bus';
-import { OutboxRelay } from '@gridbourse/event-store';
+import { EventStore, OutboxRelay } from '@gridbourse/event-store';
 import { publishedLanguage } from '@gridbourse/events';
 import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
 import { createLogger, enterScope, openScope } from '@gridbourse/observability';
@@ -20,6 +20,7 @@ import { ChassisModule } from './chassis.module.ts';
 import type { ServiceDefinition, ServiceName, ServiceParts } from './definition.ts';
 import { nestLogger } from './nest-logger.ts';
 import { Outbox } from './outbox.ts';
+import { readModelsOf } from './read-models.ts';
 import { Readiness, type ReadyReport } from './readiness.ts';
 import { SERVICE_CARD_PATH, SERVICE_OPENAPI_PATH, type ServiceCard } from './service-card.ts';
 
@@ -128,6 +129,7 @@ export const startService = async <C extends BaseConfig>(
         dataSource,
         group: definition.name,
         catalogue: publishedLanguage,
+        heard: readModelsOf(definition, app.get(EventStore)).flatMap(({ hears }) => hears ?? []),
         ...(parts.clock && { clock: parts.clock }),
         logger,
       }),
@@ -147,11 +149,20 @@ export const startService = async <C extends BaseConfig>(
   app.get(Outbox).attach(relay);
 
   // State first (init hooks load it), then events and calls, then what others hear from us.
-  await app.init();
-  await fastify.ready();
-  await app.startAllMicroservices();
-  relay.start();
-  if (config.httpPort > 0) await app.listen(config.httpPort, config.host);
+  try {
+    await app.init();
+    await fastify.ready();
+    await app.startAllMicroservices();
+    relay.start();
+    if (config.httpPort > 0) await app.listen(config.httpPort, config.host);
+  } catch (error) {
+    // What had started ends again; why the rest did not is what the caller must hear.
+    await relay.stop();
+    await app
+      .close()
+      .catch((failure: unknown) => logger.warn({ err: failure }, 'half started, not closed cleanly'));
+    throw error;
+  }
   logger.info({ httpPort: config.httpPort, grpcTarget }, 'service started');
 
   return {

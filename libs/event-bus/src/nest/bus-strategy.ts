@@ -18,6 +18,7 @@ import { inDeliveryScope } from '../delivery-scope.ts';
 import { BusMetrics } from '../metrics.ts';
 import { type Delivery, type EventBus, PermanentFailure, RetryLater, type Subscription } from '../port.ts';
 import { EventContext, type Hearing } from './event-context.ts';
+import { checkJournal } from './journal-check.ts';
 import { BUS_TRANSPORT, type OnEventExtras, patternOf } from './on-event.ts';
 
 export type BusStrategyOptions = {
@@ -28,6 +29,11 @@ export type BusStrategyOptions = {
   readonly group: string;
   /** What the service can read; by default everything that is published. */
   readonly catalogue?: EventCatalogue;
+  /**
+   * What the service's read models hear. Given, the strategy refuses to start where that and what is kept in the journal differ
+   * (`checkJournal`).
+   */
+  readonly heard?: readonly EventDefinition[];
   /** Says when an event was heard. */
   readonly clock?: Clock;
   readonly logger: Logger;
@@ -124,6 +130,12 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     const kept = [...this.chains.values()]
       .filter((handlers) => handlers.some((handling) => this.mayKeep(handling)))
       .map((handlers) => handlers[0]!.extras.definition);
+    const { heard, group } = this.options;
+    if (heard)
+      checkJournal(
+        kept,
+        heard.filter(({ context }) => context !== group),
+      );
     await registerJournal(this.options.dataSource.manager, this.options.group, kept);
     this.subscription = await this.options.bus.subscribe({
       group: this.options.group,
