@@ -1,4 +1,5 @@
 import { type BusRecord, EmbeddedBus, type EventContext, OnEvent } from '@gridbourse/event-bus';
+import type { ReadModel } from '@gridbourse/event-store';
 import {
   accountOpened,
   apiKeyIssued,
@@ -56,12 +57,20 @@ class Listener {
 @Module({ controllers: [Listener] })
 class ListenerModule {}
 
+/** What the listener keeps is for this one, whose table is never asked for. */
+const purses: ReadModel<DomainEvent> = {
+  ...{ name: 'purses', version: 1, tables: [] },
+  hears: [escrowChanged],
+  project: () => Promise.resolve(),
+};
+
 const service = defineService({
   name: 'matchmaker',
   configSchema: baseConfig,
   catalogue: new EventCatalogue([]),
   entities: [],
   migrations: [],
+  readModels: () => [purses],
   module: () => ListenerModule,
   publicPaths: [],
 });
@@ -273,6 +282,7 @@ describe('the read models of a service', () => {
         ...{ name: 'accounts', tables: ['accounts', 'api_keys'], state: 'idle' },
         ...{ progress: null, lastRebuild: null, failure: null },
       },
+      expect.objectContaining({ name: 'purses', tables: [] }),
     ]);
     const before = await tableRows(database(), ['accounts', 'api_keys']);
     await database().query(`UPDATE accounts SET name = 'wrong'`);

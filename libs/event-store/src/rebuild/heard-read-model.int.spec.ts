@@ -14,6 +14,7 @@ import { silentLogger } from '@gridbourse/observability';
 import { eventually, tableRows } from '@gridbourse/testing';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import { settled } from '../../test/settled.ts';
 import { connect, note, openShop, range, type Shop, type ShopEvent } from '../../test/shop.ts';
 import { type Fact, type HearingReadModel, ReadModelRebuild, type RebuildOptions } from '../index.ts';
 
@@ -185,6 +186,7 @@ describe('a read model of what others said and of what the service did', () => {
 
   it('is carried on by another process when the one that rebuilds it is killed', async () => {
     await Promise.all(range(4).map((n) => live(`k ${n}`, n, times(25))));
+    await settled(shop.dataSource);
     const before = await rows();
     await shop.dataSource.query(`UPDATE customers SET name = 'wrong'`);
     const victim = await connect(`${shop.url}?application_name=victim`, 1);
@@ -221,6 +223,7 @@ describe('a read model of what others said and of what the service did', () => {
 
   it('shows that it is being rebuilt, in whatever process, and how far it is', async () => {
     await Promise.all(range(2).map((n) => live(`s ${n}`, n, times(20))));
+    await settled(shop.dataSource);
     const seen: unknown[] = [];
     await rebuildOf(customers, {
       onPage: async () => {

@@ -3,6 +3,7 @@ import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import fc from 'fast-check';
 import { BASKET_TABLES, baskets, projectBaskets } from '../../test/basket-tables.ts';
+import { settled } from '../../test/settled.ts';
 import { added, connect, note, openShop, paid, range, type Shop, type ShopEvent } from '../../test/shop.ts';
 import { EventSubscription, type OwnReadModel, ReadModelRebuild, type RebuildOptions } from '../index.ts';
 
@@ -166,6 +167,7 @@ describe('a rebuild', () => {
 
   it('is carried on after an interruption, and does nothing twice', async () => {
     for (const n of range(30)) await command(`basket/a${n % 3}`, [added(`${n}`)]);
+    await settled(shop.dataSource);
     const interruption = new AbortController();
     const first = rebuildOf(baskets(), {
       maxTail: 4,
@@ -204,6 +206,7 @@ describe('a rebuild', () => {
 
   it('is begun anew when the projection or the tables have changed', async () => {
     for (const n of range(20)) await command('basket/a', [added(`${n}`)]);
+    await settled(shop.dataSource);
     const interrupt = async (): Promise<void> => {
       const interruption = new AbortController();
       const rebuild = rebuildOf(baskets(), { onPage: () => interruption.abort(new Error('interrupted')) });
@@ -220,6 +223,7 @@ describe('a rebuild', () => {
 
   it('does not exchange tables that were changed meanwhile', async () => {
     await command('basket/a', [added('x')]);
+    await settled(shop.dataSource);
     const rebuild = rebuildOf(baskets(), {
       onPage: async () => void (await shop.dataSource.query('CREATE INDEX late ON baskets (notes)')),
     });
@@ -233,6 +237,7 @@ describe('a rebuild', () => {
 
   it('can be given up', async () => {
     for (const n of range(20)) await command('basket/a', [added(`${n}`)]);
+    await settled(shop.dataSource);
     const interruption = new AbortController();
     const rebuild = rebuildOf(baskets(), { onPage: () => interruption.abort(new Error('interrupted')) });
     await expect(rebuild.run(interruption.signal)).rejects.toThrow('interrupted');
@@ -243,6 +248,7 @@ describe('a rebuild', () => {
 
   it('is one at a time', async () => {
     await command('basket/a', [added('x')]);
+    await settled(shop.dataSource);
     let refused: unknown;
     const rebuild = rebuildOf(baskets(), {
       onPage: async () =>
