@@ -18,7 +18,8 @@ const GANGS_AT_ONCE = 50;
 const h100 = (count: number) => ({
   count,
   vendor: 'nvidia' as const,
-  models: [{ model: 'h100', vramMiB: null, interface: null }],
+  sharing: { mode: 'whole' as const },
+  models: [{ model: 'h100', vramMiB: null, interface: null, migProfile: null }],
 });
 
 /** Every tenth offer becomes a cluster of 64 machines of eight H100. */
@@ -28,7 +29,7 @@ const withClusters = ({ market, book }: BenchMarket, random: Random): BenchMarke
     .map((offer) => ({
       ...offer,
       offerId: newId('offer', START_MS, random),
-      gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm' },
+      gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
       nodes: Array.from({ length: 64 }, (_, at) => ({
         name: `node-${at}`,
         gpus: 8,

@@ -74,6 +74,7 @@ const offerOf = (random: Random, providerId: ProviderId): Offer => {
         vendor: model.vendor,
         vramMiB: variant.vramMiB,
         interface: variant.interface,
+        sharing: { mode: 'whole' },
       },
     nodes: Array.from({ length: pick(random, [1, 1, 1, 2, 4, 8]) }, (_, at) => ({
       name: `node-${at}`,

@@ -11,7 +11,8 @@ const pick = <T>(random: Random, all: readonly T[]): T => all[nextInt(random, al
 const nvidia = (models: readonly string[], count: number): GpuRequest => ({
   count,
   vendor: 'nvidia',
-  models: models.map((model) => ({ model, vramMiB: null, interface: null })),
+  sharing: { mode: 'whole' },
+  models: models.map((model) => ({ model, vramMiB: null, interface: null, migProfile: null })),
 });
 
 export const serviceOf = (gpu: GpuRequest | null, replicas: number, maxRate: string): ServiceSpec => ({
@@ -51,7 +52,18 @@ export const specOf = (
   name: 'bench',
   run: 'job',
   durationSeconds: 3_600,
-  groups: [{ name: 'main', regions: [], attributes: {}, tierFloor: 7, services, ...group }],
+  groups: [
+    {
+      name: 'main',
+      regions: [],
+      attributes: {},
+      tierFloor: 7,
+      interconnect: null,
+      maxProviders: 1,
+      services,
+      ...group,
+    },
+  ],
 });
 
 export const requestOf = (

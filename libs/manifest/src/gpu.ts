@@ -47,7 +47,9 @@ export const readGpu = (context: Context, map: YamlMapping | null): GpuRequest |
     return null;
   }
   const name = vendor.key.text as Vendor;
-  return count === null ? null : { count, vendor: name, models: readModels(context, vendor.value, name) };
+  return count === null
+    ? null
+    : { count, vendor: name, sharing: { mode: 'whole' }, models: readModels(context, vendor.value, name) };
 };
 
 const readModels = (context: Context, node: YamlNode, vendor: Vendor): ModelRequest[] => {
@@ -97,7 +99,9 @@ const readModel = (context: Context, item: YamlNode, vendor: Vendor): readonly M
   if (ramMiB !== null && name.vramMiB !== null && nominal !== name.vramMiB) {
     report.fault(ramNode!, `the model name says ${name.vramMiB / 1024}Gi`);
   }
-  return [{ model: name.model.id, vramMiB: nominal ?? ramMiB, interface: bus ?? name.interface }];
+  return [
+    { model: name.model.id, vramMiB: nominal ?? ramMiB, interface: bus ?? name.interface, migProfile: null },
+  ];
 };
 
 const everyModelWith = (vendor: Vendor, ramMiB: number | null, bus: GpuInterface | null): ModelRequest[] => {
@@ -107,10 +111,12 @@ const everyModelWith = (vendor: Vendor, ramMiB: number | null, bus: GpuInterface
     const vramMiB = ramMiB === null ? null : nominalVramMiB(model, ramMiB);
     if (ramMiB !== null && vramMiB === null) continue;
     if (bus !== null && !model.variants.some((variant) => variant.interface === bus)) continue;
-    requests.push({ model: model.id, vramMiB, interface: bus });
+    requests.push({ model: model.id, vramMiB, interface: bus, migProfile: null });
   }
   // Nothing was ever sold so: keep the demand, so that it is explained and not lost.
-  return requests.length > 0 ? requests : [{ model: 'any', vramMiB: ramMiB, interface: bus }];
+  return requests.length > 0
+    ? requests
+    : [{ model: 'any', vramMiB: ramMiB, interface: bus, migProfile: null }];
 };
 
 const readInterface = ({ report }: Context, node: YamlNode | null): GpuInterface | null => {

@@ -122,7 +122,10 @@ const otherGpus = (request: MatchRequest, at: number, { stands }: Small): Trial[
     .filter((model) => !names.has(model))
     .map((model) => ({
       size: 0.3 + (best > 0 && speed(model) > 0 ? Math.abs(Math.log2(speed(model) / best)) : 1) / 4,
-      request: changeModels(request, at, (all) => [...all, { model, vramMiB: null, interface: null }]),
+      request: changeModels(request, at, (all) => [
+        ...all,
+        { model, vramMiB: null, interface: null, migProfile: null },
+      ]),
     }));
   const relaxed = [...names].flatMap((name) => {
     const most = Math.max(

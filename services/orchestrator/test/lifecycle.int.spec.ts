@@ -8,7 +8,12 @@ import { leaseOf, serviceOf } from './support/fixtures.ts';
 const gpu = (model: string, count = 1) => ({
   cpuMillis: 4_000,
   memoryMiB: 16_000,
-  gpu: { count, vendor: 'nvidia' as const, models: [{ model, vramMiB: null, interface: null }] },
+  gpu: {
+    count,
+    vendor: 'nvidia' as const,
+    sharing: { mode: 'whole' as const },
+    models: [{ model, vramMiB: null, interface: null, migProfile: null }],
+  },
   volumes: [],
 });
 

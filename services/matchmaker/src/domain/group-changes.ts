@@ -60,7 +60,7 @@ function* models(request: MatchRequest, at: number, view: MarketView, attempt: T
     if (names.includes(model)) continue;
     const changed = withModels(request, at, (entries) => [
       ...entries,
-      { model, vramMiB: null, interface: null },
+      { model, vramMiB: null, interface: null, migProfile: null },
     ]);
     if (!attempt(changed)) continue;
     const throughput = gpuThroughput({ model });

@@ -105,11 +105,12 @@ describe('what is left of the machines', () => {
 describe('what can be sold', () => {
   const content: OfferContent = {
     label: '',
-    gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm' },
+    gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
     nodes: [{ name: 'n1', gpus: 8, cpuMillis: 32_000, memoryMiB: 100_000, storageMiB: 500_000 }],
     price: { perGpu: 1n, perCpuCore: 0n, perMemoryGiB: 0n, perStorageGiB: 0n },
     policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 1 },
     storageClasses: [],
+    interconnect: 'ethernet',
   };
 
   it('has no GPUs where the cluster has another model than the offer', () => {

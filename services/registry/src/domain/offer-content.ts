@@ -1,4 +1,4 @@
-import type { OfferGpu, OfferNode, OfferPrice } from '@gridbourse/events';
+import type { OfferGpu, OfferNode, OfferPrice, OfferPublished } from '@gridbourse/events';
 import { canonicalJson } from '@gridbourse/kernel';
 import type { Capacities, NodeCapacity } from './inventory.ts';
 
@@ -16,6 +16,7 @@ export type OfferContent = {
   readonly price: OfferPrice;
   readonly policy: OfferPolicy;
   readonly storageClasses: readonly string[];
+  readonly interconnect: OfferPublished['interconnect'];
 };
 
 export const sameContent = (a: OfferContent, b: OfferContent): boolean =>

@@ -53,6 +53,7 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
     chainProviderId: provider.chainProviderId!,
     offerId: offer.offerId,
     group: order.spec.groups.find((group) => group.name === match.group)!,
+    gpu: offer.gpu,
     run: order.spec.run,
     secrets: order.secrets,
     placements: match.placements.map((placement) => ({ ...placement })),

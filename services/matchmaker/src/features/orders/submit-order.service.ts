@@ -57,6 +57,8 @@ export class SubmitOrderService {
         secrets: sealed,
         maxRateMicrosPerHour: wishes.maxRateMicrosPerHour,
         profile: wishes.profile,
+        weights: null,
+        workloadClass: 'general',
         near: wishes.near,
         includeProviders: [...wishes.includeProviders],
         excludeProviders: [...wishes.excludeProviders],

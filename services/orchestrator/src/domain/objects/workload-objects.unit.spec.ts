@@ -84,7 +84,7 @@ describe('the namespace of a lease', () => {
   });
 
   it('holds what the lease pays for, GPUs included, and no more', () => {
-    const gpu = { count: 4, vendor: 'nvidia' as const, models: [] };
+    const gpu = { count: 4, vendor: 'nvidia' as const, sharing: { mode: 'whole' as const }, models: [] };
     const volumes = [
       disk({ mountPath: null }),
       disk({ kind: 'persistent', sizeMiB: 2_048 }),
@@ -209,7 +209,8 @@ describe('placement', () => {
   const h100 = {
     count: 2,
     vendor: 'nvidia' as const,
-    models: [{ model: 'h100', vramMiB: null, interface: null }],
+    sharing: { mode: 'whole' as const },
+    models: [{ model: 'h100', vramMiB: null, interface: null, migProfile: null }],
   };
   const services = [serviceOf({ replicas: 3, resources: resources({ gpu: h100 }) })];
   const nodes = {

@@ -30,7 +30,13 @@ const gpuOf = (gpu: Body['gpu'], faults: Fault[]): OfferGpu | null => {
     faults.push({ pointer: '/gpu/model', message: `the catalogue knows no GPU "${gpu.model}"` });
     return null;
   }
-  return { model: model.id, vendor: model.vendor, vramMiB: gpu.vramMiB, interface: gpu.interface };
+  return {
+    model: model.id,
+    vendor: model.vendor,
+    vramMiB: gpu.vramMiB,
+    interface: gpu.interface,
+    sharing: { mode: 'whole' },
+  };
 };
 
 /** What the schema alone cannot say of a body. */
@@ -67,6 +73,7 @@ const contentOf = (body: Body): OfferContent => {
     },
     policy: body.policy,
     storageClasses: body.storageClasses,
+    interconnect: 'ethernet',
   };
 };
 
