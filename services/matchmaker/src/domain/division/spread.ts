@@ -37,17 +37,62 @@ const roomFrom = (takers: readonly Taker[], kinds: number, size: number): number
     return room;
   });
 
+const cheaperFirst = (takers: readonly Taker[], kind: number): number[] =>
+  takers
+    .map((_, at) => at)
+    .sort((a, b) => {
+      const [m, n] = [takers[a]!.unitRates[kind]!, takers[b]!.unitRates[kind]!];
+      return m < n ? -1 : m > n ? 1 : a - b;
+    });
+
+/** Rounding of floating point numbers is far below this share. */
+const TOLERANCE = 1e-9;
+
 /**
- * Sets of so many takers that have room for each kind alone, first those with the takers that come first.
- * Sets without room are not even looked at.
+ * A lower bound of what all replicas cost on chosen takers and any of those from a place on: each kind fills the cheapest
+ * first, and, where there is one kind, every chosen taker has a replica of it.
+ */
+const leastCost = (takers: readonly Taker[], wanted: readonly number[]) => {
+  const rates = wanted.map((_, kind) => takers.map((taker) => Number(taker.unitRates[kind]!)));
+  const orders = wanted.map((_, kind) => cheaperFirst(takers, kind));
+  return (isChosen: Uint8Array, from: number): number => {
+    let cost = 0;
+    for (let kind = 0; kind < wanted.length; kind += 1) {
+      const [order, rate] = [orders[kind]!, rates[kind]!];
+      let left = wanted[kind]!;
+      const seated = wanted.length === 1 ? 1 : 0;
+      for (let at = 0; seated && at < from; at += 1) {
+        if (!isChosen[at]) continue;
+        cost += rate[at]!;
+        left -= 1;
+      }
+      for (let turn = 0; left > 0 && turn < order.length; turn += 1) {
+        const at = order[turn]!;
+        if (!isChosen[at] && at < from) continue;
+        const count = Math.min(left, takers[at]!.most[kind]! - (isChosen[at] ? seated : 0));
+        cost += count * rate[at]!;
+        left -= count;
+      }
+    }
+    return cost;
+  };
+};
+
+/**
+ * Sets of so many takers that have room for each kind alone and may cost no more than the limit, first those with the
+ * takers that come first. Sets without a chance are not even looked at.
  */
 function* setsOf<T extends Taker>(
   takers: readonly T[],
   wanted: readonly number[],
   size: number,
+  limit: bigint,
   patience: Patience,
 ): Generator<T[]> {
   const room = roomFrom(takers, wanted.length, size);
+  const least = leastCost(takers, wanted);
+  const most = Number(limit) * (1 + TOLERANCE);
+  const isChosen = new Uint8Array(takers.length);
   const chosen: T[] = [];
   const enough = (from: number): boolean =>
     wanted.every((want, kind) => {
@@ -60,23 +105,18 @@ function* setsOf<T extends Taker>(
       return;
     }
     for (let i = at; takers.length - i >= size - chosen.length && enough(i); i += 1) {
+      if (i > at && least(isChosen, i) > most) return;
       patience.steps -= 1;
       if (patience.steps < 0) return;
       chosen.push(takers[i]!);
-      if (enough(i + 1)) yield* from(i + 1);
+      isChosen[i] = 1;
+      if (enough(i + 1) && least(isChosen, i + 1) <= most) yield* from(i + 1);
+      isChosen[i] = 0;
       chosen.pop();
     }
   }
   yield* from(0);
 }
-
-const cheaperFirst = (takers: readonly Taker[], kind: number): number[] =>
-  takers
-    .map((_, at) => at)
-    .sort((a, b) => {
-      const [m, n] = [takers[a]!.unitRates[kind]!, takers[b]!.unitRates[kind]!];
-      return m < n ? -1 : m > n ? 1 : a - b;
-    });
 
 /**
  * Ways to put all replicas on these takers, each of which gets at least one, for at most the limit. The largest kind
@@ -141,5 +181,6 @@ export function* spreadsOver<T extends Taker>(
   patience: Patience,
 ): Generator<Spread<T>> {
   const limit = limitMicrosPerHour * RATE_SCALE;
-  for (const set of setsOf(takers, wanted, size, patience)) yield* waysOf(set, wanted, limit, patience);
+  for (const set of setsOf(takers, wanted, size, limit, patience))
+    yield* waysOf(set, wanted, limit, patience);
 }
