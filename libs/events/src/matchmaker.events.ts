@@ -150,7 +150,7 @@ export const orderUnmatched = order(
 
 export const orderMatched = order(
   'OrderMatched',
-  'Capacity is held for every group, and a lease proposed for each, or for each part of a divided one.',
+  'Capacity is held for every group, and a lease proposed for each.',
   z.object({
     orderId: id('order'),
     leases: z.array(

@@ -42,7 +42,11 @@ export interface QuoteResponse {
   /** Share saved against the cloud list price, 0 to 1. */
   saving: number;
   candidates: Candidate[];
-  explanation: Explanation | undefined;
+  explanation:
+    | Explanation
+    | undefined;
+  /** Where groups would be divided: one lease each. */
+  parts: QuotedPart[];
 }
 
 export interface Candidate {
@@ -267,6 +271,34 @@ export interface Lease {
   runningSince: string;
   paidMicros: string;
   refundedMicros: string;
+  group: string;
+  /** Absent where the lease has the whole group. */
+  part: LeasePart | undefined;
+}
+
+/** Which replicas of a divided group a lease has. */
+export interface LeasePart {
+  number: number;
+  of: number;
+  services: ServicePart[];
+}
+
+export interface ServicePart {
+  service: string;
+  /** Its replicas are numbered from here on, in the whole group and from 0. */
+  firstReplica: number;
+  replicas: number;
+  /** In all parts together. */
+  ofReplicas: number;
+}
+
+/** One lease of a group that would be divided. */
+export interface QuotedPart {
+  group: string;
+  offerId: string;
+  providerId: string;
+  rateMicrosPerHour: string;
+  part: LeasePart | undefined;
 }
 
 export const GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME = "gridbourse.matchmaker.v1";
