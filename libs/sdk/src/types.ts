@@ -13,6 +13,8 @@ export type ManifestRequest = {
   profile?: 'cheapest' | 'balanced' | 'fastest' | 'nearest';
   regions?: string[];
   tierFloor?: number;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16. */
+  maxProviders?: number;
   near?: { latitude: number; longitude: number };
   includeProviders?: string[];
   excludeProviders?: string[];

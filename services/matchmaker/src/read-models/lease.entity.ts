@@ -62,6 +62,18 @@ export const partOf = ({ part, group }: Pick<Lease, 'part' | 'group'>): LeasePar
     })),
   };
 
+/** Oldest first; of one match by group, and the parts of a group by their number. */
+export const inOrder = (leases: readonly LeaseEntity[]): LeaseEntity[] =>
+  [...leases].sort(
+    (a, b) =>
+      a.proposedAtMs - b.proposedAtMs ||
+      (a.groupName === b.groupName
+        ? (a.part?.number ?? 0) - (b.part?.number ?? 0)
+        : a.groupName < b.groupName
+          ? -1
+          : 1),
+  );
+
 export const leaseRow = (lease: Lease): LeaseEntity => ({
   leaseId: lease.leaseId,
   orderId: lease.orderId,

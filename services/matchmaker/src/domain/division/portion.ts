@@ -62,9 +62,9 @@ export const partsOf = (
  * whose services reach each other by name
  */
 export const checkDivisible = ({ groups }: WorkloadSpec, mode: 'instant' | 'auction'): void => {
-  groups.forEach((group, at) => {
-    if (group.maxProviders === 1) return;
-    const pointer = `/manifest/groups/${at}/maxProviders`;
+  const pointer = '/maxProviders';
+  for (const group of groups) {
+    if (group.maxProviders === 1) continue;
     if (mode === 'auction') {
       throw invalid('auction_not_divisible', 'a bid is for a whole group: an auction divides none', [
         { pointer, message: 'expected 1, or an order that is matched at once' },
@@ -77,5 +77,5 @@ export const checkDivisible = ({ groups }: WorkloadSpec, mode: 'instant' | 'auct
         [{ pointer, message: 'expected 1, or services that need no connection to each other' }],
       );
     }
-  });
+  }
 };

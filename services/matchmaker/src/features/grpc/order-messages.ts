@@ -2,7 +2,7 @@ import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, invalid, rfc3339 } from '@gridbourse/kernel';
 import type { matchmakerV1 } from '@gridbourse/proto';
 import type { z } from 'zod';
-import { type LeaseEntity, type LeasePart, partOf } from '../../read-models/lease.entity.ts';
+import { inOrder, type LeaseEntity, type LeasePart, partOf } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
 import { toAuctionMessage } from './auction-messages.ts';
@@ -20,6 +20,7 @@ export const wishesOf = (order: matchmakerV1.ManifestRequest | undefined): Recor
   ...said('profile', order?.profile ?? '', ''),
   ...(order && order.regions.length > 0 ? { regions: order.regions } : {}),
   ...said('tierFloor', order?.tierFloor ?? 0, 0),
+  ...said('maxProviders', order?.maxProviders ?? 0, 0),
 });
 
 /** @throws DomainError `invalid_request` with the place of every fault. */
@@ -73,7 +74,7 @@ export const toOrderMessage = ({ order, leases }: OrderWithLeases): matchmakerV1
   maxRateMicrosPerHour: order.maxRateMicros.toString(),
   submittedAt: at(order.submittedAtMs),
   expiresAt: at(order.expiresAtMs),
-  leases: leases.map(toLeaseMessage),
+  leases: inOrder(leases).map(toLeaseMessage),
   mode: order.mode,
   auction: toAuctionMessage(order),
   explanation: order.explanation === null ? undefined : toExplanationMessage(order.explanation),

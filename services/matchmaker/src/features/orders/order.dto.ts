@@ -2,7 +2,7 @@ import { money, moneyDto, moneyDtoOrNull } from '@gridbourse/api';
 import { rfc3339 } from '@gridbourse/kernel';
 import { z } from 'zod';
 import { ratio } from '../../domain/pricing.ts';
-import type { LeaseEntity, LeasePart } from '../../read-models/lease.entity.ts';
+import { inOrder, type LeaseEntity, type LeasePart } from '../../read-models/lease.entity.ts';
 import type { OrderEntity } from '../../read-models/order.entity.ts';
 import { auctionDto, toAuctionDto } from '../auctions/auction.dto.ts';
 import { warningText } from './read-manifest.ts';
@@ -149,7 +149,7 @@ export const toOrderDto = (row: OrderEntity, leases: readonly LeaseEntity[]): Or
   expiresAt: rfc3339(row.expiresAtMs),
   endedReason: row.endedReason,
   endedDetail: row.endedDetail,
-  leases: leases.map(toLeaseDto),
+  leases: inOrder(leases).map(toLeaseDto),
   explanation: row.explanation,
   auction: toAuctionDto(row),
   warnings: row.warnings.map(warningText),

@@ -27,6 +27,8 @@ export interface ManifestRequest {
   regions: string[];
   /** Worst tier that will do, 1 to 7; 0 means 7. */
   tierFloor: number;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16; 0 keeps what the manifest says. */
+  maxProviders: number;
 }
 
 export interface QuoteRequest {
