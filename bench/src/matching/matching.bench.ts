@@ -94,15 +94,20 @@ export const matchingBenchmark = defineBenchmark({
     const into: Into = { figures: {}, peers: {}, ratios: {} };
     if (options.orders > 0) growth(context, into, options);
     if (options.gangs > 0) {
-      const { whole, parts } = gangs(options.gangOffers, options.gangs);
+      const { whole, parts, divided, refusedMsP50 } = gangs(options.gangOffers, options.gangs);
       context.progress(
         `gangs of 256 GPUs: ${whole.perSecond}/s at one provider (p99 ${whole.msP99} ms), ` +
-          `${parts.perSecond}/s in sixteen parts in one region (p99 ${parts.msP99} ms)`,
+          `${parts.perSecond}/s in sixteen groups in one region (p99 ${parts.msP99} ms), ` +
+          `${divided.perSecond}/s as one group divided over up to four providers (p99 ${divided.msP99} ms; ` +
+          `${refusedMsP50} ms to find that there is no such place)`,
       );
       into.figures['gangs256AtOneProviderPerSecond'] = whole.perSecond;
       into.figures['gangs256AtOneProviderMsP99'] = whole.msP99;
       into.figures['gangs256InSixteenPartsPerSecond'] = parts.perSecond;
       into.figures['gangs256InSixteenPartsMsP99'] = parts.msP99;
+      into.figures['gangs256DividedPerSecond'] = divided.perSecond;
+      into.figures['gangs256DividedMsP99'] = divided.msP99;
+      into.figures['gangs256RefusedMsP50'] = refusedMsP50;
     }
     if (options.durable > 0) {
       const { matchedPerSecond, replyMsP50, replyMsP99, barePerSecond } = await durable(context, {
