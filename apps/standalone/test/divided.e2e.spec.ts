@@ -85,7 +85,7 @@ describe('a job that is divided over two providers', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     agents.push(agent);
-    for (const stream of [agent.stdout!, agent.stderr!])
+    for (const stream of [agent.stdout, agent.stderr])
       stream.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
   };
 
@@ -115,7 +115,7 @@ describe('a job that is divided over two providers', () => {
   /** The number of each replica over all clusters, as its own environment tells it. */
   const numbersOfPods = (): number[] =>
     clusters
-      .flatMap(({ store }) => store.list(PODS) as Pod[])
+      .flatMap(({ store }) => store.list<Pod>(PODS))
       .map((pod) => {
         const env = pod.spec.containers[0]!.env ?? [];
         const read = (name: string): number => Number(env.find((one) => one.name === name)?.value);

@@ -23,7 +23,6 @@ describe('dividing, beside an oracle that tries every division', () => {
     let [matched, divided, changed] = [0, 0, 0];
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
-        const random = seededRandom(seed);
         const { market, book, request } = divisibleScene(seededRandom(seed));
         const small = smallMarket(market, book);
         const view = indexedViewOf(market, book);
