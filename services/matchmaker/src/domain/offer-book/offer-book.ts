@@ -4,6 +4,8 @@ import type { Candidate, CandidateSource } from '../candidates.ts';
 import type { CapacityBook, NodeFree } from '../capacity-book.ts';
 import { rttEndOf } from '../catalogue.ts';
 import { gpuSuits } from '../constraints.ts';
+import { soldInWords } from '../gpu-sharing.ts';
+import { interconnectRank } from '../interconnect.ts';
 import { isMatchable, type Market, type Offer, type Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
@@ -18,14 +20,16 @@ import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
 
 const shelfKey = (gpu: Offer['gpu']): string =>
-  gpu === null ? '' : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}`;
+  gpu === null
+    ? ''
+    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${soldInWords(gpu.sharing)}`;
 
 /** The price that tells offers apart most, on a scale where a percent is a percent. */
 const priceOnScale = ({ gpu, price }: Offer): number =>
   Math.log1p(nearest(gpu === null ? price.perCpuCore : price.perGpu));
 
 /**
- * The offers that can be matched, in columns under trees of boxes, one tree for each kind of GPU. It follows the market and
+ * The offers that can be matched, in columns under trees of boxes, one tree for each kind of GPU and way of selling it. It follows the market and
  * the capacity book: what they say has changed is looked at again when the next question is asked, so that many changes
  * between two questions cost one look.
  */
@@ -214,6 +218,7 @@ export class OfferBook implements CandidateSource {
     set(FIELD.reliabilityLow, reliability);
     set(FIELD.minDuration, offer.policy.minDurationSeconds);
     set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
+    set(FIELD.interconnect, -interconnectRank(offer.interconnect));
     this.writeCapacity(FIELD.free, BITS.freeGpus, free);
     this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
     this.writeBits(offer, provider);

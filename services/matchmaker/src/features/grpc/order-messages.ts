@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { LeaseEntity } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
+import { gpuUnitText } from '../orders/offered-gpu.dto.ts';
 import { toAuctionMessage } from './auction-messages.ts';
 import type { Quote } from '../quotes/quote.service.ts';
 
@@ -50,6 +51,8 @@ export const toLeaseMessage = (row: LeaseEntity): matchmakerV1.Lease => ({
   runningSince: at(row.runningSinceMs),
   paidMicros: (row.paidMicros ?? 0n).toString(),
   refundedMicros: (row.refundedMicros ?? 0n).toString(),
+  gpuModel: row.gpu?.model ?? '',
+  gpuUnit: row.gpu === null ? '' : gpuUnitText(row.gpu),
 });
 
 export const toExplanationMessage = (why: Explanation): matchmakerV1.Explanation => ({
@@ -85,6 +88,9 @@ export const toQuoteMessage = (quote: Quote): matchmakerV1.QuoteResponse => ({
       region: provider.place.region,
       rateMicrosPerHour: rateMicrosPerHour.toString(),
       score,
+      gpuModel: offer.gpu?.model ?? '',
+      gpuUnit: offer.gpu === null ? '' : gpuUnitText(offer.gpu),
+      interconnect: offer.interconnect,
     })),
   ),
   explanation: quote.explanation === null ? undefined : toExplanationMessage(quote.explanation),
