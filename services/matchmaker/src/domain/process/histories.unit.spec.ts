@@ -1,4 +1,4 @@
-import type { WorkloadEvent } from '@gridbourse/events';
+import type { GpuSharing, WorkloadEvent } from '@gridbourse/events';
 import { type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -34,6 +34,8 @@ import { hearOfExit, hearOfFailure } from './workload.ts';
 
 const PROVIDERS = ['p0', 'p1', 'p2'];
 
+const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: 4 };
+
 const openMarket = (): Bench => {
   const bench = new Bench();
   for (const [i, name] of PROVIDERS.entries()) {
@@ -48,6 +50,7 @@ const openMarket = (): Bench => {
       }),
     );
   }
+  bench.market(offerPublished('p0', 'slots of p0', { nodes: [{ gpus: 4 }], sharing: SLOTS, perGpu: '0.10' }));
   return bench;
 };
 
@@ -98,7 +101,12 @@ const bidOnEverything: Act = (bench, random) => {
 const ACTS: readonly Act[] = [
   (bench, random) => {
     const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
-      group(`g${i}`, [service('s', { replicas: 1 + nextInt(random, 2) })]),
+      group(`g${i}`, [
+        service('s', {
+          replicas: 1 + nextInt(random, 2),
+          sharing: random.next() < 0.35 ? { mode: 'shared', milli: 250 } : { mode: 'whole' },
+        }),
+      ]),
     );
     orRefused(() =>
       bench.submit(
@@ -376,6 +384,17 @@ const checkNoMachineIsOversold = (exchange: Exchange): void => {
   }
 };
 
+/** Whole GPUs and slots each go to who asked for them. @returns leases of slots */
+const checkSharing = (bench: Bench): number => {
+  const leases = bench.leases();
+  for (const { gpu, group: asked } of leases) {
+    for (const { resources } of asked.services) {
+      expect(gpu?.sharing.mode).toBe(resources.gpu?.sharing.mode);
+    }
+  }
+  return leases.filter(({ gpu }) => gpu?.sharing.mode === 'shared').length;
+};
+
 /** As they are stored: equal bytes, not only equal meaning. */
 const bytes = (exchange: Exchange): string =>
   JSON.stringify(
@@ -392,6 +411,7 @@ describe('random histories', () => {
   it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
     let proposals = 0;
     let won = 0;
+    let ofSlots = 0;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
@@ -408,6 +428,7 @@ describe('random histories', () => {
           checkWinners(bench);
         }
         checkTerminals(bench);
+        ofSlots += checkSharing(bench);
         expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
         expect(bytes(rebuilt(bench))).toBe(bytes(bench.exchange));
         won += bench.leases().filter((lease) => isBidOf(bench, lease)).length;
@@ -425,6 +446,7 @@ describe('random histories', () => {
       }),
       { numRuns: 50 },
     );
+    expect(ofSlots).toBeGreaterThan(5);
     expect(proposals).toBeGreaterThan(100);
     expect(won).toBeGreaterThan(20);
   });
