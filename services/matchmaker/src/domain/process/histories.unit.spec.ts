@@ -34,6 +34,10 @@ import { hearOfExit, hearOfFailure } from './workload.ts';
 
 const PROVIDERS = ['p0', 'p1', 'p2'];
 
+const OFFERS = [
+  ...PROVIDERS.map((name) => ({ name, word: `gpu of ${name}` })),
+  { name: 'p0', word: 'slots of p0' },
+];
 const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: 4 };
 
 const openMarket = (): Bench => {
@@ -81,8 +85,8 @@ const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], 
 
 const bidOnEverything: Act = (bench, random) => {
   const orders = bench.exchange.biddingOrders();
-  for (const [order, name] of orders.flatMap((each) => PROVIDERS.map((who) => [each, who] as const))) {
-    const offerId = idOf('offer', `gpu of ${name}`);
+  for (const [order, { name, word }] of orders.flatMap((each) => OFFERS.map((one) => [each, one] as const))) {
+    const offerId = idOf('offer', word);
     const group = pick(random, order.spec.groups)!.name;
     const rateMicrosPerHour = BigInt(nextInt(random, 1_100_000));
     orRefused(() =>
@@ -444,7 +448,7 @@ describe('random histories', () => {
           expect(bench.exchange.book.takingsOf(offer.offerId)).toEqual([]);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: 80 },
     );
     expect(ofSlots).toBeGreaterThan(5);
     expect(proposals).toBeGreaterThan(100);
