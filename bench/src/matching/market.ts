@@ -2,6 +2,7 @@ import {
   type GpuModel,
   gpuModels,
   type GpuVariant,
+  migProfilesOf,
   regions,
   throughput,
   unitShare,
@@ -23,14 +24,6 @@ const START_MS = 1_790_000_000_000;
 /** Models that many providers have, in the first places; the rest of the catalogue shares what is left. */
 const COMMON = ['rtx4090', 'h100', 'a100', 'rtx3090', 'l40s', 'rtxa6000', 'a10', 't4', 'v100', 'h200'];
 
-/** Profiles that cards of 80 GB are mostly cut into, with how many of one profile a card gives. */
-const CUT_MODELS = ['a100', 'h100'];
-const CUTS = [
-  { profile: '1g.10gb', slices: 7 },
-  { profile: '2g.20gb', slices: 3 },
-  { profile: '3g.40gb', slices: 2 },
-];
-const CUT_VRAM_MIB = 80 * 1_024;
 /** Of the cards that can be cut, and of all cards. */
 const [CUT_SHARE, SLOTS_SHARE] = [0.25, 0.05];
 const SLOTS_PER_GPU = [2, 4, 10];
@@ -89,9 +82,12 @@ const saleOf = (
   variant: GpuVariant,
 ): { readonly sharing: GpuSharing; readonly units: number } => {
   const lot = random.next();
-  if (CUT_MODELS.includes(model.id) && variant.vramMiB === CUT_VRAM_MIB && lot < CUT_SHARE) {
-    const { profile, slices } = pick(random, CUTS);
-    return { sharing: { mode: 'mig', profile }, units: slices };
+  const cuts = migProfilesOf({ model: model.id, vramMiB: variant.vramMiB }).filter(
+    ({ instancesPerGpu }) => instancesPerGpu > 1,
+  );
+  if (cuts.length > 0 && lot < CUT_SHARE) {
+    const { name, instancesPerGpu } = pick(random, cuts);
+    return { sharing: { mode: 'mig', profile: name }, units: instancesPerGpu };
   }
   if (lot < 1 - SLOTS_SHARE) return { sharing: { mode: 'whole' }, units: 1 };
   const slotsPerGpu = pick(random, SLOTS_PER_GPU);
@@ -104,7 +100,8 @@ const offerOf = (random: Random, providerId: ProviderId): Offer => {
   const sale = model && variant && saleOf(random, model, variant);
   const speed =
     model && variant && sale
-      ? throughput(model, 'general', variant) * unitShare(model, sale.sharing).computeShare
+      ? throughput(model, 'general', variant) *
+        unitShare({ model: model.id, vramMiB: variant.vramMiB }, sale.sharing).compute
       : 0;
   // About what the market asks: dearer the faster, within a factor of two.
   const perGpu = model ? Math.round(1_200_000 * speed * between(random, 0.6, 1.4)) + 20_000 : 0;

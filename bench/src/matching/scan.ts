@@ -86,7 +86,7 @@ export class TypedArrayScan {
       this.kinds[this.kind[i]] = offer.gpu;
       this.speed[i] =
         gpu && offer.gpu
-          ? throughput(gpu, 'general', offer.gpu) * unitShare(gpu, offer.gpu.sharing).computeShare
+          ? throughput(gpu, 'general', offer.gpu) * unitShare(offer.gpu, offer.gpu.sharing).compute
           : 0;
       this.region[i] = numberOf(this.regions, provider.place.region);
       this.tier[i] = provider.tier;

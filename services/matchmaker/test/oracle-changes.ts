@@ -1,4 +1,4 @@
-import { findGpu, throughput, unitShare } from '@gridbourse/catalog';
+import { findGpu, migCompute, migMemoryMiB, throughput } from '@gridbourse/catalog';
 import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import type { MatchRequest } from '../src/domain/requirements.ts';
 import { emptiedMarket, matches, type Small } from './oracle.ts';
@@ -163,9 +163,8 @@ const changeGpus = (request: MatchRequest, at: number, change: (gpu: Gpu) => Gpu
 
 /** From one MIG profile to another of the model. */
 const sliceSize = (id: string, from: string, to: string): number => {
-  const [old, other] = [from, to].map((profile) => unitShare(findGpu(id)!, { mode: 'mig', profile }));
-  const compute = other!.computeShare / old!.computeShare;
-  const memory = other!.memoryMiB / old!.memoryMiB;
+  const compute = migCompute(id, to) / migCompute(id, from);
+  const memory = migMemoryMiB(to)! / migMemoryMiB(from)!;
   const distance = Math.abs(Math.log2(compute)) + Math.abs(Math.log2(memory));
   return (compute < 1 || memory < 1 ? 0.4 : 0.1) + distance / 10;
 };

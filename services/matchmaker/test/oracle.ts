@@ -215,7 +215,7 @@ export const scores = (
   const speed = ({ offer }: Stand): number => {
     const model = offer.gpu && findGpu(offer.gpu.model);
     if (!model || gpus === 0) return 0;
-    const share = unitShare(model, offer.gpu.sharing).computeShare;
+    const share = unitShare(offer.gpu, offer.gpu.sharing).compute;
     return share * throughput(model, request.workload ?? 'general', offer.gpu);
   };
   const cheapest = Math.min(...fitting.map(({ offer }) => Number(rateOf(offer, group))));

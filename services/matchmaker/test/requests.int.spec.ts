@@ -112,7 +112,7 @@ describe('the matchmaker, asked by tenants, providers and strangers', () => {
     expect(byGrpc).toMatchObject({
       matched: true,
       cloudListUsdcPerHour: '12.00',
-      candidates: [{ gpuModel: 'h100', gpuUnit: 'whole', interconnect: 'ethernet' }],
+      candidates: [{ gpuModel: 'h100', gpuSharing: 'whole', interconnect: 'ethernet' }],
     });
   });
 

@@ -1,3 +1,4 @@
+import { unitName } from '@gridbourse/catalog';
 import type { OfferedGpu } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
@@ -5,12 +6,9 @@ import { EXIT } from '../exit-codes.ts';
 import { explanationText, percent, perHour, table, usdc } from '../output/tables.ts';
 import { manifestRequest, type OrderOptions, withOrderOptions } from './order-options.ts';
 
-/** The model, and what one of them is where it is not a whole GPU. */
 const gpuText = (gpu: OfferedGpu | null): string => {
   if (gpu === null) return '-';
-  const { sharing } = gpu;
-  if (sharing.mode === 'mig') return `${gpu.model} ${sharing.profile}`;
-  return sharing.mode === 'shared' ? `${gpu.model} 1/${sharing.slotsPerGpu}` : gpu.model;
+  return gpu.sharing.mode === 'whole' ? gpu.model : `${gpu.model} ${unitName(gpu.sharing)}`;
 };
 
 export const addQuote = (program: Command): void => {

@@ -1,6 +1,8 @@
 import {
   findGpu,
   listPriceMicrosPerGpuHour,
+  migCompute,
+  migMemoryMiB,
   nominalVramMiB,
   rttBetweenMs,
   type RttEnd,
@@ -45,28 +47,23 @@ const throughputByName = remember((key: string): number => {
 
 type Gpu = { model: string; vramMiB?: number; interface?: 'pcie' | 'sxm'; sharing?: GpuSharing };
 
-/** Of the compute of a whole GPU what one unit that is sold has; 1 where nothing is known of the model. */
-const shareOf = ({ model: name, sharing }: Pick<Gpu, 'model' | 'sharing'>): number => {
-  const model = modelOf(name);
-  return model && sharing ? unitShare(model, sharing).computeShare : 1;
-};
+/** Of the compute of a whole GPU what one unit that is sold has, in (0, 1]. */
+const shareOf = ({ model, vramMiB = 0, sharing }: Gpu): number =>
+  sharing ? unitShare({ model, vramMiB }, sharing).compute : 1;
 
 /**
- * How far a MIG profile is from another on the same model, in doublings of compute and of memory together, and whether it
+ * How far a MIG profile is from another of the same model, in doublings of compute and of memory together, and whether it
  * falls short of it in either.
  */
 export const profileStep = (
-  modelId: string,
+  model: string,
   from: string,
   to: string,
-): { readonly doublings: number; readonly less: boolean } | null => {
-  const model = modelOf(modelId);
-  if (!model) return null;
-  const [a, b] = [from, to].map((profile) => unitShare(model, { mode: 'mig', profile })) as [
-    ReturnType<typeof unitShare>,
-    ReturnType<typeof unitShare>,
+): { readonly doublings: number; readonly less: boolean } => {
+  const steps = [
+    Math.log2(migCompute(model, to) / migCompute(model, from)),
+    Math.log2((migMemoryMiB(to) ?? 1) / (migMemoryMiB(from) ?? 1)),
   ];
-  const steps = [Math.log2(b.computeShare / a.computeShare), Math.log2(b.memoryMiB / a.memoryMiB)];
   return {
     doublings: steps.reduce((sum, step) => sum + Math.abs(step), 0),
     less: steps.some((step) => step < 0),

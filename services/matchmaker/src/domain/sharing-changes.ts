@@ -51,7 +51,6 @@ const profileSize = (model: string, asked: readonly string[], profile: string): 
   Math.min(
     ...asked.map((from) => {
       const step = profileStep(model, from, profile);
-      if (!step) return 1;
       return (step.less ? SMALLER_SLICE_SIZE : LARGER_SLICE_SIZE) + step.doublings * SLICE_STEP;
     }),
   );

@@ -1,10 +1,10 @@
+import { sharingText } from '@gridbourse/catalog';
 import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Amounts, DIMENSIONS } from '../amounts.ts';
 import type { Candidate, CandidateSource } from '../candidates.ts';
 import type { CapacityBook, NodeFree } from '../capacity-book.ts';
 import { rttEndOf } from '../catalogue.ts';
 import { gpuSuits } from '../constraints.ts';
-import { soldInWords } from '../gpu-sharing.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { isMatchable, type Market, type Offer, type Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
@@ -22,7 +22,7 @@ type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: re
 const shelfKey = (gpu: Offer['gpu']): string =>
   gpu === null
     ? ''
-    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${soldInWords(gpu.sharing)}`;
+    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${sharingText(gpu.sharing)}`;
 
 /** The price that tells offers apart most, on a scale where a percent is a percent. */
 const priceOnScale = ({ gpu, price }: Offer): number =>

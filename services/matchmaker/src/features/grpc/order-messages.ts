@@ -1,3 +1,4 @@
+import { sharingText } from '@gridbourse/catalog';
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, invalid, rfc3339 } from '@gridbourse/kernel';
 import type { matchmakerV1 } from '@gridbourse/proto';
@@ -5,7 +6,6 @@ import type { z } from 'zod';
 import type { LeaseEntity } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
-import { gpuUnitText } from '../orders/offered-gpu.dto.ts';
 import { toAuctionMessage } from './auction-messages.ts';
 import type { Quote } from '../quotes/quote.service.ts';
 
@@ -52,7 +52,7 @@ export const toLeaseMessage = (row: LeaseEntity): matchmakerV1.Lease => ({
   paidMicros: (row.paidMicros ?? 0n).toString(),
   refundedMicros: (row.refundedMicros ?? 0n).toString(),
   gpuModel: row.gpu?.model ?? '',
-  gpuUnit: row.gpu === null ? '' : gpuUnitText(row.gpu),
+  gpuSharing: row.gpu === null ? '' : sharingText(row.gpu.sharing),
 });
 
 export const toExplanationMessage = (why: Explanation): matchmakerV1.Explanation => ({
@@ -89,7 +89,7 @@ export const toQuoteMessage = (quote: Quote): matchmakerV1.QuoteResponse => ({
       rateMicrosPerHour: rateMicrosPerHour.toString(),
       score,
       gpuModel: offer.gpu?.model ?? '',
-      gpuUnit: offer.gpu === null ? '' : gpuUnitText(offer.gpu),
+      gpuSharing: offer.gpu === null ? '' : sharingText(offer.gpu.sharing),
       interconnect: offer.interconnect,
     })),
   ),

@@ -53,8 +53,8 @@ export interface Candidate {
   score: number;
   /** Empty for plain CPU machines. */
   gpuModel: string;
-  /** What one of its GPUs is: `whole`, a MIG profile such as `1g.10gb`, or a time slice such as `1/10`. */
-  gpuUnit: string;
+  /** What one of its GPUs is: `whole`, a slice such as `mig:1g.10gb`, or a time slice such as `shared:10` (a tenth). */
+  gpuSharing: string;
   /** The network between its machines: `ethernet`, `roce`, `infiniband` or `nvlink`. */
   interconnect: string;
 }
@@ -275,7 +275,7 @@ export interface Lease {
   refundedMicros: string;
   /** As in Candidate; empty for plain CPU machines, and for leases of before it was noted. */
   gpuModel: string;
-  gpuUnit: string;
+  gpuSharing: string;
 }
 
 export const GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME = "gridbourse.matchmaker.v1";
