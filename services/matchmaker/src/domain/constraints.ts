@@ -191,8 +191,10 @@ const gpuSharing: OfGpu = ({ need, offer: { gpu } }) => {
 };
 
 /** Whether GPUs of this kind, sold so, would do, whoever has them. */
-export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
-  [gpuVendor, gpuModel, gpuSharing].every((check) => check({ need, offer: { gpu } }) === null);
+export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean => {
+  const subject = { need, offer: { gpu } };
+  return gpuSharing(subject) === null && gpuVendor(subject) === null && gpuModel(subject) === null;
+};
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
 const shape: Check = ({ need, offer }) => {
