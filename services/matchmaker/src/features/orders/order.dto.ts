@@ -5,6 +5,7 @@ import { ratio } from '../../domain/pricing.ts';
 import { inOrder, type LeaseEntity, type LeasePart } from '../../read-models/lease.entity.ts';
 import type { OrderEntity } from '../../read-models/order.entity.ts';
 import { auctionDto, toAuctionDto } from '../auctions/auction.dto.ts';
+import { offeredGpuDto } from './offered-gpu.dto.ts';
 import { warningText } from './read-manifest.ts';
 
 const instant = z.iso.datetime();
@@ -58,6 +59,8 @@ export const leaseDto = z
     part: leasePartDto.nullable(),
     providerId: z.string(),
     offerId: z.string(),
+    /** Null for plain CPU machines, and for leases of before it was noted. */
+    gpu: offeredGpuDto.nullable(),
     chainLeaseKey: z.string().nullable(),
     state: z.enum(['proposed', 'accepted', 'funded', 'active', 'closing', 'closed', 'rejected', 'lapsed']),
     closeReason: z.string().nullable(),
@@ -117,6 +120,7 @@ export const toLeaseDto = (row: LeaseEntity): LeaseDto => ({
   part: toLeasePartDto(row.part),
   providerId: row.providerId,
   offerId: row.offerId,
+  gpu: row.gpu,
   chainLeaseKey: row.chainLeaseKey,
   state: row.state,
   closeReason: row.closeReason,
