@@ -197,6 +197,20 @@ export const closeReason = z.enum([
   'superseded',
 ]);
 
+export const groupPart = z
+  .object({
+    number: z.int().min(1).max(16).describe('From 1.'),
+    of: z.int().min(2).max(16).describe('Into how many parts the group is divided.'),
+    services: z.array(
+      z.object({
+        service: z.string(),
+        firstReplica: count.describe('The number, in the whole group and from 0, of the first replica here.'),
+        ofReplicas: z.int().min(1).describe('Replicas of the service in all parts together.'),
+      }),
+    ),
+  })
+  .describe('Which replicas of a divided group a lease has; how many they are is told by its group.');
+
 const leaseProposedV1 = lease(
   'LeaseProposed',
   'Capacity is held at one provider for one group of an order. Carries everything that later steps need.',
@@ -235,8 +249,11 @@ export const leaseProposed = nextVersion(leaseProposedV1, {
       .describe(
         "The offer's GPUs: what each GPU of the group is. Null: an offer of plain CPU machines, or not known.",
       ),
+    part: groupPart
+      .nullable()
+      .describe('Null: the whole group is here. Otherwise `group` has the replicas of this part alone.'),
   }),
-  upcast: (fields) => ({ ...fields, group: upcastGroup(fields.group), gpu: null }),
+  upcast: (fields) => ({ ...fields, group: upcastGroup(fields.group), gpu: null, part: null }),
 });
 
 export const leaseAccepted = lease(
@@ -337,6 +354,7 @@ export type OrderEvent = EventOf<(typeof orderEvents)[number]>;
 export type LeaseEvent = EventOf<(typeof leaseEvents)[number]>;
 export type OrderSubmitted = EventOf<typeof orderSubmitted>;
 export type LeaseProposed = EventOf<typeof leaseProposed>;
+export type GroupPart = z.output<typeof groupPart>;
 export type CloseReason = z.output<typeof closeReason>;
 export type Explanation = z.output<typeof explanation>;
 export type AuctionResult = z.output<typeof auctionResult>;

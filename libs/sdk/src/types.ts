@@ -13,6 +13,8 @@ export type ManifestRequest = {
   profile?: 'cheapest' | 'balanced' | 'fastest' | 'nearest';
   regions?: string[];
   tierFloor?: number;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16. */
+  maxProviders?: number;
   near?: { latitude: number; longitude: number };
   includeProviders?: string[];
   excludeProviders?: string[];
@@ -146,7 +148,12 @@ export type Quote = {
   listRate: Money | null;
   /** Share saved against the cloud list price, 0 to 1; null where there is no list price. */
   saving: number | null;
-  leases: { group: string; candidates: Candidate[] }[];
+  leases: {
+    group: string;
+    /** Where the group would be divided: one lease each. Empty where it goes to the first candidate whole. */
+    parts: (LeasePart & { offerId: string; providerId: string; rate: Money; score: number })[];
+    candidates: Candidate[];
+  }[];
   explanation: Explanation | null;
   estimatedStartMs: number | null;
   warnings: string[];
@@ -155,10 +162,26 @@ export type Quote = {
 export type LeaseState =
   'proposed' | 'accepted' | 'funded' | 'active' | 'closing' | 'closed' | 'rejected' | 'lapsed';
 
+/** Which replicas of a divided group a lease has. */
+export type LeasePart = {
+  number: number;
+  of: number;
+  services: {
+    service: string;
+    /** Its replicas are numbered from here on, in the whole group and from 0. */
+    firstReplica: number;
+    replicas: number;
+    /** In all parts together. */
+    ofReplicas: number;
+  }[];
+};
+
 export type Lease = {
   leaseId: string;
   orderId: string;
   group: string;
+  /** Null: the whole group. */
+  part: LeasePart | null;
   providerId: string;
   offerId: string;
   /** Null for plain CPU machines, and where it is not known. */

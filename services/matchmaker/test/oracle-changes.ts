@@ -271,6 +271,16 @@ const elsewhere = (request: MatchRequest, at: number, { stands }: Small): Trial[
   ];
 };
 
+const amongMore = (request: MatchRequest, at: number): Trial[] => {
+  const group = request.spec.groups[at]!;
+  const replicas = group.services.reduce((sum, one) => sum + one.replicas, 0);
+  const more = Math.max(0, Math.min(16, replicas) - group.maxProviders);
+  return Array.from({ length: more }, (_, i) => ({
+    size: 0.2 + 0.05 * (i + 1),
+    request: changeGroup(request, at, (one) => ({ ...one, maxProviders: group.maxProviders + i + 1 })),
+  }));
+};
+
 const ofTheOrder = (request: MatchRequest, { stands }: Small): Trial[] => {
   const now = request.spec.durationSeconds;
   const durations = stands
@@ -305,6 +315,7 @@ export const smallestChangeSize = (request: MatchRequest, market: Small): number
       ...slowerNetworks(request, at),
       ...elsewhere(request, at, market),
       ...smaller(request, at),
+      ...amongMore(request, at),
     ]),
   ].sort((a, b) => a.size - b.size);
   const first = trials.find((trial) => matches(trial.request, market));

@@ -167,32 +167,116 @@ const suits = (request: MatchRequest, group: PlacementGroup, { offer, provider }
       name === 'default' ? offer.storageClasses.length > 0 : offer.storageClasses.includes(name),
     ) &&
     NETWORKS.indexOf(offer.interconnect) >= NETWORKS.indexOf(group.interconnect ?? 'ethernet') &&
-    gpuWillDo(group, offer.gpu) &&
-    rateOf(offer, group) <= budgetOf(request, group)
+    gpuWillDo(group, offer.gpu)
   );
 };
 
 const fitsAlone = (request: MatchRequest, group: PlacementGroup, stand: Stand): boolean =>
-  suits(request, group, stand) && place(replicasOf(group), stand.free) !== null;
+  suits(request, group, stand) &&
+  rateOf(stand.offer, group) <= budgetOf(request, group) &&
+  place(replicasOf(group), stand.free) !== null;
+
+/** So many of something, on so many places: every way to hand them out. */
+const handOuts = (count: number, places: number): number[][] =>
+  places === 1
+    ? [[count]]
+    : Array.from({ length: count + 1 }, (_, here) => here).flatMap((here) =>
+        handOuts(count - here, places - 1).map((rest) => [here, ...rest]),
+      );
+
+const subsets = <T>(all: T[], size: number): T[][] =>
+  size === 0
+    ? [[]]
+    : all.flatMap((one, i) => subsets(all.slice(i + 1), size - 1).map((rest) => [one, ...rest]));
+
+type Seat = { stand: Stand; group: PlacementGroup };
+
+/** Every way to divide the group over these stands, with something for each. */
+const dividedOver = (group: PlacementGroup, stands: Stand[]): Seat[][] => {
+  const ways = group.services.reduce<number[][][]>(
+    (before, { replicas }) =>
+      before.flatMap((way) => handOuts(replicas, stands.length).map((counts) => [...way, counts])),
+    [[]],
+  );
+  return ways
+    .map((way) =>
+      stands.map((stand, at) => ({
+        stand,
+        group: {
+          ...group,
+          services: group.services.flatMap((service, i) =>
+            way[i]![at]! > 0 ? [{ ...service, replicas: way[i]![at]! }] : [],
+          ),
+        },
+      })),
+    )
+    .filter((seats) => seats.every((seat) => seat.group.services.length > 0));
+};
+
+/** Wherever the group may go: whole, or in parts in one region that cost together what the whole may cost. */
+const seatings = (request: MatchRequest, group: PlacementGroup, stands: Stand[]): Seat[][] => {
+  const whole = stands.filter((stand) => fitsAlone(request, group, stand)).map((stand) => [{ stand, group }]);
+  const regions = new Set(stands.map(({ provider }) => provider.place.region));
+  const sizes = Array.from({ length: Math.max(0, group.maxProviders - 1) }, (_, i) => i + 2);
+  const parts = [...regions].flatMap((region) => {
+    const here = stands.filter(
+      (stand) =>
+        stand.provider.place.region === region &&
+        group.services.some((one) => suits(request, { ...group, services: [one] }, stand)),
+    );
+    return sizes
+      .flatMap((size) => subsets(here, size))
+      .flatMap((some) => dividedOver(group, some))
+      .filter(
+        (seats) =>
+          seats.reduce((sum, seat) => sum + rateOf(seat.stand.offer, seat.group), 0n) <=
+          budgetOf(request, group),
+      )
+      .filter((seats) =>
+        seats.every(
+          (seat) =>
+            suits(request, seat.group, seat.stand) && place(replicasOf(seat.group), seat.stand.free) !== null,
+        ),
+      );
+  });
+  return [...whole, ...parts];
+};
 
 /** Whether all groups find a place at once, within the budget. */
 export const matches = (request: MatchRequest, { stands }: Small): boolean => {
-  const { groups } = request.spec;
-  const go = (at: number, chosen: Stand[], spent: bigint): boolean => {
+  const options = request.spec.groups.map((group) => seatings(request, group, stands));
+  const go = (at: number, taken: Seat[]): boolean => {
+    const spent = taken.reduce((sum, seat) => sum + rateOf(seat.stand.offer, seat.group), 0n);
     if (spent > request.maxRateMicrosPerHour) return false;
-    if (at === groups.length) {
+    if (at === options.length) {
       return stands.every((stand) => {
-        const here = groups.filter((_, g) => chosen[g] === stand).flatMap(replicasOf);
+        const here = taken.filter((seat) => seat.stand === stand).flatMap((seat) => replicasOf(seat.group));
         return place(here, stand.free) !== null;
       });
     }
-    return stands.some(
-      (stand) =>
-        fitsAlone(request, groups[at]!, stand) &&
-        go(at + 1, [...chosen, stand], spent + rateOf(stand.offer, groups[at]!)),
-    );
+    return options[at]!.some((seats) => go(at + 1, [...taken, ...seats]));
   };
-  return go(0, [], 0n);
+  return go(0, []);
+};
+
+/** Whether this is a place for the group, among all that there are: offers with the replicas of each service. */
+export const isPlaceFor = (
+  request: MatchRequest,
+  group: PlacementGroup,
+  { stands }: Small,
+  taken: { offerId: string; replicas: Record<string, number> }[],
+): boolean => {
+  const text = (all: { offerId: string; replicas: Record<string, number> }[]): string =>
+    JSON.stringify(all.map(({ offerId, replicas }) => [offerId, Object.entries(replicas).sort()]).sort());
+  return seatings(request, group, stands).some(
+    (seats) =>
+      text(
+        seats.map((seat) => ({
+          offerId: seat.stand.offer.offerId,
+          replicas: Object.fromEntries(seat.group.services.map((one) => [one.name, one.replicas])),
+        })),
+      ) === text(taken),
+  );
 };
 
 const WEIGHTS = {

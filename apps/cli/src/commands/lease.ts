@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { demandPrivateKey, extendLease } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
 import { parseDuration } from './order-options.ts';
-import { clock, percent, perHour, state, table, usdc } from '../output/tables.ts';
+import { clock, percent, partText, perHour, state, table, usdc } from '../output/tables.ts';
 
 export const addLease = (program: Command): void => {
   const lease = program.command('lease').description('what runs, what ran, and what it cost');
@@ -43,6 +43,7 @@ export const addLease = (program: Command): void => {
       const rows: [string, string][] = [
         ['lease', found.leaseId],
         ['order', found.orderId],
+        ['group', partText(found.group, found.part)],
         ['provider', found.providerId],
         ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
         ...(found.closeDetail ? [['', found.closeDetail] as [string, string]] : []),

@@ -14,6 +14,7 @@ export type OrderOptions = {
   profile?: (typeof PROFILES)[number];
   region?: string[];
   tier?: number;
+  maxProviders?: number;
 };
 
 /** The options that say what is wanted; the same for a quote and for an order. */
@@ -28,7 +29,12 @@ export const withOrderOptions = (command: Command): Command =>
     )
     .addOption(new Option('--profile <name>', 'what matters most').choices(PROFILES))
     .option('--region <id...>', 'only these regions')
-    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7', wholeNumber(1, 7));
+    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7', wholeNumber(1, 7))
+    .option(
+      '--max-providers <n>',
+      'each group may be divided among up to so many providers of one region',
+      wholeNumber(1, 16),
+    );
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
@@ -66,6 +72,7 @@ export const manifestRequest = (options: OrderOptions): ManifestRequest => {
   }
   if (options.profile !== undefined) request.profile = options.profile;
   if (options.region !== undefined) request.regions = options.region;
+  if (options.maxProviders !== undefined) request.maxProviders = options.maxProviders;
   if (options.tier !== undefined) request.tierFloor = options.tier;
   return request;
 };

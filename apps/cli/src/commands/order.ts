@@ -3,7 +3,16 @@ import { type Command, Option } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import { type Context, contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { auctionText, clock, explanationText, perHour, state, table, usdc } from '../output/tables.ts';
+import {
+  auctionText,
+  clock,
+  explanationText,
+  partText,
+  perHour,
+  state,
+  table,
+  usdc,
+} from '../output/tables.ts';
 import { timelineLine } from '../output/timeline.ts';
 import { manifestRequest, type OrderOptions, parseDuration, withOrderOptions } from './order-options.ts';
 
@@ -17,9 +26,10 @@ const showOrder = (context: Context, order: Order): void => {
   if (order.leases.length > 0) {
     context.say(
       table(
-        ['lease', 'provider', 'state', 'rate', 'paid', 'refunded'],
+        ['lease', 'group', 'provider', 'state', 'rate', 'paid', 'refunded'],
         order.leases.map((l) => [
           l.leaseId,
+          partText(l.group, l.part),
           l.providerId,
           l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
           perHour(l.rate),

@@ -3,7 +3,7 @@ import type { OfferedGpu } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { explanationText, percent, perHour, table, usdc } from '../output/tables.ts';
+import { explanationText, partText, percent, perHour, table, usdc } from '../output/tables.ts';
 import { manifestRequest, type OrderOptions, withOrderOptions } from './order-options.ts';
 
 const gpuText = (gpu: OfferedGpu | null): string => {
@@ -25,6 +25,20 @@ export const addQuote = (program: Command): void => {
       return;
     }
     for (const lease of quote.leases) {
+      if (lease.parts.length > 0) {
+        say(
+          table(
+            ['group', 'provider', 'rate', 'score'],
+            lease.parts.map((p) => [
+              partText(lease.group, p),
+              p.providerId,
+              perHour(p.rate),
+              p.score.toFixed(3),
+            ]),
+          ),
+        );
+        continue;
+      }
       say(
         table(
           ['group', 'provider', 'region', 'gpu', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],

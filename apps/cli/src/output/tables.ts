@@ -1,4 +1,4 @@
-import type { Auction, BidTerms, Explanation, Money } from '@gridbourse/sdk';
+import type { Auction, BidTerms, Explanation, LeasePart, Money } from '@gridbourse/sdk';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -28,6 +28,16 @@ export const state = (name: string): string => {
   if (['lapsed', 'rejected', 'failed', 'offline', 'expired', 'unfit', 'fallen'].includes(name))
     return pc.red(name);
   return name;
+};
+
+/** Of a group, or of which part of it: `gang 1/2: worker 4 of 6 from 0`. */
+export const partText = (group: string, part: LeasePart | null): string => {
+  if (part === null) return group;
+  const services = part.services.map(
+    ({ service, replicas, ofReplicas, firstReplica }) =>
+      `${service} ${replicas} of ${ofReplicas} from ${firstReplica}`,
+  );
+  return `${group} ${part.number}/${part.of}: ${services.join(', ')}`;
 };
 
 const termsRow = (group: string, place: string, terms: BidTerms): string[] => [

@@ -8,6 +8,7 @@ import {
   failuresOf,
   type Subject,
 } from './constraints.ts';
+import { mostParts } from './division/portion.ts';
 import { askedInWords } from './gpu-sharing.ts';
 import { cheapestRate, type MarketView } from './matching.ts';
 import { rateMicrosPerHour } from './pricing.ts';
@@ -104,9 +105,15 @@ const nearestOffers = (held: readonly Held[]): Explanation['nearest'] => {
   }));
 };
 
-const summaryOf = (group: string | null, offers: number, constraints: Explanation['constraints']): string => {
+const summaryOf = (
+  group: string | null,
+  offers: number,
+  constraints: Explanation['constraints'],
+  parts: number,
+): string => {
   if (offers === 0) return 'There are no offers on the market.';
-  const about = group === null ? 'the order' : `group ${group}`;
+  const whole = group === null ? 'the order' : `group ${group}`;
+  const about = parts > 1 ? `${whole}, nor divided over up to ${parts} providers of one region` : whole;
   const main = constraints
     .slice(0, 3)
     .map(({ constraint, failed, expected }) => `${failed} fail ${constraint} (${expected})`);
@@ -146,7 +153,12 @@ export const explain = (request: MatchRequest, view: MarketView): Explanation =>
   }
   const constraints = countConstraints(need, held);
   return {
-    summary: summaryOf(needs.length > 1 ? need.group.name : null, held.length, constraints),
+    summary: summaryOf(
+      needs.length > 1 ? need.group.name : null,
+      held.length,
+      constraints,
+      mostParts(need.group),
+    ),
     offersConsidered: held.length,
     constraints,
     nearest: nearestOffers(held),

@@ -1,10 +1,14 @@
 import type { ServiceSpec } from '@gridbourse/events';
 import { gpuThroughput } from './catalogue.ts';
 import { single, type Change, type Try } from './change.ts';
+import { mostParts } from './division/portion.ts';
 import { type GpuEntry, withGroup, withModels, withServices } from './group-edits.ts';
 import type { MarketView } from './matching.ts';
 import { groupNeed, type MatchRequest } from './requirements.ts';
 import { networks, sharings } from './sharing-changes.ts';
+
+/** As many as the published language allows. */
+const MAX_PROVIDERS = 16;
 
 /** The largest whole number in [low, high] that passes, null when none does; passing must be monotone downwards. */
 const largestThat = (low: number, high: number, passes: (value: number) => boolean): number | null => {
@@ -258,6 +262,29 @@ function* storageClasses(
   }
 }
 
+/** Among as few providers of one region as will do; what so many can take, more can take as well. */
+function* division(request: MatchRequest, at: number, attempt: Try): Generator<Change> {
+  if (request.auction === true) return;
+  const group = request.spec.groups[at]!;
+  const among = (maxProviders: number): MatchRequest =>
+    withGroup(request, at, (one) => ({ ...one, maxProviders }));
+  let bad = group.maxProviders;
+  let good = mostParts({ ...group, maxProviders: MAX_PROVIDERS });
+  if (good <= bad || !attempt(among(good))) return;
+  while (good - bad > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (attempt(among(middle))) good = middle;
+    else bad = middle;
+  }
+  yield single(among(good), {
+    field: `groups.${group.name}.maxProviders`,
+    from: `${group.maxProviders}`,
+    to: `${good}`,
+    text: `Let ${group.name} be divided over up to ${good} providers of one region.`.slice(0, 300),
+    size: 0.2 + 0.05 * (good - group.maxProviders),
+  });
+}
+
 /** Changes inside one group with which the order would match. */
 export function* groupChanges(
   request: MatchRequest,
@@ -272,5 +299,6 @@ export function* groupChanges(
   yield* places(request, at, view, attempt);
   yield* trust(request, at, attempt);
   yield* storageClasses(request, at, view, attempt);
+  yield* division(request, at, attempt);
   yield* quantities(request, at, attempt);
 }

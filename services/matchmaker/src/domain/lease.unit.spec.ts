@@ -38,6 +38,7 @@ const terms = {
   secrets: null,
   placements: [{ service: 'web', replica: 0, node: 'node-1' }],
   gpu: null,
+  part: null,
   rateMicrosPerHour: 400_000n,
   durationSeconds: 3_600,
   lockMicros: 400_000n,

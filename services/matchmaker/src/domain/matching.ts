@@ -1,7 +1,11 @@
+import type { GroupPart, PlacementGroup } from '@gridbourse/events';
 import { maxMicros, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Candidate, type CandidateSource, type Offers, scanOf } from './candidates.ts';
 import type { CapacityBook, Placement } from './capacity-book.ts';
 import { listRateMicrosPerHour } from './catalogue.ts';
+import { type Division, divisionsOf } from './division/division.ts';
+import { mostParts, partsOf } from './division/portion.ts';
+import type { Patience } from './division/spread.ts';
 import type { Market, Offer } from './market.ts';
 import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
@@ -46,8 +50,13 @@ export const emptied = ({ offers, emptiedSource }: MarketView): MarketView => ({
 
 const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
 
+/** Where a group goes, or one part of it where it is divided. */
 export type GroupMatch = {
   readonly group: string;
+  /** Null: the whole group. */
+  readonly part: GroupPart | null;
+  /** What the lease is for: the group, with the replicas of the part alone where it is divided. */
+  readonly portion: PlacementGroup;
   readonly offerId: OfferId;
   readonly providerId: ProviderId;
   readonly rateMicrosPerHour: Micros;
@@ -108,71 +117,129 @@ class Shortlist {
   }
 }
 
-type Chosen = { readonly need: GroupNeed; readonly candidate: Candidate };
-
-/** All pods that the chosen groups put on one offer, packed together: their machines are shared out at once. */
-const packOffer = (chosen: readonly Chosen[], offer: Offer, view: MarketView): Packed<PodTag>[] | null => {
-  const pods: Pod<PodTag>[] = chosen
-    .filter(({ candidate }) => candidate.offer.offerId === offer.offerId)
-    .flatMap(({ need }) => need.pods);
-  return pack(pods, view.free(offer));
+/** One lease to be: a group, or a part of it, at one offer. */
+type Seat = {
+  readonly group: string;
+  readonly part: GroupPart | null;
+  readonly need: GroupNeed;
+  readonly offer: Offer;
+  readonly rateMicrosPerHour: Micros;
+  readonly score: number;
+  readonly terms: ScoreTerms;
 };
 
-const placed = (chosen: readonly Chosen[], view: MarketView): GroupMatch[] => {
+const wholeSeat = (need: GroupNeed, candidate: Candidate): Seat => ({
+  group: need.group.name,
+  part: null,
+  need,
+  ...candidate,
+});
+
+const seatsOf = (need: GroupNeed, { pieces }: Division): Seat[] => {
+  const parts = partsOf(
+    need.group,
+    pieces.map(({ replicas }) => replicas),
+  );
+  return pieces.map(({ host: { offer, score, terms }, need: portion, rateMicrosPerHour }, at) => ({
+    group: need.group.name,
+    part: parts[at]!,
+    need: portion,
+    ...{ offer, rateMicrosPerHour, score, terms },
+  }));
+};
+
+const podsAt = (seats: readonly Seat[], offerId: OfferId): Pod<PodTag>[] =>
+  seats.filter(({ offer }) => offer.offerId === offerId).flatMap(({ need }) => need.pods);
+
+/** All pods that the chosen groups put on one offer, packed together: their machines are shared out at once. */
+const packOffer = (seats: readonly Seat[], offer: Offer, view: MarketView): Packed<PodTag>[] | null =>
+  pack(podsAt(seats, offer.offerId), view.free(offer));
+
+const placed = (seats: readonly Seat[], view: MarketView): GroupMatch[] => {
   const packedByOffer = new Map<OfferId, Packed<PodTag>[]>();
-  return chosen.map(({ need, candidate }) => {
-    const { offer } = candidate;
+  return seats.map(({ group, part, need, offer, rateMicrosPerHour, score, terms }) => {
     let packed = packedByOffer.get(offer.offerId);
-    if (!packed) packedByOffer.set(offer.offerId, (packed = packOffer(chosen, offer, view)!));
+    if (!packed) packedByOffer.set(offer.offerId, (packed = packOffer(seats, offer, view)!));
     return {
-      group: need.group.name,
+      group,
+      part,
+      portion: need.group,
       offerId: offer.offerId,
       providerId: offer.providerId,
-      rateMicrosPerHour: candidate.rateMicrosPerHour,
+      rateMicrosPerHour,
       listRateMicrosPerHour: listRateMicrosPerHour(offer.gpu, need.total.gpus),
       placements: packed
-        .filter(({ tag }) => tag.group === need.group.name)
+        .filter(({ tag }) => tag.group === group)
         .map(({ tag, node }) => ({ service: tag.service, replica: tag.replica, node })),
-      score: candidate.score,
-      terms: candidate.terms,
+      score,
+      terms,
     };
   });
 };
 
+/** Places that a group may take when some are taken already, best first. */
+type Options = (need: GroupNeed, at: number, taken: readonly Seat[]) => Iterable<readonly Seat[]>;
+
+/**
+ * The first combination of one option for each group that stays within the order's limit and has room for all.
+ */
+const combine = (
+  request: MatchRequest,
+  needs: readonly GroupNeed[],
+  view: MarketView,
+  options: Options,
+  patience: Patience,
+): readonly Seat[] | null => {
+  const choose = (at: number, taken: readonly Seat[], spent: Micros): readonly Seat[] | null => {
+    if (at === needs.length) return taken;
+    for (const option of options(needs[at]!, at, taken)) {
+      patience.steps -= 1;
+      if (patience.steps < 0) return null;
+      const total = option.reduce((sum, seat) => sum + seat.rateMicrosPerHour, spent);
+      if (total > request.maxRateMicrosPerHour) continue;
+      const seats = [...taken, ...option];
+      const shared = option.some(({ offer }) => taken.some((other) => other.offer.offerId === offer.offerId));
+      if (shared && !option.every(({ offer }) => packOffer(seats, offer, view))) continue;
+      const found = choose(at + 1, seats, total);
+      if (found) return found;
+    }
+    return null;
+  };
+  return choose(0, [], 0n);
+};
+
+function* listed(shortlist: Shortlist, need: GroupNeed): Generator<readonly Seat[]> {
+  for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
+    yield [wholeSeat(need, candidate)];
+  }
+}
+
 /**
  * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
- * the first combination found, groups with the most GPUs first. Changes nothing.
+ * the first combination found, groups with the most GPUs first. Only where that finds nothing are groups divided that
+ * may be; see `divisionsOf`. Changes nothing.
  * @returns null when no combination fits, or none was found within 2,000 attempts.
  */
 export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
   const source = sourceOf(view);
-  const shortlists: Shortlist[] = [];
-  for (const need of needs) {
-    const shortlist = new Shortlist(source.candidates(request, need));
-    if (!shortlist.at(0)) return null;
-    shortlists.push(shortlist);
-  }
-  const chosen: Chosen[] = [];
-  let steps = 0;
-  const choose = (at: number, spent: Micros): boolean => {
-    if (at === needs.length) return true;
-    const shortlist = shortlists[at]!;
-    for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
-      const { offer } = candidate;
-      steps += 1;
-      if (steps > MAX_GANG_STEPS) return false;
-      const total = spent + candidate.rateMicrosPerHour;
-      if (total > request.maxRateMicrosPerHour) continue;
-      chosen.push({ need: needs[at]!, candidate });
-      const shared = chosen.some((other, n) => n < at && other.candidate.offer.offerId === offer.offerId);
-      if ((!shared || packOffer(chosen, offer, view)) && choose(at + 1, total)) return true;
-      chosen.pop();
-    }
-    return false;
+  const shortlists = needs.map((need) => new Shortlist(source.candidates(request, need)));
+  const mayDivide = (need: GroupNeed): boolean => request.auction !== true && mostParts(need.group) > 1;
+  // A group that neither fits whole nor may be divided decides it.
+  if (needs.some((need, at) => !shortlists[at]!.at(0) && !mayDivide(need))) return null;
+  const whole: Options = (need, at) => listed(shortlists[at]!, need);
+  const divided: Options = function* (need, at, taken) {
+    yield* whole(need, at, taken);
+    if (!mayDivide(need)) return;
+    const beside = (offerId: OfferId): Pod<PodTag>[] => podsAt(taken, offerId);
+    for (const division of divisionsOf(request, need, { source, free: (offer) => view.free(offer), beside }))
+      yield seatsOf(need, division);
   };
-  if (!choose(0, 0n)) return null;
-  const groups = placed(chosen, view).sort(
+  const search = (options: Options): readonly Seat[] | null =>
+    combine(request, needs, view, options, { steps: MAX_GANG_STEPS });
+  const seats = search(whole) ?? (needs.some(mayDivide) ? search(divided) : null);
+  if (!seats) return null;
+  const groups = placed(seats, view).sort(
     (a, b) => groupIndex(request, a.group) - groupIndex(request, b.group),
   );
   return { groups, rateMicrosPerHour: groups.reduce((sum, group) => sum + group.rateMicrosPerHour, 0n) };

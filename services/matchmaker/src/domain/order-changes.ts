@@ -54,11 +54,16 @@ function* price(request: MatchRequest, view: MarketView, attempt: Try): Generato
   const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
   const match = attempt(unlimited);
   if (!match) return;
+  // A divided group has several leases.
+  const found = new Map<string, Micros>();
+  for (const { group, rateMicrosPerHour } of match.groups) {
+    found.set(group, (found.get(group) ?? 0n) + rateMicrosPerHour);
+  }
   const cheapest = new Map<string, Micros>();
   for (const need of groupNeeds(unlimited)) {
-    cheapest.set(need.group.name, cheapestRate(unlimited, need, view) ?? UNLIMITED);
+    const { name } = need.group;
+    cheapest.set(name, cheapestRate(unlimited, need, view) ?? found.get(name)!);
   }
-  const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
   const now = request.maxRateMicrosPerHour;
   const passes = (budget: Micros): boolean => attempt(withBudget(request, budget)) !== null;
   const enough = [budgetFor(request, cheapest), budgetFor(request, found)].find(

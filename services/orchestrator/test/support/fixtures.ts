@@ -58,6 +58,7 @@ export const leaseOf = (
       services,
     },
     gpu: null,
+    part: null,
     run: 'service',
     secrets: null,
     placements: services.flatMap((service) =>

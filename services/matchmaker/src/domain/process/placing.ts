@@ -20,6 +20,7 @@ export const requestOf = (order: Order, leases: readonly Lease[]): MatchRequest 
   maxRateMicrosPerHour: order.maxRateMicrosPerHour,
   profile: order.profile,
   near: order.near,
+  auction: order.mode === 'auction',
   includeProviders: order.includeProviders,
   excludeProviders: order.excludeProviders,
   declinedBy: [...new Set(leases.filter(declined).map((lease): ProviderId => lease.providerId))],
@@ -52,8 +53,9 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
     providerId: provider.providerId,
     chainProviderId: provider.chainProviderId!,
     offerId: offer.offerId,
-    group: order.spec.groups.find((group) => group.name === match.group)!,
+    group: match.portion,
     gpu: offer.gpu,
+    part: match.part,
     run: order.spec.run,
     secrets: order.secrets,
     placements: match.placements.map((placement) => ({ ...placement })),
@@ -89,8 +91,8 @@ const holdAll = (unit: UnitOfWork, order: Order, match: Match): void => {
 };
 
 /**
- * Looks for a place for the whole order and, where there is one, holds it: one lease for each group, all in this one
- * decision, or none.
+ * Looks for a place for the whole order and, where there is one, holds it: one lease for each group, or for each part of
+ * a divided one, all in this one decision, or none.
  * @param affordable refuses a match that is known to be beyond the tenant's means
  */
 export const tryToPlace = (

@@ -3,7 +3,7 @@ import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, invalid, rfc3339 } from '@gridbourse/kernel';
 import type { matchmakerV1 } from '@gridbourse/proto';
 import type { z } from 'zod';
-import type { LeaseEntity } from '../../read-models/lease.entity.ts';
+import { inOrder, type LeaseEntity, type LeasePart, partOf } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
 import { toAuctionMessage } from './auction-messages.ts';
@@ -21,6 +21,7 @@ export const wishesOf = (order: matchmakerV1.ManifestRequest | undefined): Recor
   ...said('profile', order?.profile ?? '', ''),
   ...(order && order.regions.length > 0 ? { regions: order.regions } : {}),
   ...said('tierFloor', order?.tierFloor ?? 0, 0),
+  ...said('maxProviders', order?.maxProviders ?? 0, 0),
 });
 
 /** @throws DomainError `invalid_request` with the place of every fault. */
@@ -39,9 +40,17 @@ export const toManifestRequest = (order: matchmakerV1.ManifestRequest | undefine
 
 const at = (instantMs: number | null): string => (instantMs === null ? '' : rfc3339(instantMs));
 
+const toPartMessage = ({ number, of, services }: LeasePart): matchmakerV1.LeasePart => ({
+  number,
+  of,
+  services: services.map((service) => ({ ...service })),
+});
+
 export const toLeaseMessage = (row: LeaseEntity): matchmakerV1.Lease => ({
   leaseId: row.leaseId,
   orderId: row.orderId,
+  group: row.groupName,
+  part: row.part === null ? undefined : toPartMessage(row.part),
   providerId: row.providerId,
   state: row.state,
   closeReason: row.closeReason ?? '',
@@ -68,7 +77,7 @@ export const toOrderMessage = ({ order, leases }: OrderWithLeases): matchmakerV1
   maxRateMicrosPerHour: order.maxRateMicros.toString(),
   submittedAt: at(order.submittedAtMs),
   expiresAt: at(order.expiresAtMs),
-  leases: leases.map(toLeaseMessage),
+  leases: inOrder(leases).map(toLeaseMessage),
   mode: order.mode,
   auction: toAuctionMessage(order),
   explanation: order.explanation === null ? undefined : toExplanationMessage(order.explanation),
@@ -81,6 +90,10 @@ export const toQuoteMessage = (quote: Quote): matchmakerV1.QuoteResponse => ({
   totalUsdc: quote.totalMicros === null ? '' : formatUsdc(quote.totalMicros),
   cloudListUsdcPerHour: quote.listRateMicros === null ? '' : formatUsdc(quote.listRateMicros),
   saving: quote.saving ?? 0,
+  parts: quote.parts.map(({ group, part, portion, offerId, providerId, rateMicrosPerHour }) => ({
+    ...{ group, offerId, providerId, rateMicrosPerHour: rateMicrosPerHour.toString() },
+    part: toPartMessage(partOf({ part, group: portion })!),
+  })),
   candidates: quote.groups.flatMap(({ candidates }) =>
     candidates.map(({ offer, provider, rateMicrosPerHour, score }) => ({
       offerId: offer.offerId,

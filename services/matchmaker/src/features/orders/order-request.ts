@@ -20,6 +20,8 @@ export const manifestRequest = z
     profile: z.enum(['cheapest', 'balanced', 'fastest', 'nearest']).default('balanced'),
     regions: z.array(z.string().min(1).max(40)).max(50).optional(),
     tierFloor: z.int().min(1).max(7).optional(),
+    /** Each group may be divided among up to so many providers of one region. */
+    maxProviders: z.int().min(1).max(16).optional(),
     near: z
       .strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) })
       .optional(),

@@ -2,7 +2,7 @@ import { money, moneyDto, moneyDtoOrNull } from '@gridbourse/api';
 import { rfc3339 } from '@gridbourse/kernel';
 import { z } from 'zod';
 import { ratio } from '../../domain/pricing.ts';
-import type { LeaseEntity } from '../../read-models/lease.entity.ts';
+import { inOrder, type LeaseEntity, type LeasePart } from '../../read-models/lease.entity.ts';
 import type { OrderEntity } from '../../read-models/order.entity.ts';
 import { auctionDto, toAuctionDto } from '../auctions/auction.dto.ts';
 import { offeredGpuDto } from './offered-gpu.dto.ts';
@@ -33,11 +33,30 @@ export const orderExplanationDto = explanationDto
   .meta({ id: 'OrderExplanation' });
 export type OrderExplanationDto = z.output<typeof orderExplanationDto>;
 
+export const leasePartDto = z
+  .object({
+    number: z.int(),
+    of: z.int(),
+    services: z.array(
+      z.object({
+        service: z.string(),
+        /** Its replicas are numbered from here on, in the whole group and from 0. */
+        firstReplica: z.int(),
+        replicas: z.int(),
+        /** In all parts together. */
+        ofReplicas: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'LeasePart' });
+
 export const leaseDto = z
   .object({
     leaseId: z.string(),
     orderId: z.string(),
     group: z.string(),
+    /** Null: the whole group. */
+    part: leasePartDto.nullable(),
     providerId: z.string(),
     offerId: z.string(),
     /** Null for plain CPU machines, and for leases of before it was noted. */
@@ -91,10 +110,14 @@ export const savingOf = (rate: bigint, listRate: bigint | null): number | null =
 
 const at = (instantMs: number | null): string | null => (instantMs === null ? null : rfc3339(instantMs));
 
+export const toLeasePartDto = (part: LeasePart | null): z.output<typeof leasePartDto> | null =>
+  part && { ...part, services: part.services.map((service) => ({ ...service })) };
+
 export const toLeaseDto = (row: LeaseEntity): LeaseDto => ({
   leaseId: row.leaseId,
   orderId: row.orderId,
   group: row.groupName,
+  part: toLeasePartDto(row.part),
   providerId: row.providerId,
   offerId: row.offerId,
   gpu: row.gpu,
@@ -130,7 +153,7 @@ export const toOrderDto = (row: OrderEntity, leases: readonly LeaseEntity[]): Or
   expiresAt: rfc3339(row.expiresAtMs),
   endedReason: row.endedReason,
   endedDetail: row.endedDetail,
-  leases: leases.map(toLeaseDto),
+  leases: inOrder(leases).map(toLeaseDto),
   explanation: row.explanation,
   auction: toAuctionDto(row),
   warnings: row.warnings.map(warningText),

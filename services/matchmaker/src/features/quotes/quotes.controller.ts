@@ -3,7 +3,8 @@ import { interconnect } from '@gridbourse/events';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
 import { z } from 'zod';
-import { explanationDto } from '../orders/order.dto.ts';
+import { partOf } from '../../read-models/lease.entity.ts';
+import { explanationDto, leasePartDto, toLeasePartDto } from '../orders/order.dto.ts';
 import { offeredGpuDto } from '../orders/offered-gpu.dto.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
 import { QuoteService } from './quote.service.ts';
@@ -22,6 +23,15 @@ const quoteDto = z
     leases: z.array(
       z.object({
         group: z.string(),
+        /** Where the group would be divided: one lease each. Empty where it goes to the first candidate whole. */
+        parts: z.array(
+          leasePartDto.extend({
+            offerId: z.string(),
+            providerId: z.string(),
+            rate: money,
+            score: share,
+          }),
+        ),
         /** Best first. */
         candidates: z.array(
           z.object({
@@ -72,6 +82,15 @@ export class QuotesController {
       saving: quote.saving,
       leases: quote.groups.map(({ group, candidates }) => ({
         group,
+        parts: quote.parts
+          .filter((part) => part.group === group)
+          .map((part) => ({
+            ...toLeasePartDto(partOf({ part: part.part, group: part.portion }))!,
+            offerId: part.offerId,
+            providerId: part.providerId,
+            rate: moneyDto(part.rateMicrosPerHour),
+            score: part.score,
+          })),
         candidates: candidates.map(({ offer, provider, rateMicrosPerHour, score, terms }) => ({
           offerId: offer.offerId,
           providerId: provider.providerId,

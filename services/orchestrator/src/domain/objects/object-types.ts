@@ -16,7 +16,7 @@ export type KubernetesObject = {
 /** The part of a lease that its objects follow from. */
 export type LeaseTerms = Pick<
   LeaseProposed,
-  'leaseId' | 'orderId' | 'accountId' | 'providerId' | 'group' | 'run' | 'placements'
+  'leaseId' | 'orderId' | 'accountId' | 'providerId' | 'group' | 'part' | 'run' | 'placements'
 >;
 
 /** What a machine says of itself by its labels. */

@@ -1,6 +1,7 @@
 import { readGpuName } from '@gridbourse/catalog';
 import type { GpuRequest, ServiceSpec, WorkloadSecrets } from '@gridbourse/events';
 import { conflict } from '@gridbourse/kernel';
+import { gangVariables } from './gang.ts';
 import { LABEL_SERVICE, ownerLabels } from './names.ts';
 import { GPU_RESOURCES } from './namespace.ts';
 import type { LeaseTerms, ObjectOptions } from './object-types.ts';
@@ -59,11 +60,13 @@ const portsOf = (service: ServiceSpec): Part[] => {
   });
 };
 
-const environmentOf = (service: ServiceSpec): Part[] =>
-  service.envNames.map((name, index) => ({
+const environmentOf = (lease: LeaseTerms, service: ServiceSpec, before: number): Part[] => [
+  ...service.envNames.map((name, index) => ({
     name,
     valueFrom: { secretKeyRef: { name: envSecretName(service.name), key: envKey(service, index) } },
-  }));
+  })),
+  ...gangVariables(lease, service, before),
+];
 
 const fits = (product: string, { models }: GpuRequest): boolean => {
   const name = readGpuName(product);
@@ -103,18 +106,22 @@ const affinityOf = (service: ServiceSpec, node: string, options: ObjectOptions):
 
 export type PodTemplate = { template: Part; claimTemplates: Part[]; labels: Record<string, string> };
 
-/** @param placed.claims the pod belongs to a StatefulSet, which makes claims of its own */
+/**
+ * @param placed.before replicas of the service that the machines before this one have
+ * @param placed.claims the pod belongs to a StatefulSet, which makes claims of its own
+ */
 export const podTemplate = (
   lease: LeaseTerms,
   service: ServiceSpec,
   secrets: WorkloadSecrets | null,
   options: ObjectOptions,
-  placed: { node: string; controller: string; claims: boolean },
+  placed: { node: string; before: number; controller: string; claims: boolean },
 ): PodTemplate => {
   const owner = ownerLabels(lease, options);
   const parts = volumeParts(service, { ...options, claims: placed.claims, labels: owner });
   const labels = { ...owner, [LABEL_SERVICE]: service.name, 'gridbourse.dev/controller': placed.controller };
   const { gpu } = service.resources;
+  const environment = environmentOf(lease, service, placed.before);
   const spec: Part = {
     restartPolicy: lease.run === 'job' ? 'Never' : 'Always',
     automountServiceAccountToken: false,
@@ -138,7 +145,7 @@ export const podTemplate = (
         ...(service.imagePullPolicy === null ? {} : { imagePullPolicy: service.imagePullPolicy }),
         ...(service.command.length > 0 ? { command: service.command } : {}),
         ...(service.args.length > 0 ? { args: service.args } : {}),
-        ...(service.envNames.length > 0 ? { env: environmentOf(service) } : {}),
+        ...(environment.length > 0 ? { env: environment } : {}),
         ...(service.ports.length > 0 ? { ports: portsOf(service) } : {}),
         resources: resourcesOf(service),
         securityContext: containerSecurity(options),

@@ -27,6 +27,8 @@ export interface ManifestRequest {
   regions: string[];
   /** Worst tier that will do, 1 to 7; 0 means 7. */
   tierFloor: number;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16; 0 keeps what the manifest says. */
+  maxProviders: number;
 }
 
 export interface QuoteRequest {
@@ -42,7 +44,11 @@ export interface QuoteResponse {
   /** Share saved against the cloud list price, 0 to 1. */
   saving: number;
   candidates: Candidate[];
-  explanation: Explanation | undefined;
+  explanation:
+    | Explanation
+    | undefined;
+  /** Where groups would be divided: one lease each. */
+  parts: QuotedPart[];
 }
 
 export interface Candidate {
@@ -276,6 +282,34 @@ export interface Lease {
   /** As in Candidate; empty for plain CPU machines, and for leases of before it was noted. */
   gpuModel: string;
   gpuSharing: string;
+  group: string;
+  /** Absent where the lease has the whole group. */
+  part: LeasePart | undefined;
+}
+
+/** Which replicas of a divided group a lease has. */
+export interface LeasePart {
+  number: number;
+  of: number;
+  services: ServicePart[];
+}
+
+export interface ServicePart {
+  service: string;
+  /** Its replicas are numbered from here on, in the whole group and from 0. */
+  firstReplica: number;
+  replicas: number;
+  /** In all parts together. */
+  ofReplicas: number;
+}
+
+/** One lease of a group that would be divided. */
+export interface QuotedPart {
+  group: string;
+  offerId: string;
+  providerId: string;
+  rateMicrosPerHour: string;
+  part: LeasePart | undefined;
 }
 
 export const GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME = "gridbourse.matchmaker.v1";
