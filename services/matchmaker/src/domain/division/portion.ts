@@ -1,5 +1,6 @@
 import type { GroupPart, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import { invalid } from '@gridbourse/kernel';
+import { interconnectRank } from '../interconnect.ts';
 import { groupNeed, type GroupNeed, type MatchRequest } from '../requirements.ts';
 
 const replicasOf = (group: PlacementGroup): number =>
@@ -13,9 +14,12 @@ const hasPeers = ({ services }: PlacementGroup): boolean => {
   );
 };
 
+/** Between the machines of two providers is the internet, whatever each has inside. */
+const needsNetwork = ({ interconnect }: PlacementGroup): boolean => interconnectRank(interconnect) > 0;
+
 /** Into how many parts a group can be divided at most; 1 where it cannot. */
 export const mostParts = (group: PlacementGroup): number =>
-  hasPeers(group) ? 1 : Math.min(group.maxProviders, replicasOf(group));
+  hasPeers(group) || needsNetwork(group) ? 1 : Math.min(group.maxProviders, replicasOf(group));
 
 /** The most leases that an order can have at a time. */
 export const mostLeases = ({ groups }: WorkloadSpec): number =>
