@@ -217,7 +217,9 @@ const dividedOver = (group: PlacementGroup, stands: Stand[]): Seat[][] => {
 const seatings = (request: MatchRequest, group: PlacementGroup, stands: Stand[]): Seat[][] => {
   const whole = stands.filter((stand) => fitsAlone(request, group, stand)).map((stand) => [{ stand, group }]);
   const regions = new Set(stands.map(({ provider }) => provider.place.region));
-  const sizes = Array.from({ length: Math.max(0, group.maxProviders - 1) }, (_, i) => i + 2);
+  // Two providers have no network in common but the internet.
+  const most = (group.interconnect ?? 'ethernet') === 'ethernet' ? group.maxProviders : 1;
+  const sizes = Array.from({ length: Math.max(0, most - 1) }, (_, i) => i + 2);
   const parts = [...regions].flatMap((region) => {
     const here = stands.filter(
       (stand) =>

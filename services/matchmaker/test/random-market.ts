@@ -270,7 +270,7 @@ export class RandomMarket {
   private placesAsked(): Partial<PlacementGroup> {
     if (this.many.parts) {
       const interconnect = this.pick([null, null, null, 'roce', 'infiniband', 'nvlink'] as const);
-      return { interconnect, tierFloor: this.pick([7, 7, 7, 7, 3]) };
+      return { interconnect, tierFloor: this.pick([7, 7, 7, 7, 3]), maxProviders: this.pick([1, 1, 2]) };
     }
     return {
       tierFloor: this.pick([7, 7, 7, 3]),

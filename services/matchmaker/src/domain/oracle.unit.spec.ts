@@ -35,7 +35,7 @@ const expectAgreement = (seed: number, parts: boolean, tally: Tally): void => {
     tally.matched += 1;
     if (match.groups.some(({ offerId }) => isInParts(scene.market.offer(offerId)!))) tally.inParts += 1;
     const [group, other] = request.spec.groups;
-    if (other) return;
+    if (other || match.groups.some(({ part }) => part !== null)) return;
     tally.single += 1;
     const all = scores(request, group!, small);
     const best = Math.max(...all.map(({ score }) => score));

@@ -206,13 +206,16 @@ describe('what may be divided', () => {
     });
   };
 
-  it('is no group of an auction, and none whose services reach each other by name', () => {
+  it('is no group of an auction, and none that needs a network or names between its machines', () => {
     const divisible = specOf([workers(4)]);
     expect(() => checkDivisible(divisible, 'instant')).not.toThrow();
     expect(() => checkDivisible(divisible, 'auction')).toThrow(
       expect.objectContaining({ code: 'auction_not_divisible' }),
     );
     expect(() => checkDivisible(specOf([peers()]), 'instant')).toThrow(
+      expect.objectContaining({ code: 'group_not_divisible' }),
+    );
+    expect(() => checkDivisible(specOf([workers(4, { interconnect: 'infiniband' })]), 'instant')).toThrow(
       expect.objectContaining({ code: 'group_not_divisible' }),
     );
     expect(() => checkDivisible(specOf([{ ...peers(), maxProviders: 1 }]), 'auction')).not.toThrow();

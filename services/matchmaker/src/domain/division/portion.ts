@@ -1,5 +1,6 @@
 import type { GroupPart, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import { invalid } from '@gridbourse/kernel';
+import { interconnectRank } from '../interconnect.ts';
 import { groupNeed, type GroupNeed, type MatchRequest } from '../requirements.ts';
 
 const replicasOf = (group: PlacementGroup): number =>
@@ -13,9 +14,12 @@ const hasPeers = ({ services }: PlacementGroup): boolean => {
   );
 };
 
+/** Between the machines of two providers is the internet, whatever each has inside. */
+const needsNetwork = ({ interconnect }: PlacementGroup): boolean => interconnectRank(interconnect) > 0;
+
 /** Into how many parts a group can be divided at most; 1 where it cannot. */
 export const mostParts = (group: PlacementGroup): number =>
-  hasPeers(group) ? 1 : Math.min(group.maxProviders, replicasOf(group));
+  hasPeers(group) || needsNetwork(group) ? 1 : Math.min(group.maxProviders, replicasOf(group));
 
 /** The most leases that an order can have at a time. */
 export const mostLeases = ({ groups }: WorkloadSpec): number =>
@@ -59,7 +63,7 @@ export const partsOf = (
 
 /**
  * @throws DomainError invalid `auction_not_divisible` (a bid is for a whole group), `group_not_divisible` for a group
- * whose services reach each other by name
+ * whose services reach each other by name or that asks for a network between its machines
  */
 export const checkDivisible = ({ groups }: WorkloadSpec, mode: 'instant' | 'auction'): void => {
   const pointer = '/maxProviders';
@@ -69,6 +73,13 @@ export const checkDivisible = ({ groups }: WorkloadSpec, mode: 'instant' | 'auct
       throw invalid('auction_not_divisible', 'a bid is for a whole group: an auction divides none', [
         { pointer, message: 'expected 1, or an order that is matched at once' },
       ]);
+    }
+    if (needsNetwork(group)) {
+      throw invalid(
+        'group_not_divisible',
+        `group ${group.name} asks for ${group.interconnect} between its machines, and providers are joined by the internet`,
+        [{ pointer, message: 'expected 1, or no interconnect' }],
+      );
     }
     if (hasPeers(group)) {
       throw invalid(
