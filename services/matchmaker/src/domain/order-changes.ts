@@ -4,6 +4,7 @@ import { type Change, single, type Try } from './change.ts';
 import { cheapestRate, emptied, type MarketView, matchOrder } from './matching.ts';
 import { groupBudget, ratio, scaleBudget } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
+import { PROFILE_WEIGHTS } from './scoring.ts';
 
 /** More than anything costs: a billion USDC per hour. */
 const UNLIMITED: Micros = 10n ** 15n;
@@ -51,7 +52,10 @@ const lowestBudget = (bad: Micros, good: Micros, passes: (budget: Micros) => boo
 
 /** The lowest budget with which the order matches. */
 function* price(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
-  const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
+  const unlimited: MatchRequest = {
+    ...withBudget(request, UNLIMITED),
+    weights: PROFILE_WEIGHTS.cheapest,
+  };
   const match = attempt(unlimited);
   if (!match) return;
   const cheapest = new Map<string, Micros>();
