@@ -7,6 +7,8 @@ import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
 import type { ScoreTerms } from './scoring.ts';
+import { MarketSurvey } from './survey/market-survey.ts';
+import type { Survey } from './survey/survey.ts';
 
 export type { Candidate } from './candidates.ts';
 
@@ -16,6 +18,8 @@ export type MarketView = Offers & {
   readonly source?: CandidateSource;
   /** The same for `emptied`. */
   readonly emptiedSource?: CandidateSource;
+  /** Tells what fails without asking every offer; without it, an explanation asks every one. */
+  readonly survey?: Survey;
 };
 
 const offersOf = (market: Market, book: CapacityBook): Offers => ({
@@ -34,7 +38,8 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => offers
 /** A view over columns and boxes that follow the market and the book from now on. Finds what `viewOf` finds. */
 export const indexedViewOf = (market: Market, book: CapacityBook): MarketView => {
   const source = new OfferBook(market, book);
-  return { ...offersOf(market, book), source, emptiedSource: source.emptied };
+  const survey = new MarketSurvey(market, book);
+  return { ...offersOf(market, book), source, emptiedSource: source.emptied, survey };
 };
 
 /** The same market with nobody in it: what would fit if every lease had ended. */

@@ -5,6 +5,7 @@ import { cheapestRate, emptied, type MarketView, matchOrder } from './matching.t
 import { groupBudget, ratio, scaleBudget } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
 import { PROFILE_WEIGHTS } from './scoring.ts';
+import { durationsOnSale } from './survey/on-sale.ts';
 
 /** More than anything costs: a billion USDC per hour. */
 const UNLIMITED: Micros = 10n ** 15n;
@@ -83,9 +84,9 @@ function* price(request: MatchRequest, view: MarketView, attempt: Try): Generato
 function* duration(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
   const now = request.spec.durationSeconds;
   const limits = new Set<number>();
-  for (const { offer } of view.offers()) {
-    if (offer.policy.maxDurationSeconds < now) limits.add(offer.policy.maxDurationSeconds);
-    if (offer.policy.minDurationSeconds > now) limits.add(offer.policy.minDurationSeconds);
+  for (const { minDurationSeconds, maxDurationSeconds } of durationsOnSale(view)) {
+    if (maxDurationSeconds < now) limits.add(maxDurationSeconds);
+    if (minDurationSeconds > now) limits.add(minDurationSeconds);
   }
   const distance = (seconds: number): number => Math.abs(Math.log2(seconds / now));
   const byDistance = [...limits].sort((a, b) => distance(a) - distance(b));
