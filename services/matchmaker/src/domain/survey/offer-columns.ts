@@ -41,7 +41,7 @@ const shapeKey = ({ gpu, nodes, offerId }: Offer): string => {
   return `${gpu === null ? 'cpu' : 'gpu'} ${machines.join(' ')}`;
 };
 
-type ProviderRow = { provider: Provider; readonly number: number; kind: number; offers: number };
+type ProviderRow = { provider: Provider; readonly number: number; offers: number };
 
 const grown = <A extends Int32Array | Float64Array>(old: A, length: number): A => {
   const larger = new (old.constructor as new (length: number) => A)(length);
@@ -63,6 +63,8 @@ export class OfferColumns {
   /** What is free where that is less than what was declared; null where all of it is. */
   readonly frees: (readonly NodeFree[] | null)[] = [];
   provider = new Int32Array(FIRST_ROOM);
+  /** By number of the provider. */
+  kindOfProvider = new Int32Array(FIRST_ROOM);
   terms = new Int32Array(FIRST_ROOM);
   gpu = new Int32Array(FIRST_ROOM);
   shape = new Int32Array(FIRST_ROOM);
@@ -95,13 +97,9 @@ export class OfferColumns {
     return this.byNumber.length;
   }
 
-  /** Providers with offers on sale. */
-  *sellers(): IterableIterator<{
-    readonly provider: Provider;
-    readonly number: number;
-    readonly kind: number;
-  }> {
-    yield* this.providers.values();
+  /** A provider with offers on sale of whom this holds; undefined when there is none. */
+  anySeller(is: (id: ProviderId) => boolean): Provider | undefined {
+    return this.byNumber.find((seller) => seller && is(seller.provider.providerId))?.provider;
   }
 
   seller(id: ProviderId): { readonly provider: Provider; readonly number: number } | undefined {
@@ -181,9 +179,9 @@ export class OfferColumns {
   putProvider(provider: Provider): void {
     const seller = this.providers.get(provider.providerId);
     if (!seller || seller.provider === provider) return;
-    this.providerKinds.remove(seller.kind);
-    seller.kind = this.providerKinds.add(providerKey(provider), provider);
+    this.providerKinds.remove(this.kindOfProvider[seller.number]!);
     seller.provider = provider;
+    this.nameKind(seller);
   }
 
   private sellerRow(provider: Provider): ProviderRow {
@@ -193,18 +191,23 @@ export class OfferColumns {
       return known;
     }
     const number = this.unused.pop() ?? this.byNumber.length;
-    const kind = this.providerKinds.add(providerKey(provider), provider);
-    const seller: ProviderRow = { provider, number, kind, offers: 0 };
+    if (number === this.kindOfProvider.length) this.kindOfProvider = grown(this.kindOfProvider, 2 * number);
+    const seller: ProviderRow = { provider, number, offers: 0 };
     this.providers.set(provider.providerId, seller);
     this.byNumber[number] = seller;
+    this.nameKind(seller);
     return seller;
+  }
+
+  private nameKind({ provider, number }: ProviderRow): void {
+    this.kindOfProvider[number] = this.providerKinds.add(providerKey(provider), provider);
   }
 
   private leaveSeller(seller: ProviderRow): void {
     seller.offers -= 1;
     if (seller.offers > 0) return;
     this.providers.delete(seller.provider.providerId);
-    this.providerKinds.remove(seller.kind);
+    this.providerKinds.remove(this.kindOfProvider[seller.number]!);
     this.byNumber[seller.number] = undefined;
     this.unused.push(seller.number);
   }

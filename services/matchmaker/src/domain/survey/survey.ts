@@ -78,19 +78,16 @@ const providerBits = (columns: OfferColumns, need: GroupNeed): Int32Array => {
   const ofKind = columns.providerKinds.each(ofProviders(PROVIDER_CHECKS, need));
   const named = new Set([...need.include, ...need.exclude, ...need.declinedBy]);
   const ofName = ofProviders(PROVIDER_NAME_CHECKS, need);
+  const unnamed = columns.anySeller((id) => !named.has(id));
+  const ofUnnamed = unnamed ? ofName(unnamed) : 0;
   const bits = new Int32Array(columns.providerNumbers);
-  let unnamed: number | null = null;
-  for (const { provider, number, kind } of columns.sellers()) {
-    if (!named.has(provider.providerId)) unnamed ??= ofName(provider);
-    bits[number] = ofKind[kind]! | (unnamed ?? 0);
-  }
+  // Numbers that nobody has now get some bits too; no row has them.
+  for (let number = 0; number < bits.length; number += 1)
+    bits[number] = ofKind[columns.kindOfProvider[number]!]! | ofUnnamed;
   for (const id of named) {
     const seller = columns.seller(id);
     if (!seller) continue;
-    bits[seller.number] = bitsOf([...PROVIDER_CHECKS, ...PROVIDER_NAME_CHECKS], {
-      need,
-      provider: seller.provider,
-    });
+    bits[seller.number] = ofKind[columns.kindOfProvider[seller.number]!]! | ofName(seller.provider);
   }
   return bits;
 };

@@ -71,7 +71,7 @@ describe('a survey', () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
     // Of all that can keep an offer from an order, nothing stayed untried but another vendor.
     expect(CONSTRAINTS.filter((constraint) => !seen.has(constraint))).toEqual(['gpu_vendor']);
