@@ -5,6 +5,7 @@ import { type GpuEntry, withGroup, withModels, withServices } from './group-edit
 import type { MarketView } from './matching.ts';
 import { groupNeed, type MatchRequest } from './requirements.ts';
 import { networks, sharings } from './sharing-changes.ts';
+import { gpusOnSale, modelsOnSale, regionsOnSale, storageClassesOnSale } from './survey/on-sale.ts';
 
 /** The largest whole number in [low, high] that passes, null when none does; passing must be monotone downwards. */
 const largestThat = (low: number, high: number, passes: (value: number) => boolean): number | null => {
@@ -26,8 +27,7 @@ function* models(request: MatchRequest, at: number, view: MarketView, attempt: T
   ];
   if (names.length === 0) return;
   const reference = Math.max(...names.map((model) => gpuThroughput({ model })));
-  const offered = new Set([...view.offers()].flatMap(({ offer }) => offer.gpu?.model ?? []));
-  for (const model of offered) {
+  for (const model of modelsOnSale(view)) {
     if (names.includes(model)) continue;
     const changed = withModels(request, at, (entries) => [
       ...entries,
@@ -53,8 +53,8 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
   for (const model of new Set(wanted.map((entry) => entry.model))) {
     const asked = wanted.filter((entry) => entry.model === model);
     const vram = Math.max(0, ...asked.map((entry) => entry.vramMiB ?? 0));
-    const smaller = [...view.offers()]
-      .flatMap(({ offer: { gpu } }) => (gpu?.model === model && gpu.vramMiB < vram ? [gpu.vramMiB] : []))
+    const smaller = gpusOnSale(view)
+      .flatMap((gpu) => (gpu.model === model && gpu.vramMiB < vram ? [gpu.vramMiB] : []))
       .sort((a, b) => b - a);
     const relaxed: { to: string; size: number; change: (entry: GpuEntry) => GpuEntry }[] = [
       { to: 'any interface', size: 0.1, change: (entry) => ({ ...entry, interface: null }) },
@@ -181,8 +181,7 @@ function* quantities(request: MatchRequest, at: number, attempt: Try): Generator
 function* places(request: MatchRequest, at: number, view: MarketView, attempt: Try): Generator<Change> {
   const group = request.spec.groups[at]!;
   if (group.regions.length > 0) {
-    const regions = new Set([...view.offers()].map(({ provider }) => provider.place.region));
-    for (const region of [...regions].sort()) {
+    for (const region of regionsOnSale(view)) {
       if (group.regions.includes(region)) continue;
       const changed = withGroup(request, at, (one) => ({ ...one, regions: [...one.regions, region] }));
       if (!attempt(changed)) continue;
@@ -236,8 +235,7 @@ function* storageClasses(
   const group = request.spec.groups[at]!;
   const wanted = groupNeed(request, group).storageClasses;
   if (wanted.length === 0) return;
-  const offered = new Set([...view.offers()].flatMap(({ offer }) => offer.storageClasses));
-  for (const name of [...offered].sort()) {
+  for (const name of storageClassesOnSale(view)) {
     const changed = withServices(request, at, (service) =>
       resized(service, {
         volumes: service.resources.volumes.map((volume) =>

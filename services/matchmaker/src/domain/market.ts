@@ -131,21 +131,28 @@ export const isMatchable = ({ activated, suspended, chainProviderId, presence }:
 export class Market {
   private readonly providersById = new Map<ProviderId, Provider>();
   private readonly offersById = new Map<OfferId, Offer>();
-  private watcher: MarketWatcher | null = null;
+  private readonly watchers: MarketWatcher[] = [];
 
-  /** One watcher: the last that asked. */
   watch(watcher: MarketWatcher): void {
-    this.watcher = watcher;
+    this.watchers.push(watcher);
+  }
+
+  private tellOfProvider(id: ProviderId): void {
+    for (const watcher of this.watchers) watcher.provider(id);
+  }
+
+  private tellOfOffer(id: OfferId): void {
+    for (const watcher of this.watchers) watcher.offer(id);
   }
 
   private putProvider(provider: Provider): void {
     this.providersById.set(provider.providerId, provider);
-    this.watcher?.provider(provider.providerId);
+    this.tellOfProvider(provider.providerId);
   }
 
   private putOffer(offer: Offer): void {
     this.offersById.set(offer.offerId, offer);
-    this.watcher?.offer(offer.offerId);
+    this.tellOfOffer(offer.offerId);
   }
 
   provider(id: ProviderId): Provider | undefined {
@@ -174,10 +181,10 @@ export class Market {
   /** Forgets a provider that a failed decision had introduced. */
   forget(providerId: ProviderId, offerId: OfferId | null): void {
     this.providersById.delete(providerId);
-    this.watcher?.provider(providerId);
+    this.tellOfProvider(providerId);
     if (offerId === null) return;
     this.offersById.delete(offerId);
-    this.watcher?.offer(offerId);
+    this.tellOfOffer(offerId);
   }
 
   /**

@@ -7,6 +7,8 @@ import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
 import type { ScoreTerms } from './scoring.ts';
+import { MarketSurvey } from './survey/market-survey.ts';
+import type { Survey } from './survey/survey.ts';
 
 export type { Candidate } from './candidates.ts';
 
@@ -16,6 +18,8 @@ export type MarketView = Offers & {
   readonly source?: CandidateSource;
   /** The same for `emptied`. */
   readonly emptiedSource?: CandidateSource;
+  /** Tells what fails without asking every offer; without it, an explanation asks every one. */
+  readonly survey?: Survey;
 };
 
 const offersOf = (market: Market, book: CapacityBook): Offers => ({
@@ -34,7 +38,8 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => offers
 /** A view over columns and boxes that follow the market and the book from now on. Finds what `viewOf` finds. */
 export const indexedViewOf = (market: Market, book: CapacityBook): MarketView => {
   const source = new OfferBook(market, book);
-  return { ...offersOf(market, book), source, emptiedSource: source.emptied };
+  const survey = new MarketSurvey(market, book);
+  return { ...offersOf(market, book), source, emptiedSource: source.emptied, survey };
 };
 
 /** The same market with nobody in it: what would fit if every lease had ended. */
@@ -139,12 +144,10 @@ const placed = (chosen: readonly Chosen[], view: MarketView): GroupMatch[] => {
   });
 };
 
-/**
- * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
- * the first combination found, groups with the most GPUs first. Changes nothing.
- * @returns null when no combination fits, or none was found within 2,000 attempts.
- */
-export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+/** An offer for each group, groups with the most GPUs first, and for each group where else it could have gone. */
+type Choice = { readonly chosen: readonly Chosen[]; readonly shortlists: readonly Shortlist[] };
+
+const choose = (request: MatchRequest, view: MarketView): Choice | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
   const source = sourceOf(view);
   const shortlists: Shortlist[] = [];
@@ -155,7 +158,7 @@ export const matchOrder = (request: MatchRequest, view: MarketView): Match | nul
   }
   const chosen: Chosen[] = [];
   let steps = 0;
-  const choose = (at: number, spent: Micros): boolean => {
+  const chooseFrom = (at: number, spent: Micros): boolean => {
     if (at === needs.length) return true;
     const shortlist = shortlists[at]!;
     for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
@@ -166,16 +169,46 @@ export const matchOrder = (request: MatchRequest, view: MarketView): Match | nul
       if (total > request.maxRateMicrosPerHour) continue;
       chosen.push({ need: needs[at]!, candidate });
       const shared = chosen.some((other, n) => n < at && other.candidate.offer.offerId === offer.offerId);
-      if ((!shared || packOffer(chosen, offer, view)) && choose(at + 1, total)) return true;
+      if ((!shared || packOffer(chosen, offer, view)) && chooseFrom(at + 1, total)) return true;
       chosen.pop();
     }
     return false;
   };
-  if (!choose(0, 0n)) return null;
+  return chooseFrom(0, 0n) ? { chosen, shortlists } : null;
+};
+
+const matchOf = (request: MatchRequest, { chosen }: Choice, view: MarketView): Match => {
   const groups = placed(chosen, view).sort(
     (a, b) => groupIndex(request, a.group) - groupIndex(request, b.group),
   );
   return { groups, rateMicrosPerHour: groups.reduce((sum, group) => sum + group.rateMicrosPerHour, 0n) };
+};
+
+/**
+ * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
+ * the first combination found, groups with the most GPUs first. Changes nothing.
+ * @returns null when no combination fits, or none was found within 2,000 attempts.
+ */
+export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+  const choice = choose(request, view);
+  return choice && matchOf(request, choice, view);
+};
+
+/** A match, and by the name of its group the best offer that fits as well and is not taken for it. */
+export type Contest = { readonly match: Match; readonly runnersUp: ReadonlyMap<string, Candidate> };
+
+/** As `matchOrder`; looks on for who came second, which costs little where the first has been found. */
+export const contestOrder = (request: MatchRequest, view: MarketView): Contest | null => {
+  const choice = choose(request, view);
+  if (!choice) return null;
+  const runnersUp = new Map<string, Candidate>();
+  choice.chosen.forEach(({ need, candidate }, at) => {
+    const shortlist = choice.shortlists[at]!;
+    const first = shortlist.at(0)!;
+    const runnerUp = first.offer.offerId === candidate.offer.offerId ? shortlist.at(1) : first;
+    if (runnerUp) runnersUp.set(need.group.name, runnerUp);
+  });
+  return { match: matchOf(request, choice, view), runnersUp };
 };
 
 const groupIndex = (request: MatchRequest, name: string): number =>

@@ -6,6 +6,7 @@ import { withGroup, withServices } from './group-edits.ts';
 import { interconnectRank } from './interconnect.ts';
 import type { MarketView } from './matching.ts';
 import type { MatchRequest } from './requirements.ts';
+import { gpusOnSale } from './survey/on-sale.ts';
 
 /** Takes nothing away but is not what was asked for. */
 const WHOLE_SIZE = 0.2;
@@ -66,10 +67,9 @@ function* profiles(request: MatchRequest, at: number, view: MarketView, attempt:
   }
   if (askedOf.size === 0) return;
   const offered = new Map<string, { model: string; profile: string }>();
-  for (const { offer } of view.offers()) {
-    if (offer.gpu?.sharing.mode !== 'mig' || !askedOf.has(offer.gpu.model)) continue;
-    const { profile } = offer.gpu.sharing;
-    offered.set(`${offer.gpu.model} ${profile}`, { model: offer.gpu.model, profile });
+  for (const { model, sharing } of gpusOnSale(view)) {
+    if (sharing.mode !== 'mig' || !askedOf.has(model)) continue;
+    offered.set(`${model} ${sharing.profile}`, { model, profile: sharing.profile });
   }
   for (const { model, profile } of offered.values()) {
     const asked = [...askedOf.get(model)!];
@@ -103,8 +103,8 @@ function* slots(request: MatchRequest, at: number, view: MarketView, attempt: Tr
   if (asked.length === 0) return;
   const most = Math.max(...asked);
   const offered = new Set<number>();
-  for (const { offer } of view.offers()) {
-    if (offer.gpu?.sharing.mode === 'shared') offered.add(slotMilli(offer.gpu.sharing.slotsPerGpu));
+  for (const { sharing } of gpusOnSale(view)) {
+    if (sharing.mode === 'shared') offered.add(slotMilli(sharing.slotsPerGpu));
   }
   for (const milli of [...offered].filter((one) => one < most).sort((a, b) => b - a)) {
     const changed = withGpus(request, at, (gpu) =>

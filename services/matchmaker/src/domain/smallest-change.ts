@@ -3,6 +3,7 @@ import { groupChanges } from './group-changes.ts';
 import { type MarketView, matchOrder } from './matching.ts';
 import { orderChanges } from './order-changes.ts';
 import type { MatchRequest } from './requirements.ts';
+import { surveyed } from './survey/market-survey.ts';
 
 /** Most orders that are tried in the search; what was found until then is the answer. */
 const MAX_ATTEMPTS = 1_000;
@@ -11,7 +12,8 @@ const MAX_ATTEMPTS = 1_000;
  * The single change that gives up least and with which the order matches now; every answer has been tried. Waiting
  * for machines that are taken counts as a change too, where that would help.
  */
-export const smallestChange = (request: MatchRequest, view: MarketView): Change | null => {
+export const smallestChange = (request: MatchRequest, market: MarketView): Change | null => {
+  const view = surveyed(market);
   let attempts = 0;
   const attempt: Try = (changed) => {
     attempts += 1;
