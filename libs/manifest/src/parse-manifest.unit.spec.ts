@@ -36,10 +36,11 @@ describe('a real Akash manifest', () => {
     expect(spec.groups[0]!.services[0]!.resources.gpu).toEqual({
       count: 1,
       vendor: 'nvidia',
+      sharing: { mode: 'whole' },
       models: [
-        { model: 'a100', vramMiB: null, interface: null },
-        { model: 'rtx4090', vramMiB: 24_576, interface: 'pcie' },
-        { model: 'h100', vramMiB: 81_920, interface: null },
+        { model: 'a100', vramMiB: null, interface: null, migProfile: null },
+        { model: 'rtx4090', vramMiB: 24_576, interface: 'pcie', migProfile: null },
+        { model: 'h100', vramMiB: 81_920, interface: null, migProfile: null },
       ],
     });
   });

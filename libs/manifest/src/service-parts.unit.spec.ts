@@ -13,14 +13,17 @@ describe('GPU requests', () => {
     ['nvidia:', []],
     ['nvidia: []', []],
     ['nvidia: [{model: "*"}]', []],
-    ['nvidia: [{model: RTX_4090}]', [{ model: 'rtx4090', vramMiB: null, interface: null }]],
-    ['nvidia: [{model: a100-80g}]', [{ model: 'a100', vramMiB: 81_920, interface: null }]],
-    ['nvidia: [{model: h100, interface: SXM5}]', [{ model: 'h100', vramMiB: null, interface: 'sxm' }]],
+    ['nvidia: [{model: RTX_4090}]', [{ model: 'rtx4090', vramMiB: null, interface: null, migProfile: null }]],
+    ['nvidia: [{model: a100-80g}]', [{ model: 'a100', vramMiB: 81_920, interface: null, migProfile: null }]],
+    [
+      'nvidia: [{model: h100, interface: SXM5}]',
+      [{ model: 'h100', vramMiB: null, interface: 'sxm', migProfile: null }],
+    ],
     [
       'nvidia: [{model: h100, interface: pcie, ram: 90Gi}]',
-      [{ model: 'h100', vramMiB: 96_256, interface: 'pcie' }],
+      [{ model: 'h100', vramMiB: 96_256, interface: 'pcie', migProfile: null }],
     ],
-    ['amd: [{model: mi300x}]', [{ model: 'mi300x', vramMiB: null, interface: null }]],
+    ['amd: [{model: mi300x}]', [{ model: 'mi300x', vramMiB: null, interface: null, migProfile: null }]],
   ])('%s', (list, expected) => expect(models(list)).toEqual(expected));
 
   it('for any model with so much memory become the list of those', () => {
