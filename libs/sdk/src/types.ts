@@ -116,10 +116,24 @@ export type Bid = {
   leaseId: string | null;
 };
 
+/** GPUs of an offer as a lease gets them: one of them is a whole GPU, a slice, or a slot, as `sharing` says. */
+export type OfferedGpu = {
+  model: string;
+  vendor: 'nvidia' | 'amd';
+  /** Of the whole card. */
+  vramMiB: number;
+  interface: 'pcie' | 'sxm';
+  sharing: { mode: 'whole' } | { mode: 'mig'; profile: string } | { mode: 'shared'; slotsPerGpu: number };
+};
+
 export type Candidate = {
   offerId: string;
   providerId: string;
   region: string;
+  /** Null for plain CPU machines. */
+  gpu: OfferedGpu | null;
+  /** The network between its machines. */
+  interconnect: 'ethernet' | 'roce' | 'infiniband' | 'nvlink';
   rate: Money;
   score: number;
   terms: { cost: number; geography: number; performance: number; reliability: number; fit: number };
@@ -147,6 +161,8 @@ export type Lease = {
   group: string;
   providerId: string;
   offerId: string;
+  /** Null for plain CPU machines, and where it is not known. */
+  gpu: OfferedGpu | null;
   chainLeaseKey: string | null;
   state: LeaseState;
   closeReason: string | null;

@@ -1,4 +1,4 @@
-import { estimateRttMs, findGpu, nominalVramMiB, throughput } from '@gridbourse/catalog';
+import { estimateRttMs, findGpu, nominalVramMiB, throughput, unitShare } from '@gridbourse/catalog';
 import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import type { CapacityBook } from '../src/domain/capacity-book.ts';
 import type { Market, Offer, Provider } from '../src/domain/market.ts';
@@ -107,16 +107,34 @@ const vram = (model: string, mib: number): number => {
   return (known && nominalVramMiB(known, mib)) ?? mib;
 };
 
+const NETWORKS = ['ethernet', 'roce', 'infiniband', 'nvlink'];
+
+type Asked = NonNullable<ServiceSpec['resources']['gpu']>;
+type Sold = NonNullable<Offer['gpu']>['sharing'];
+
+const soldAsAsked = (asked: Asked['sharing'], sold: Sold, profile: string | null): boolean => {
+  switch (sold.mode) {
+    case 'whole':
+      return asked.mode === 'whole';
+    case 'mig':
+      return asked.mode === 'mig' && [null, sold.profile].includes(profile);
+    case 'shared':
+      // Each slot is a whole number of thousandths, and all of them are no more than the GPU.
+      return asked.mode === 'shared' && asked.milli * sold.slotsPerGpu <= 1_000;
+  }
+};
+
 const gpuWillDo = (group: PlacementGroup, gpu: Offer['gpu']): boolean =>
   group.services.every(({ resources: { gpu: asked } }) => {
     if (!asked) return true;
     if (!gpu || gpu.vendor !== asked.vendor) return false;
-    if (asked.models.length === 0) return true;
+    if (asked.models.length === 0) return soldAsAsked(asked.sharing, gpu.sharing, null);
     return asked.models.some(
       (one) =>
         one.model === gpu.model &&
         (one.vramMiB === null || vram(gpu.model, gpu.vramMiB) >= vram(gpu.model, one.vramMiB)) &&
-        (one.interface === null || one.interface === gpu.interface),
+        (one.interface === null || one.interface === gpu.interface) &&
+        soldAsAsked(asked.sharing, gpu.sharing, one.migProfile),
     );
   });
 
@@ -148,6 +166,7 @@ const suits = (request: MatchRequest, group: PlacementGroup, { offer, provider }
     classes.every((name) =>
       name === 'default' ? offer.storageClasses.length > 0 : offer.storageClasses.includes(name),
     ) &&
+    NETWORKS.indexOf(offer.interconnect) >= NETWORKS.indexOf(group.interconnect ?? 'ethernet') &&
     gpuWillDo(group, offer.gpu) &&
     rateOf(offer, group) <= budgetOf(request, group)
   );
@@ -195,7 +214,9 @@ export const scores = (
   const gpus = replicas.reduce((sum, one) => sum + one.gpus, 0);
   const speed = ({ offer }: Stand): number => {
     const model = offer.gpu && findGpu(offer.gpu.model);
-    return model && gpus > 0 ? throughput(model, request.workload ?? 'general', offer.gpu) : 0;
+    if (!model || gpus === 0) return 0;
+    const share = unitShare(offer.gpu, offer.gpu.sharing).compute;
+    return share * throughput(model, request.workload ?? 'general', offer.gpu);
   };
   const cheapest = Math.min(...fitting.map(({ offer }) => Number(rateOf(offer, group))));
   const fastest = Math.max(...fitting.map(speed));

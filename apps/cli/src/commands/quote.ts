@@ -1,8 +1,15 @@
+import { unitName } from '@gridbourse/catalog';
+import type { OfferedGpu } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { explanationText, percent, perHour, table, usdc } from '../output/tables.ts';
 import { manifestRequest, type OrderOptions, withOrderOptions } from './order-options.ts';
+
+const gpuText = (gpu: OfferedGpu | null): string => {
+  if (gpu === null) return '-';
+  return gpu.sharing.mode === 'whole' ? gpu.model : `${gpu.model} ${unitName(gpu.sharing)}`;
+};
 
 export const addQuote = (program: Command): void => {
   withOrderOptions(
@@ -20,11 +27,12 @@ export const addQuote = (program: Command): void => {
     for (const lease of quote.leases) {
       say(
         table(
-          ['group', 'provider', 'region', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],
+          ['group', 'provider', 'region', 'gpu', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],
           lease.candidates.map((c) => [
             lease.group,
             c.providerId,
             c.region,
+            gpuText(c.gpu),
             perHour(c.rate),
             c.score.toFixed(3),
             ...[c.terms.cost, c.terms.geography, c.terms.performance, c.terms.reliability, c.terms.fit].map(

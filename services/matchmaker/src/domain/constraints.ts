@@ -1,7 +1,10 @@
+import type { GpuRequest, OfferGpu } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import type { NodeFree } from './capacity-book.ts';
 import { nominalVram } from './catalogue.ts';
 import { fits } from './amounts.ts';
+import { sharingSuits, soldInWords } from './gpu-sharing.ts';
+import { interconnectRank } from './interconnect.ts';
 import { type Packed, pack } from './packing.ts';
 import { rateMicrosPerHour } from './pricing.ts';
 import type { GroupNeed, PodTag } from './requirements.ts';
@@ -19,10 +22,12 @@ export const CONSTRAINTS = [
   'attributes',
   'duration',
   'storage_class',
+  'interconnect',
   'gpu_vendor',
   'gpu_model',
   'gpu_vram',
   'gpu_interface',
+  'gpu_sharing',
   'gpu_count',
   'cpu',
   'memory',
@@ -119,7 +124,21 @@ const storageClass: Check = ({ need, offer }) => {
   );
 };
 
+const interconnect: Check = ({ need, offer }) =>
+  when(
+    interconnectRank(offer.interconnect) < interconnectRank(need.group.interconnect),
+    'interconnect',
+    () => `has ${offer.interconnect}`,
+  );
+
+type ModelRequest = GpuRequest['models'][number];
 type OfGpu = (subject: Pick<Subject, 'need'> & { readonly offer: Pick<Offer, 'gpu'> }) => Broken | null;
+
+const hasVram = ({ vramMiB }: ModelRequest, gpu: OfferGpu): boolean =>
+  vramMiB === null || nominalVram(gpu.model, gpu.vramMiB) >= nominalVram(gpu.model, vramMiB);
+
+const hasInterface = (entry: ModelRequest, gpu: OfferGpu): boolean =>
+  entry.interface === null || entry.interface === gpu.interface;
 
 const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
   when(
@@ -128,7 +147,10 @@ const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
     () => `has ${gpu!.vendor}`,
   );
 
-/** Model, then VRAM, then interface: the first that no entry of some request passes. */
+/**
+ * Model, then VRAM, then interface: the first that no entry of some request passes. The VRAM is that of the whole card, also
+ * where slices of it are sold: it says which variant is meant, and a MIG profile has the slice's own memory in its name.
+ */
 const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
   if (need.gpuRequests.length === 0) return null;
   if (gpu === null) return failed('gpu_model', () => 'has no GPU');
@@ -136,21 +158,43 @@ const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
     if (models.length === 0) continue;
     const named = models.filter((entry) => entry.model === gpu.model);
     if (named.length === 0) return failed('gpu_model', () => `has ${gpu.model}`);
-    const vramMiB = nominalVram(gpu.model, gpu.vramMiB);
-    const large = named.filter(
-      (entry) => entry.vramMiB === null || vramMiB >= nominalVram(gpu.model, entry.vramMiB),
-    );
+    const large = named.filter((entry) => hasVram(entry, gpu));
     if (large.length === 0) return failed('gpu_vram', () => `has ${gpu.vramMiB} MiB`);
-    if (!large.some((entry) => entry.interface === null || entry.interface === gpu.interface)) {
+    if (!large.some((entry) => hasInterface(entry, gpu))) {
       return failed('gpu_interface', () => `has ${gpu.interface}`);
     }
   }
   return null;
 };
 
-/** Whether GPUs of this kind would do, whoever has them. */
-export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
-  gpuVendor({ need, offer: { gpu } }) === null && gpuModel({ need, offer: { gpu } }) === null;
+/** Whether a profile is one of those that entries ask for; entries that something else keeps out have no say in it. */
+const profileSuits = ({ models }: GpuRequest, gpu: OfferGpu, profile: string): boolean => {
+  const entries = models.filter(
+    (entry) => entry.model === gpu.model && hasVram(entry, gpu) && hasInterface(entry, gpu),
+  );
+  return (
+    entries.length === 0 || entries.some(({ migProfile }) => migProfile === null || migProfile === profile)
+  );
+};
+
+/** Whole GPUs, slices of the right profile, or large enough time slices, as asked for. */
+const gpuSharing: OfGpu = ({ need, offer: { gpu } }) => {
+  if (gpu === null) return null;
+  const { sharing } = gpu;
+  for (const request of need.gpuRequests) {
+    const suits =
+      sharingSuits(request.sharing, sharing) &&
+      (sharing.mode !== 'mig' || profileSuits(request, gpu, sharing.profile));
+    if (!suits) return failed('gpu_sharing', () => `sells ${soldInWords(sharing)}`);
+  }
+  return null;
+};
+
+/** Whether GPUs of this kind, sold so, would do, whoever has them. */
+export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean => {
+  const subject = { need, offer: { gpu } };
+  return gpuSharing(subject) === null && gpuVendor(subject) === null && gpuModel(subject) === null;
+};
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
 const shape: Check = ({ need, offer }) => {
@@ -206,8 +250,10 @@ const STATIC_CHECKS: readonly Check[] = [
   attributes,
   duration,
   storageClass,
+  interconnect,
   gpuVendor,
   gpuModel,
+  gpuSharing,
   price,
 ];
 

@@ -8,6 +8,7 @@ import {
   failuresOf,
   type Subject,
 } from './constraints.ts';
+import { askedInWords } from './gpu-sharing.ts';
 import { cheapestRate, type MarketView } from './matching.ts';
 import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
@@ -32,6 +33,10 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
       .join(', '),
   duration: (need) => `takes leases of ${need.durationSeconds} s`,
   storage_class: (need) => `storage class ${need.storageClasses.join(' and ')}`,
+  interconnect: (need) => {
+    const { interconnect } = need.group;
+    return interconnect === null ? 'any network' : `${interconnect} or faster between machines`;
+  },
   gpu_vendor: (need) => `GPUs of ${anyOf([...new Set(need.gpuRequests.map((request) => request.vendor))])}`,
   gpu_model: (need) =>
     `GPU ${anyOf([...new Set(need.gpuRequests.flatMap(({ models }) => models.map((entry) => entry.model)))])}`,
@@ -39,6 +44,7 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
     `at least ${Math.min(...need.gpuRequests.flatMap(({ models }) => models.flatMap((m) => m.vramMiB ?? [])))} MiB of VRAM`,
   gpu_interface: (need) =>
     `interface ${anyOf([...new Set(need.gpuRequests.flatMap(({ models }) => models.flatMap((m) => m.interface ?? [])))])}`,
+  gpu_sharing: (need) => [...new Set(need.gpuRequests.map(askedInWords))].join(' and '),
   gpu_count: (need) =>
     `${Math.max(...need.pods.map((pod) => pod.needs.gpus))} GPUs in one machine, ${need.total.gpus} in all`,
   cpu: (need) =>

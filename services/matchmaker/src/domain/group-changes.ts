@@ -1,39 +1,10 @@
-import type { GpuRequest, PlacementGroup, ServiceSpec } from '@gridbourse/events';
+import type { ServiceSpec } from '@gridbourse/events';
 import { gpuThroughput } from './catalogue.ts';
 import { single, type Change, type Try } from './change.ts';
+import { type GpuEntry, withGroup, withModels, withServices } from './group-edits.ts';
 import type { MarketView } from './matching.ts';
 import { groupNeed, type MatchRequest } from './requirements.ts';
-
-type GpuEntry = GpuRequest['models'][number];
-
-const withGroup = (
-  request: MatchRequest,
-  at: number,
-  change: (group: PlacementGroup) => PlacementGroup,
-): MatchRequest => ({
-  ...request,
-  spec: {
-    ...request.spec,
-    groups: request.spec.groups.map((group, i) => (i === at ? change(group) : group)),
-  },
-});
-
-const withServices = (
-  request: MatchRequest,
-  at: number,
-  change: (service: ServiceSpec) => ServiceSpec,
-): MatchRequest => withGroup(request, at, (group) => ({ ...group, services: group.services.map(change) }));
-
-const withModels = (
-  request: MatchRequest,
-  at: number,
-  change: (entries: readonly GpuEntry[]) => GpuEntry[],
-): MatchRequest =>
-  withServices(request, at, (service) => {
-    const gpu = service.resources.gpu;
-    if (!gpu || gpu.models.length === 0) return service;
-    return { ...service, resources: { ...service.resources, gpu: { ...gpu, models: change(gpu.models) } } };
-  });
+import { networks, sharings } from './sharing-changes.ts';
 
 /** The largest whole number in [low, high] that passes, null when none does; passing must be monotone downwards. */
 const largestThat = (low: number, high: number, passes: (value: number) => boolean): number | null => {
@@ -296,6 +267,8 @@ export function* groupChanges(
 ): Generator<Change> {
   yield* models(request, at, view, attempt);
   yield* variants(request, at, view, attempt);
+  yield* sharings(request, at, view, attempt);
+  yield* networks(request, at, attempt);
   yield* places(request, at, view, attempt);
   yield* trust(request, at, attempt);
   yield* storageClasses(request, at, view, attempt);

@@ -7,6 +7,7 @@ import type {
   ProviderEvent,
 } from '@gridbourse/events';
 import { type AccountId, DomainError, type OfferId, type ProviderId } from '@gridbourse/kernel';
+import type { Interconnect } from './interconnect.ts';
 
 /** What has been heard of a provider's heartbeats; `unknown` until the first word. */
 export type Presence = 'unknown' | 'online' | 'unreachable' | 'offline';
@@ -40,6 +41,8 @@ export type Offer = {
   readonly price: OfferPrice;
   readonly policy: OfferPublished['policy'];
   readonly storageClasses: readonly string[];
+  /** The network between its machines. */
+  readonly interconnect: Interconnect;
   readonly withdrawn: boolean;
 };
 
@@ -102,6 +105,7 @@ const offerOf = (event: OfferPublished): Offer => ({
   price: event.price,
   policy: event.policy,
   storageClasses: event.storageClasses,
+  interconnect: event.interconnect,
   withdrawn: false,
 });
 

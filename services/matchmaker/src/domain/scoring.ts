@@ -43,7 +43,7 @@ const UPTIME_OF_TIER: readonly number[] = [0.99, 0.98, 0.97, 0.95, 0.9, 0.75, 0]
 /** What only the whole field of feasible offers can tell. */
 export type Field = {
   readonly cheapest: Micros;
-  /** Relative throughput of the fastest GPU that fits; 0 when no GPU is asked for. */
+  /** Relative throughput of the fastest unit (GPU, slice or slot) that fits; 0 when no GPU is asked for. */
   readonly fastest: number;
 };
 
@@ -63,7 +63,7 @@ export const costTerm = (rate: number, limit: number, cheapest: number): number 
 /** Falls from 1 at no distance to 0 at 300 ms and beyond. */
 export const geographyTerm = (roundTripMs: number): number => Math.max(0, 1 - roundTripMs / WORST_RTT_MS);
 
-/** Against the fastest that fits. @param throughput of one GPU, for the class of the workload */
+/** Against the fastest that fits. @param throughput of one unit, for the class of the workload */
 export const performanceTerm = (throughput: number, fastest: number): number =>
   fastest === 0 ? 1 : throughput / fastest;
 

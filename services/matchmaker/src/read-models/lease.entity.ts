@@ -1,3 +1,4 @@
+import type { OfferGpu } from '@gridbourse/events';
 import type { AccountId, LeaseId, OfferId, OrderId, ProviderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { type Lease, termOf } from '../domain/lease.ts';
@@ -13,6 +14,7 @@ export class LeaseEntity {
   @Column({ name: 'group_name', type: 'text' }) groupName!: string;
   @Column({ name: 'provider_id', type: 'text' }) providerId!: ProviderId;
   @Column({ name: 'offer_id', type: 'text' }) offerId!: OfferId;
+  @Column({ type: 'jsonb', nullable: true }) gpu!: OfferGpu | null;
   @Column({ name: 'chain_lease_key', type: 'text', nullable: true }) chainLeaseKey!: string | null;
   @Column({ type: 'text' }) state!: Lease['state'];
   @Column({ name: 'close_reason', type: 'text', nullable: true }) closeReason!: string | null;
@@ -45,6 +47,7 @@ export const leaseRow = (lease: Lease): LeaseEntity => ({
   groupName: lease.group.name,
   providerId: lease.providerId,
   offerId: lease.offerId,
+  gpu: lease.gpu,
   chainLeaseKey: lease.chainLeaseKey,
   state: lease.state,
   closeReason: lease.endReason,

@@ -12,7 +12,7 @@ import { Frontier } from './frontier.ts';
 import { FANOUT, FIELDS, WORDS } from './layout.ts';
 import type { RoundTrips } from './round-trips.ts';
 
-/** Offers of one kind of GPU, or without one. */
+/** Offers of one kind of GPU sold in one way, or without one. */
 export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
 
 /** What a search reads; nothing of it changes while the search goes on. */

@@ -1,4 +1,4 @@
-import type { WorkloadEvent } from '@gridbourse/events';
+import type { GpuSharing, WorkloadEvent } from '@gridbourse/events';
 import { type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -34,6 +34,12 @@ import { hearOfExit, hearOfFailure } from './workload.ts';
 
 const PROVIDERS = ['p0', 'p1', 'p2'];
 
+const OFFERS = [
+  ...PROVIDERS.map((name) => ({ name, word: `gpu of ${name}` })),
+  { name: 'p0', word: 'slots of p0' },
+];
+const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: 4 };
+
 const openMarket = (): Bench => {
   const bench = new Bench();
   for (const [i, name] of PROVIDERS.entries()) {
@@ -48,6 +54,7 @@ const openMarket = (): Bench => {
       }),
     );
   }
+  bench.market(offerPublished('p0', 'slots of p0', { nodes: [{ gpus: 4 }], sharing: SLOTS, perGpu: '0.10' }));
   return bench;
 };
 
@@ -78,8 +85,8 @@ const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], 
 
 const bidOnEverything: Act = (bench, random) => {
   const orders = bench.exchange.biddingOrders();
-  for (const [order, name] of orders.flatMap((each) => PROVIDERS.map((who) => [each, who] as const))) {
-    const offerId = idOf('offer', `gpu of ${name}`);
+  for (const [order, { name, word }] of orders.flatMap((each) => OFFERS.map((one) => [each, one] as const))) {
+    const offerId = idOf('offer', word);
     const group = pick(random, order.spec.groups)!.name;
     const rateMicrosPerHour = BigInt(nextInt(random, 1_100_000));
     orRefused(() =>
@@ -98,7 +105,12 @@ const bidOnEverything: Act = (bench, random) => {
 const ACTS: readonly Act[] = [
   (bench, random) => {
     const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
-      group(`g${i}`, [service('s', { replicas: 1 + nextInt(random, 2) })]),
+      group(`g${i}`, [
+        service('s', {
+          replicas: 1 + nextInt(random, 2),
+          sharing: random.next() < 0.35 ? { mode: 'shared', milli: 250 } : { mode: 'whole' },
+        }),
+      ]),
     );
     orRefused(() =>
       bench.submit(
@@ -376,6 +388,17 @@ const checkNoMachineIsOversold = (exchange: Exchange): void => {
   }
 };
 
+/** Whole GPUs and slots each go to who asked for them. @returns leases of slots */
+const checkSharing = (bench: Bench): number => {
+  const leases = bench.leases();
+  for (const { gpu, group: asked } of leases) {
+    for (const { resources } of asked.services) {
+      expect(gpu?.sharing.mode).toBe(resources.gpu?.sharing.mode);
+    }
+  }
+  return leases.filter(({ gpu }) => gpu?.sharing.mode === 'shared').length;
+};
+
 /** As they are stored: equal bytes, not only equal meaning. */
 const bytes = (exchange: Exchange): string =>
   JSON.stringify(
@@ -392,6 +415,7 @@ describe('random histories', () => {
   it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
     let proposals = 0;
     let won = 0;
+    let ofSlots = 0;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
@@ -408,6 +432,7 @@ describe('random histories', () => {
           checkWinners(bench);
         }
         checkTerminals(bench);
+        ofSlots += checkSharing(bench);
         expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
         expect(bytes(rebuilt(bench))).toBe(bytes(bench.exchange));
         won += bench.leases().filter((lease) => isBidOf(bench, lease)).length;
@@ -423,8 +448,9 @@ describe('random histories', () => {
           expect(bench.exchange.book.takingsOf(offer.offerId)).toEqual([]);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: 80 },
     );
+    expect(ofSlots).toBeGreaterThan(5);
     expect(proposals).toBeGreaterThan(100);
     expect(won).toBeGreaterThan(20);
   });

@@ -1,3 +1,4 @@
+import { sharingText } from '@gridbourse/catalog';
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, invalid, rfc3339 } from '@gridbourse/kernel';
 import type { matchmakerV1 } from '@gridbourse/proto';
@@ -50,6 +51,8 @@ export const toLeaseMessage = (row: LeaseEntity): matchmakerV1.Lease => ({
   runningSince: at(row.runningSinceMs),
   paidMicros: (row.paidMicros ?? 0n).toString(),
   refundedMicros: (row.refundedMicros ?? 0n).toString(),
+  gpuModel: row.gpu?.model ?? '',
+  gpuSharing: row.gpu === null ? '' : sharingText(row.gpu.sharing),
 });
 
 export const toExplanationMessage = (why: Explanation): matchmakerV1.Explanation => ({
@@ -85,6 +88,9 @@ export const toQuoteMessage = (quote: Quote): matchmakerV1.QuoteResponse => ({
       region: provider.place.region,
       rateMicrosPerHour: rateMicrosPerHour.toString(),
       score,
+      gpuModel: offer.gpu?.model ?? '',
+      gpuSharing: offer.gpu === null ? '' : sharingText(offer.gpu.sharing),
+      interconnect: offer.interconnect,
     })),
   ),
   explanation: quote.explanation === null ? undefined : toExplanationMessage(quote.explanation),

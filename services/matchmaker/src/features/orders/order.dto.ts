@@ -5,6 +5,7 @@ import { ratio } from '../../domain/pricing.ts';
 import type { LeaseEntity } from '../../read-models/lease.entity.ts';
 import type { OrderEntity } from '../../read-models/order.entity.ts';
 import { auctionDto, toAuctionDto } from '../auctions/auction.dto.ts';
+import { offeredGpuDto } from './offered-gpu.dto.ts';
 import { warningText } from './read-manifest.ts';
 
 const instant = z.iso.datetime();
@@ -39,6 +40,8 @@ export const leaseDto = z
     group: z.string(),
     providerId: z.string(),
     offerId: z.string(),
+    /** Null for plain CPU machines, and for leases of before it was noted. */
+    gpu: offeredGpuDto.nullable(),
     chainLeaseKey: z.string().nullable(),
     state: z.enum(['proposed', 'accepted', 'funded', 'active', 'closing', 'closed', 'rejected', 'lapsed']),
     closeReason: z.string().nullable(),
@@ -94,6 +97,7 @@ export const toLeaseDto = (row: LeaseEntity): LeaseDto => ({
   group: row.groupName,
   providerId: row.providerId,
   offerId: row.offerId,
+  gpu: row.gpu,
   chainLeaseKey: row.chainLeaseKey,
   state: row.state,
   closeReason: row.closeReason,

@@ -1,8 +1,10 @@
 import { money, moneyDto, moneyDtoOrNull, RequireScopes, Returns } from '@gridbourse/api';
+import { interconnect } from '@gridbourse/events';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
 import { z } from 'zod';
 import { explanationDto } from '../orders/order.dto.ts';
+import { offeredGpuDto } from '../orders/offered-gpu.dto.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
 import { QuoteService } from './quote.service.ts';
 
@@ -26,6 +28,10 @@ const quoteDto = z
             offerId: z.string(),
             providerId: z.string(),
             region: z.string(),
+            /** Null for plain CPU machines. */
+            gpu: offeredGpuDto.nullable(),
+            /** The network between its machines. */
+            interconnect,
             rate: money,
             score: share,
             terms: z.object({
@@ -70,6 +76,8 @@ export class QuotesController {
           offerId: offer.offerId,
           providerId: provider.providerId,
           region: provider.place.region,
+          gpu: offer.gpu,
+          interconnect: offer.interconnect,
           rate: moneyDto(rateMicrosPerHour),
           score,
           terms: { ...terms },

@@ -51,6 +51,12 @@ export interface Candidate {
   region: string;
   rateMicrosPerHour: string;
   score: number;
+  /** Empty for plain CPU machines. */
+  gpuModel: string;
+  /** What one of its GPUs is: `whole`, a slice such as `mig:1g.10gb`, or a time slice such as `shared:10` (a tenth). */
+  gpuSharing: string;
+  /** The network between its machines: `ethernet`, `roce`, `infiniband` or `nvlink`. */
+  interconnect: string;
 }
 
 export interface Explanation {
@@ -267,6 +273,9 @@ export interface Lease {
   runningSince: string;
   paidMicros: string;
   refundedMicros: string;
+  /** As in Candidate; empty for plain CPU machines, and for leases of before it was noted. */
+  gpuModel: string;
+  gpuSharing: string;
 }
 
 export const GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME = "gridbourse.matchmaker.v1";
