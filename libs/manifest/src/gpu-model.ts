@@ -53,7 +53,7 @@ export const readModelItem = (context: Context, item: YamlNode, vendor: Vendor):
   }
   const migProfile = name.sharing.kind === 'mig' ? name.sharing.profile : null;
   const vramMiB = nominal ?? ramMiB;
-  if (migProfile !== null) checkProfile(context, modelNode!, { name, vramMiB, profile: migProfile });
+  if (migProfile !== null) checkProfile(context, modelNode!, { name, vramMiB: nominal, profile: migProfile });
   return {
     node: modelNode!,
     mode: name.sharing.kind,
