@@ -394,8 +394,8 @@ export type OfferRequest = {
   offerId?: string;
   /** Tells apart offers of one GPU model; letters, digits, dots, hyphens. */
   label?: string;
-  /** Null: plain CPU machines. */
-  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm' } | null;
+  /** Null: plain CPU machines. Without `sharing` whole GPUs are sold; else `nodes[].gpus` and `perGpu` are of slices or slots. */
+  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm'; sharing?: OfferedGpu['sharing'] } | null;
   nodes: OfferNode[];
   price: {
     perGpuUsdcPerHour: string;
@@ -405,6 +405,8 @@ export type OfferRequest = {
   };
   policy: { autoAccept: boolean; minDurationSeconds?: number; maxDurationSeconds: number };
   storageClasses?: string[];
+  /** The network between the machines; `ethernet` when it is not said. */
+  interconnect?: Offer['interconnect'];
 };
 
 export type Provider = {
@@ -420,18 +422,32 @@ export type Provider = {
   registeredAt: string;
 };
 
+/** Which offers a list shows. */
+export type OfferFilter = {
+  /** By any name the catalogue knows. */
+  model?: string;
+  region?: string;
+  /** What is sold of the GPUs. */
+  sharing?: OfferedGpu['sharing']['mode'];
+  /** The slowest network between machines that will do. */
+  interconnect?: Offer['interconnect'];
+};
+
 export type Offer = {
   offerId: string;
   providerId: string;
   providerName: string;
   revision: number;
-  gpu: { model: string; vramMiB: number; interface: string } | null;
+  gpu: Omit<OfferedGpu, 'vendor'> | null;
   nodes: number;
+  /** In the units that are sold: whole GPUs, slices or slots. `price.perGpu` is that of one. */
   gpusTotal: number;
   price: Record<'perGpu' | 'perCpuCore' | 'perMemoryGiB' | 'perStorageGiB', Money>;
+  /** Of the same share of a GPU. */
   listPricePerGpuHour: Money | null;
   saving: number | null;
   region: string;
+  interconnect: 'ethernet' | 'roce' | 'infiniband' | 'nvlink';
   policy: { autoAccept: boolean; minDurationSeconds: number; maxDurationSeconds: number };
   /** `available`: its provider is active, so it is matched. */
   state: 'available' | 'unavailable' | 'withdrawn';

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { demandPrivateKey, extendLease } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
 import { parseDuration } from './order-options.ts';
+import { gpuText } from '../output/gpu-text.ts';
 import { clock, percent, perHour, state, table, usdc } from '../output/tables.ts';
 
 export const addLease = (program: Command): void => {
@@ -18,10 +19,11 @@ export const addLease = (program: Command): void => {
       result(page);
       say(
         table(
-          ['lease', 'provider', 'state', 'rate', 'since', 'paid', 'refunded'],
+          ['lease', 'provider', 'GPU', 'state', 'rate', 'since', 'paid', 'refunded'],
           page.items.map((l) => [
             l.leaseId,
             l.providerId,
+            gpuText(l.gpu),
             l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
             perHour(l.rate),
             clock(l.runningSince),
@@ -44,6 +46,7 @@ export const addLease = (program: Command): void => {
         ['lease', found.leaseId],
         ['order', found.orderId],
         ['provider', found.providerId],
+        ['GPU', gpuText(found.gpu)],
         ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
         ...(found.closeDetail ? [['', found.closeDetail] as [string, string]] : []),
         [

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import { type Context, contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { gpuText } from '../output/gpu-text.ts';
 import {
   auctionText,
   clock,
@@ -32,10 +33,11 @@ const showOrder = (context: Context, order: Order): void => {
   if (order.leases.length > 0) {
     context.say(
       table(
-        ['lease', 'provider', 'state', 'rate', 'paid', 'refunded'],
+        ['lease', 'provider', 'GPU', 'state', 'rate', 'paid', 'refunded'],
         order.leases.map((l) => [
           l.leaseId,
           l.providerId,
+          gpuText(l.gpu),
           l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
           perHour(l.rate),
           usdc(l.paid),

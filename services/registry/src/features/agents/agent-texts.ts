@@ -21,15 +21,15 @@ const withoutEmptySharing = ({
 
 /**
  * SHA-256 of the canonical JSON of a heartbeat. Its 64-bit fields are strings in our JSON mapping and numbers in that of
- * other protobuf libraries, so either form is a right signature of the same content.
+ * other protobuf libraries, so either form is a right signature of the same content; so it is with and
+ * without a field that is empty.
  */
 export const heartbeatTexts = (providerId: string, heartbeat: registryV1.Heartbeat): string[] => {
   const { sentAtMs, sequence } = heartbeat;
-  const nodes = heartbeat.nodes.map(withoutEmptySharing);
-  return [
+  return [heartbeat.nodes, heartbeat.nodes.map(withoutEmptySharing)].flatMap((nodes) => [
     digest({ nodes, providerId, sentAtMs, sequence }),
     digest({ nodes, providerId, sentAtMs: Number(sentAtMs), sequence: Number(sequence) }),
-  ];
+  ]);
 };
 
 /** Equal inventories give equal digests. */

@@ -72,7 +72,12 @@ export const offerDto = z
     providerName: z.string(),
     revision: z.int(),
     gpu: z
-      .object({ model: z.string(), vramMiB: z.int(), interface: z.string(), sharing: gpuSharing })
+      .object({
+        model: z.string(),
+        vramMiB: z.int(),
+        interface: z.enum(['pcie', 'sxm']),
+        sharing: gpuSharing,
+      })
       .nullable(),
     nodes: z.int().meta({ description: 'Machines' }),
     gpusTotal: z

@@ -79,7 +79,7 @@ export interface NodeInventory {
   /**
    * What gpu_capacity and gpu_allocatable count: `whole` GPUs, `mig:1g.10gb` for slices of that one profile, `shared:4`
    * for time slices of which each GPU has four. Any other text: nothing of the GPUs is sold. Empty, as agents of before
-   * send it: what gpu_model says, `whole` when it says nothing; an empty field is not part of what is signed.
+   * send it: what gpu_model says, `whole` when it says nothing; what is signed may lack the empty field.
    */
   gpuSharing: string;
 }
