@@ -19,9 +19,8 @@ const OLD_ROWS = `
   INSERT INTO orders (order_id, account_id, version, state, name, run, max_rate_micros, duration_seconds, submitted_at_ms, expires_at_ms, warnings, request_hash, live)
   VALUES ('ord_a', 'acc_a', 1, 'submitted', 'web', 'service', 1, 1, 1, 1, '[]', '', true),
          ('ord_b', 'acc_a', 1, 'submitted', 'web', 'service', 1, 1, 1, 1, '[]', '', true);
-  INSERT INTO streams (stream_id, version) VALUES ('ord_a', 1);
-  INSERT INTO events (stream_id, version, type, schema_version, data, metadata, occurred_at)
-  VALUES ('ord_a', 1, 'OrderSubmitted', 2, '{"profile":"fastest"}', '{}', now());
+    INSERT INTO events (stream_id, version, type, schema_version, data, metadata, occurred_at, tx)
+  VALUES ('ord_a', 1, 'OrderSubmitted', 2, '{"profile":"fastest"}', '{}', now(), pg_current_xact_id());
   INSERT INTO providers (provider_id, account_id, name, place, attributes, tier, activated, suspended, presence, sequence)
   VALUES ('prv_old', 'acc_p', 'old', '{}', '{}', 3, true, false, 'online', 9),
          ('prv_new', 'acc_p', 'new', '{}', '{}', 3, true, false, 'online', 2);
