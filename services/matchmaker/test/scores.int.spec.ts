@@ -46,7 +46,7 @@ describe('the score, as tenants weigh it and are told of it', () => {
   afterAll(() => stage?.close(), 30_000);
 
   it.each([
-    [{ cost: 1 } as object, CHEAP],
+    [{ cost: 1 }, CHEAP],
     [{ cost: 0.1, reliability: 0.9 }, TRUSTED],
   ])('weighs a quote and an order by %j, over REST', async (weights, wanted) => {
     const wishes = { weights, workloadClass: 'language' };

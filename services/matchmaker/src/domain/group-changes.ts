@@ -33,15 +33,16 @@ function* models(request: MatchRequest, at: number, view: MarketView, attempt: T
       ...entries,
       { model, vramMiB: null, interface: null, migProfile: null },
     ]);
-    if (!attempt(changed)) continue;
     const throughput = gpuThroughput({ model });
     const distance = reference > 0 && throughput > 0 ? Math.abs(Math.log2(throughput / reference)) : 1;
+    const size = 0.3 + distance / 4;
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${group.name}.gpu.models`,
       from: names.join(', ').slice(0, 200),
       to: `${names.join(', ').slice(0, 130)} or ${model}`,
       text: `Take ${model} as well.`,
-      size: 0.3 + distance / 4,
+      size,
     });
   }
 }
@@ -73,7 +74,7 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
       const changed = withModels(request, at, (entries) =>
         entries.map((entry) => (entry.model === model ? change(entry) : entry)),
       );
-      if (!attempt(changed)) continue;
+      if (!attempt(changed, size)) continue;
       yield single(changed, {
         field: `groups.${group.name}.gpu.models.${model}`.slice(0, 120),
         from: describeModels(asked),
@@ -184,7 +185,7 @@ function* places(request: MatchRequest, at: number, view: MarketView, attempt: T
     for (const region of regionsOnSale(view)) {
       if (group.regions.includes(region)) continue;
       const changed = withGroup(request, at, (one) => ({ ...one, regions: [...one.regions, region] }));
-      if (!attempt(changed)) continue;
+      if (!attempt(changed, 0.3)) continue;
       yield single(changed, {
         field: `groups.${group.name}.regions`,
         from: group.regions.join(', ').slice(0, 200),
@@ -199,7 +200,7 @@ function* places(request: MatchRequest, at: number, view: MarketView, attempt: T
       ...one,
       attributes: Object.fromEntries(Object.entries(one.attributes).filter(([name]) => name !== key)),
     }));
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.4)) continue;
     yield single(changed, {
       field: `groups.${group.name}.attributes.${key}`.slice(0, 120),
       from: value.slice(0, 200),
@@ -214,13 +215,14 @@ function* trust(request: MatchRequest, at: number, attempt: Try): Generator<Chan
   const group = request.spec.groups[at]!;
   for (let tier = group.tierFloor + 1; tier <= 7; tier += 1) {
     const changed = withGroup(request, at, (one) => ({ ...one, tierFloor: tier }));
-    if (!attempt(changed)) continue;
+    const size = 0.2 * (tier - group.tierFloor);
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${group.name}.tierFloor`,
       from: `${group.tierFloor}`,
       to: `${tier}`,
       text: `Accept providers down to tier ${tier}.`,
-      size: 0.2 * (tier - group.tierFloor),
+      size,
     });
     return;
   }
@@ -245,7 +247,7 @@ function* storageClasses(
         ),
       }),
     );
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.25)) continue;
     yield single(changed, {
       field: `groups.${group.name}.storageClass`,
       from: wanted.join(', '),

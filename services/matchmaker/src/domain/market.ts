@@ -22,6 +22,8 @@ export type Provider = {
   readonly tier: number;
   /** Share of challenges answered, the last era counting a quarter and all before it the rest; null before the first. */
   readonly uptime: number | null;
+  /** Eras that have closed since it registered: how long it has been known. */
+  readonly erasClosed: number;
   /** Its stake on chain is at least the minimum. */
   readonly activated: boolean;
   /** Its number in the contract; null until its stake was first seen. */
@@ -90,7 +92,11 @@ const evolveProvider = (provider: Provider, event: ProviderEvent): Provider => {
     case 'TierChanged':
       return { ...provider, tier: event.to };
     case 'EraClosed':
-      return { ...provider, uptime: uptimeAfter(provider.uptime, event) };
+      return {
+        ...provider,
+        uptime: uptimeAfter(provider.uptime, event),
+        erasClosed: provider.erasClosed + 1,
+      };
     default:
       return provider;
   }
@@ -204,6 +210,7 @@ export class Market {
         attributes: event.attributes,
         tier: INITIAL_TIER,
         uptime: null,
+        erasClosed: 0,
         activated: false,
         chainProviderId: null,
         suspended: false,

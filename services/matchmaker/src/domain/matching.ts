@@ -49,7 +49,8 @@ export const emptied = ({ offers, emptiedSource }: MarketView): MarketView => ({
   ...(emptiedSource && { source: emptiedSource, emptiedSource }),
 });
 
-const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
+/** Where candidates for orders come from: the view's own source, or a look at every offer. */
+export const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
 
 export type GroupMatch = {
   readonly group: string;

@@ -93,7 +93,7 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
   for (const seconds of byDistance) {
     const spec: WorkloadSpec = { ...request.spec, durationSeconds: seconds };
     const changed = { ...request, spec };
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, distance(seconds))) continue;
     yield single(changed, {
       field: 'durationSeconds',
       from: `${now}`,
@@ -108,7 +108,7 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
 function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
   if (request.includeProviders.length > 0) {
     const changed = { ...request, includeProviders: [] };
-    if (attempt(changed)) {
+    if (attempt(changed, 0.5)) {
       yield single(changed, {
         field: 'includeProviders',
         from: `${request.includeProviders.length} providers`,
@@ -123,7 +123,7 @@ function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
       ...request,
       excludeProviders: request.excludeProviders.filter((one) => one !== excluded),
     };
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.45)) continue;
     yield single(changed, {
       field: 'excludeProviders',
       from: excluded,
