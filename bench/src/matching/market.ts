@@ -68,6 +68,7 @@ const providerAt = (random: Random, site: Site): Provider => ({
   },
   tier: 1 + Math.floor(7 * random.next() ** 1.5),
   uptime: random.next() < 0.1 ? null : 1 - 0.2 * random.next() ** 4,
+  erasClosed: nextInt(random, 60),
   activated: true,
   chainProviderId: 1 + nextInt(random, 1_000_000),
   suspended: false,

@@ -91,7 +91,10 @@ export class TypedArrayScan {
       this.region[i] = numberOf(this.regions, provider.place.region);
       this.tier[i] = provider.tier;
       const uptime = provider.uptime ?? uptimes[provider.tier - 1]!;
-      this.reliability[i] = 0.75 * ((7 - provider.tier) / 6) + 0.25 * (Math.max(0, uptime - 0.75) / 0.25);
+      this.reliability[i] =
+        (5 / 8) * ((7 - provider.tier) / 6) +
+        (2 / 8) * (Math.max(0, uptime - 0.75) / 0.25) +
+        (1 / 8) * Math.min(1, provider.erasClosed / 30);
       this.interconnect[i] = INTERCONNECTS.indexOf(offer.interconnect);
       this.fastNetwork[i] = provider.attributes['network'] === '100g' ? 1 : 0;
       const { location } = provider.place;

@@ -148,7 +148,7 @@ export const orderUnmatched = order(
   z.object({ orderId: id('order'), explanation, atMs: instant }),
 );
 
-export const orderMatched = order(
+const orderMatchedV1 = order(
   'OrderMatched',
   'Capacity is held for every group, and a lease proposed for each.',
   z.object({
@@ -160,6 +160,28 @@ export const orderMatched = order(
     atMs: instant,
   }),
 );
+
+export const rankedOffer = bidTerms.omit({ bidId: true });
+
+export const groupRanking = z.object({
+  group: z.string(),
+  winner: rankedOffer.describe('What is held.'),
+  runnerUp: rankedOffer
+    .nullable()
+    .describe('The best offer that fits the group as well and was not taken; null where there is none.'),
+});
+
+// Nobody noted before what a match was preferred to.
+export const orderMatched = nextVersion(orderMatchedV1, {
+  schema: orderMatchedV1.schema.extend({
+    ranking: z
+      .array(groupRanking)
+      .describe(
+        'What the offers were worth, group by group, to some four digits; empty for matches of before it was noted.',
+      ),
+  }),
+  upcast: (fields) => ({ ...fields, ranking: [] }),
+});
 
 export const orderFulfilled = order(
   'OrderFulfilled',
@@ -358,6 +380,8 @@ export type GroupPart = z.output<typeof groupPart>;
 export type CloseReason = z.output<typeof closeReason>;
 export type Explanation = z.output<typeof explanation>;
 export type AuctionResult = z.output<typeof auctionResult>;
+export type RankedOffer = z.output<typeof rankedOffer>;
+export type GroupRanking = z.output<typeof groupRanking>;
 export type BidTerms = z.output<typeof bidTerms>;
 export type ScoreWeights = z.output<typeof scoreWeights>;
 export type MatchingProfile = z.output<typeof matchingProfile>;

@@ -329,7 +329,10 @@ export const scores = (
       ((limit === 0 ? 1 : 1 - rate / limit) + (rate === 0 ? 1 : cheapest / rate)) / 2,
       request.near ? Math.max(0, 1 - estimateRttMs(request.near, provider.place.location) / 300) : 1,
       fastest === 0 ? 1 : speed(stand) / fastest,
-      0.75 * ((7 - provider.tier) / 6) + 0.25 * (Math.max(0, uptime - 0.75) / 0.25),
+      (5 * ((7 - provider.tier) / 6) +
+        2 * (Math.max(0, uptime - 0.75) / 0.25) +
+        Math.min(provider.erasClosed, 30) / 30) /
+        8,
       gpus === 0 && offer.gpu ? 0 : all === 0 ? 1 : 1 - left / all,
     ];
     const sum = weights.reduce((a, b) => a + b, 0);

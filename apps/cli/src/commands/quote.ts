@@ -1,15 +1,9 @@
-import { unitName } from '@gridbourse/catalog';
-import type { OfferedGpu } from '@gridbourse/sdk';
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { gpuText } from '../output/gpu-text.ts';
 import { explanationText, partText, percent, perHour, table, usdc } from '../output/tables.ts';
 import { manifestRequest, type OrderOptions, withOrderOptions } from './order-options.ts';
-
-const gpuText = (gpu: OfferedGpu | null): string => {
-  if (gpu === null) return '-';
-  return gpu.sharing.mode === 'whole' ? gpu.model : `${gpu.model} ${unitName(gpu.sharing)}`;
-};
 
 export const addQuote = (program: Command): void => {
   withOrderOptions(

@@ -53,52 +53,56 @@ export type Subject = {
 export type Broken = { readonly constraint: Constraint; readonly detail: () => string };
 
 type Check = (subject: Subject) => Broken | null;
+/** Looks at the provider and what is asked, at nothing of the offer. */
+export type OfProvider = (subject: Pick<Subject, 'need' | 'provider'>) => Broken | null;
+/** Looks at the offer and what is asked, and not at who sells it or what is free. */
+export type OfOffer = (subject: Pick<Subject, 'need' | 'offer'>) => Broken | null;
 const failed = (constraint: Constraint, detail: () => string): Broken => ({ constraint, detail });
 const when = (broken: boolean, constraint: Constraint, detail: () => string): Broken | null =>
   broken ? { constraint, detail } : null;
 
 const inWords = ({ constraint, detail }: Broken): Failure => ({ constraint, detail: detail().slice(0, 300) });
 
-const providerActive: Check = ({ provider }) =>
+const providerActive: OfProvider = ({ provider }) =>
   when(
     !provider.activated || provider.suspended || provider.chainProviderId === null,
     'provider_active',
     () => (provider.suspended ? 'suspended' : 'its stake is below the minimum'),
   );
 
-const providerOnline: Check = ({ provider }) =>
+const providerOnline: OfProvider = ({ provider }) =>
   when(provider.presence !== 'online', 'provider_online', () =>
     provider.presence === 'unknown' ? 'not heard of yet' : provider.presence,
   );
 
-const providerIncluded: Check = ({ need, provider }) =>
+const providerIncluded: OfProvider = ({ need, provider }) =>
   when(
     need.include.size > 0 && !need.include.has(provider.providerId),
     'provider_included',
     () => 'not on your list',
   );
 
-const providerExcluded: Check = ({ need, provider }) =>
+const providerExcluded: OfProvider = ({ need, provider }) =>
   when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it');
 
-const providerDeclined: Check = ({ need, provider }) =>
+const providerDeclined: OfProvider = ({ need, provider }) =>
   when(
     need.declinedBy.has(provider.providerId),
     'provider_declined',
     () => 'it declined this order, or did not answer',
   );
 
-const tier: Check = ({ need, provider }) =>
+const tier: OfProvider = ({ need, provider }) =>
   when(provider.tier > need.group.tierFloor, 'tier', () => `tier ${provider.tier}`);
 
-const region: Check = ({ need, provider }) =>
+const region: OfProvider = ({ need, provider }) =>
   when(
     need.group.regions.length > 0 && !need.group.regions.includes(provider.place.region),
     'region',
     () => `in ${provider.place.region}`,
   );
 
-const attributes: Check = ({ need, provider }) => {
+const attributes: OfProvider = ({ need, provider }) => {
   const missing = Object.entries(need.group.attributes).filter(
     ([key, value]) => provider.attributes[key] !== value,
   );
@@ -107,7 +111,7 @@ const attributes: Check = ({ need, provider }) => {
   );
 };
 
-const duration: Check = ({ need, offer: { policy } }) =>
+const duration: OfOffer = ({ need, offer: { policy } }) =>
   when(
     need.durationSeconds < policy.minDurationSeconds || need.durationSeconds > policy.maxDurationSeconds,
     'duration',
@@ -115,7 +119,7 @@ const duration: Check = ({ need, offer: { policy } }) =>
   );
 
 /** `default` means whatever class the provider has. */
-const storageClass: Check = ({ need, offer }) => {
+const storageClass: OfOffer = ({ need, offer }) => {
   const missing = need.storageClasses.filter((name) =>
     name === 'default' ? offer.storageClasses.length === 0 : !offer.storageClasses.includes(name),
   );
@@ -124,7 +128,7 @@ const storageClass: Check = ({ need, offer }) => {
   );
 };
 
-const interconnect: Check = ({ need, offer }) =>
+const interconnect: OfOffer = ({ need, offer }) =>
   when(
     interconnectRank(offer.interconnect) < interconnectRank(need.group.interconnect),
     'interconnect',
@@ -197,7 +201,7 @@ export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean => {
 };
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
-const shape: Check = ({ need, offer }) => {
+const shape: OfOffer = ({ need, offer }) => {
   // A missing GPU is told by its own constraint.
   const wantsMissingGpu = offer.gpu === null;
   const of = (dimension: 'gpus' | 'cpuMillis' | 'memoryMiB' | 'storageMiB') => ({
@@ -226,7 +230,7 @@ const shape: Check = ({ need, offer }) => {
   );
 };
 
-const price: Check = ({ need, offer }) => {
+const price: OfOffer = ({ need, offer }) => {
   const rate = rateMicrosPerHour(offer.price, need.total);
   return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
 };
@@ -238,22 +242,32 @@ const freeCapacity = ({ free, need }: Subject): Broken =>
     return `room for ${roomFor} of ${need.pods.length} replicas now`;
   });
 
-/** Cheap ones first: matching stops at the first that fails. */
-const STATIC_CHECKS: readonly Check[] = [
+/** Say the same of providers that are alike but for their names. */
+export const PROVIDER_CHECKS: readonly OfProvider[] = [
   providerActive,
   providerOnline,
-  providerIncluded,
-  providerExcluded,
-  providerDeclined,
   tier,
   region,
   attributes,
-  duration,
-  storageClass,
-  interconnect,
-  gpuVendor,
-  gpuModel,
-  gpuSharing,
+];
+/** Say the same of all providers that the order does not name. */
+export const PROVIDER_NAME_CHECKS: readonly OfProvider[] = [
+  providerIncluded,
+  providerExcluded,
+  providerDeclined,
+];
+/** Look at what an offer says beside its GPUs, machines and prices. */
+export const TERMS_CHECKS: readonly OfOffer[] = [duration, storageClass, interconnect];
+export const GPU_CHECKS: readonly OfOffer[] = [gpuVendor, gpuModel, gpuSharing];
+/** Looks at the machines as they were declared, and at whether there are GPUs. */
+export const SHAPE_CHECKS: readonly OfOffer[] = [shape];
+
+/** Cheap ones first: matching stops at the first that fails. */
+const STATIC_CHECKS: readonly Check[] = [
+  ...PROVIDER_CHECKS,
+  ...PROVIDER_NAME_CHECKS,
+  ...TERMS_CHECKS,
+  ...GPU_CHECKS,
   price,
 ];
 
@@ -278,6 +292,10 @@ const PLACE_IN_ORDER: ReadonlyMap<Constraint, number> = new Map(
   CONSTRAINTS.map((constraint, place) => [constraint, place]),
 );
 
+/** What is free counts where the machines as declared would do; GPUs that are missing are told by their own constraint. */
+export const wantsRoom = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
+  gpu !== null || need.gpuRequests.length === 0;
+
 /** Every constraint that fails, in the order of CONSTRAINTS; empty when the offer fits. */
 export const brokenOf = (subject: Subject): Broken[] => {
   const broken: Broken[] = [];
@@ -287,10 +305,7 @@ export const brokenOf = (subject: Subject): Broken[] => {
   }
   const ofShape = shape(subject);
   if (ofShape) broken.push(ofShape);
-  else if (
-    (subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) &&
-    !pack(subject.need.pods, subject.free)
-  ) {
+  else if (wantsRoom(subject.need, subject.offer.gpu) && !pack(subject.need.pods, subject.free)) {
     broken.push(freeCapacity(subject));
   }
   return broken.sort((a, b) => PLACE_IN_ORDER.get(a.constraint)! - PLACE_IN_ORDER.get(b.constraint)!);

@@ -1,19 +1,13 @@
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
-import {
-  type Broken,
-  brokenOf,
-  CONSTRAINTS,
-  type Constraint,
-  failuresOf,
-  type Subject,
-} from './constraints.ts';
+import { CONSTRAINTS, type Constraint, failuresOf } from './constraints.ts';
 import { mostParts } from './division/portion.ts';
 import { askedInWords } from './gpu-sharing.ts';
 import { cheapestRate, type MarketView } from './matching.ts';
-import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 import { smallestChange } from './smallest-change.ts';
+import { surveyed } from './survey/market-survey.ts';
+import type { Findings } from './survey/survey.ts';
 
 const MAX_NEAREST = 5;
 
@@ -59,51 +53,21 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
   capacity: () => 'enough of it free now',
 };
 
-type Held = { readonly subject: Subject; readonly broken: readonly Broken[]; readonly rate: Micros };
-
-const holdAgainst = (need: GroupNeed, view: MarketView): Held[] => {
-  const held: Held[] = [];
-  for (const { offer, provider } of view.offers()) {
-    const subject = { need, offer, provider, free: view.free(offer) };
-    held.push({ subject, broken: brokenOf(subject), rate: rateMicrosPerHour(offer.price, need.total) });
-  }
-  return held;
-};
-
-const countConstraints = (need: GroupNeed, held: readonly Held[]): Explanation['constraints'] => {
-  const counts = new Map<Constraint, number>();
-  for (const { broken } of held) {
-    for (const { constraint } of broken) counts.set(constraint, (counts.get(constraint) ?? 0) + 1);
-  }
-  return [...counts]
+const constraintsOf = (need: GroupNeed, { failed }: Findings): Explanation['constraints'] =>
+  [...failed]
     .sort(([a, m], [b, n]) => n - m || CONSTRAINTS.indexOf(a) - CONSTRAINTS.indexOf(b))
-    .map(([constraint, failed]) => ({
+    .map(([constraint, count]) => ({
       constraint,
-      failed,
+      failed: count,
       expected: EXPECTED[constraint](need).slice(0, 300),
     }));
-};
 
-const byNearness = (a: Held, b: Held): number => {
-  if (a.broken.length !== b.broken.length) return a.broken.length - b.broken.length;
-  if (a.rate !== b.rate) return a.rate < b.rate ? -1 : 1;
-  return a.subject.offer.offerId < b.subject.offer.offerId ? -1 : 1;
-};
-
-const nearestOffers = (held: readonly Held[]): Explanation['nearest'] => {
-  const nearest: Held[] = [];
-  for (const one of held) {
-    if (nearest.length === MAX_NEAREST && byNearness(one, nearest.at(-1)!) > 0) continue;
-    nearest.push(one);
-    nearest.sort(byNearness);
-    nearest.length = Math.min(nearest.length, MAX_NEAREST);
-  }
-  return nearest.map(({ subject }) => ({
+const nearestOffers = ({ nearest }: Findings): Explanation['nearest'] =>
+  nearest.map((subject) => ({
     offerId: subject.offer.offerId,
     providerId: subject.provider.providerId,
     failed: failuresOf(subject),
   }));
-};
 
 const summaryOf = (
   group: string | null,
@@ -124,7 +88,8 @@ const summaryOf = (
  * Why the order found no place: what each offer fails, the offers that fail least, and the smallest single change of
  * the order that would match now.
  */
-export const explain = (request: MatchRequest, view: MarketView): Explanation => {
+export const explain = (request: MatchRequest, market: MarketView): Explanation => {
+  const view = surveyed(market);
   const needs = groupNeeds(request);
   const change = smallestChange(request, view);
   const shown = change && {
@@ -135,33 +100,35 @@ export const explain = (request: MatchRequest, view: MarketView): Explanation =>
   };
   const blocked = needs.find((need) => cheapestRate(request, need, view) === null);
   const need = blocked ?? needs[0]!;
-  const held = holdAgainst(need, view);
+  const findings = view.survey.findingsFor(need, MAX_NEAREST);
+  const offersConsidered = findings.offers;
+  const nearest = nearestOffers(findings);
   if (!blocked) {
     return {
       summary: `Each of the ${needs.length} groups finds offers alone, but not all of them together: they start together or not at all.`,
-      offersConsidered: held.length,
+      offersConsidered,
       constraints: [
         {
           constraint: 'together',
-          failed: held.length,
+          failed: offersConsidered,
           expected: `room and budget for all ${needs.length} groups at once`,
         },
       ],
-      nearest: nearestOffers(held),
+      nearest,
       smallestChange: shown,
     };
   }
-  const constraints = countConstraints(need, held);
+  const constraints = constraintsOf(need, findings);
   return {
     summary: summaryOf(
       needs.length > 1 ? need.group.name : null,
-      held.length,
+      offersConsidered,
       constraints,
       mostParts(need.group),
     ),
-    offersConsidered: held.length,
+    offersConsidered,
     constraints,
-    nearest: nearestOffers(held),
+    nearest,
     smallestChange: shown,
   };
 };

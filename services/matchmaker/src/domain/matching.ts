@@ -11,6 +11,8 @@ import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
 import type { ScoreTerms } from './scoring.ts';
+import { MarketSurvey } from './survey/market-survey.ts';
+import type { Survey } from './survey/survey.ts';
 
 export type { Candidate } from './candidates.ts';
 
@@ -20,6 +22,8 @@ export type MarketView = Offers & {
   readonly source?: CandidateSource;
   /** The same for `emptied`. */
   readonly emptiedSource?: CandidateSource;
+  /** Tells what fails without asking every offer; without it, an explanation asks every one. */
+  readonly survey?: Survey;
 };
 
 const offersOf = (market: Market, book: CapacityBook): Offers => ({
@@ -38,7 +42,8 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => offers
 /** A view over columns and boxes that follow the market and the book from now on. Finds what `viewOf` finds. */
 export const indexedViewOf = (market: Market, book: CapacityBook): MarketView => {
   const source = new OfferBook(market, book);
-  return { ...offersOf(market, book), source, emptiedSource: source.emptied };
+  const survey = new MarketSurvey(market, book);
+  return { ...offersOf(market, book), source, emptiedSource: source.emptied, survey };
 };
 
 /** The same market with nobody in it: what would fit if every lease had ended. */
@@ -48,7 +53,8 @@ export const emptied = ({ offers, emptiedSource }: MarketView): MarketView => ({
   ...(emptiedSource && { source: emptiedSource, emptiedSource }),
 });
 
-const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
+/** Where candidates for orders come from: the view's own source, or a look at every offer. */
+export const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
 
 /** Where a group goes, or one part of it where it is divided. */
 export type GroupMatch = {
@@ -214,19 +220,24 @@ function* listed(shortlist: Shortlist, need: GroupNeed): Generator<readonly Seat
   }
 }
 
-/**
- * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
- * the first combination found, groups with the most GPUs first. Only where that finds nothing are groups divided that
- * may be; see `divisionsOf`. Changes nothing.
- * @returns null when no combination fits, or none was found within 2,000 attempts.
- */
-export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+/** Where each group goes, groups with the most GPUs first, and for each where else it could have gone whole. */
+type Choice = {
+  readonly needs: readonly GroupNeed[];
+  readonly seats: readonly Seat[];
+  readonly shortlists: readonly Shortlist[];
+};
+
+const choose = (request: MatchRequest, view: MarketView): Choice | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
   const source = sourceOf(view);
-  const shortlists = needs.map((need) => new Shortlist(source.candidates(request, need)));
   const mayDivide = (need: GroupNeed): boolean => request.auction !== true && mostParts(need.group) > 1;
-  // A group that neither fits whole nor may be divided decides it.
-  if (needs.some((need, at) => !shortlists[at]!.at(0) && !mayDivide(need))) return null;
+  const shortlists: Shortlist[] = [];
+  for (const need of needs) {
+    const shortlist = new Shortlist(source.candidates(request, need));
+    // A group that neither fits whole nor may be divided decides it.
+    if (!shortlist.at(0) && !mayDivide(need)) return null;
+    shortlists.push(shortlist);
+  }
   const whole: Options = (need, at) => listed(shortlists[at]!, need);
   const divided: Options = function* (need, at, taken) {
     yield* whole(need, at, taken);
@@ -238,11 +249,45 @@ export const matchOrder = (request: MatchRequest, view: MarketView): Match | nul
   const search = (options: Options): readonly Seat[] | null =>
     combine(request, needs, view, options, { steps: MAX_GANG_STEPS });
   const seats = search(whole) ?? (needs.some(mayDivide) ? search(divided) : null);
-  if (!seats) return null;
+  return seats && { needs, seats, shortlists };
+};
+
+const matchOf = (request: MatchRequest, { seats }: Choice, view: MarketView): Match => {
   const groups = placed(seats, view).sort(
     (a, b) => groupIndex(request, a.group) - groupIndex(request, b.group),
   );
   return { groups, rateMicrosPerHour: groups.reduce((sum, group) => sum + group.rateMicrosPerHour, 0n) };
+};
+
+/**
+ * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
+ * the first combination found, groups with the most GPUs first. Only where that finds nothing are groups divided that
+ * may be; see `divisionsOf`. Changes nothing.
+ * @returns null when no combination fits, or none was found within 2,000 attempts.
+ */
+export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+  const choice = choose(request, view);
+  return choice && matchOf(request, choice, view);
+};
+
+/** A match, and by the name of its group the best offer that fits as well and is not taken for it. */
+export type Contest = { readonly match: Match; readonly runnersUp: ReadonlyMap<string, Candidate> };
+
+/** As `matchOrder`; looks on for who came second, which costs little where the first has been found. */
+export const contestOrder = (request: MatchRequest, view: MarketView): Contest | null => {
+  const choice = choose(request, view);
+  if (!choice) return null;
+  const runnersUp = new Map<string, Candidate>();
+  choice.needs.forEach(({ group: { name } }, at) => {
+    const taken = choice.seats.find(({ group, part }) => group === name && part === null);
+    // What a divided group was preferred to are other divisions: nobody has looked for them.
+    if (!taken) return;
+    const shortlist = choice.shortlists[at]!;
+    const first = shortlist.at(0)!;
+    const runnerUp = first.offer.offerId === taken.offer.offerId ? shortlist.at(1) : first;
+    if (runnerUp) runnersUp.set(name, runnerUp);
+  });
+  return { match: matchOf(request, choice, view), runnersUp };
 };
 
 const groupIndex = (request: MatchRequest, name: string): number =>

@@ -6,6 +6,7 @@ import { withGroup, withServices } from './group-edits.ts';
 import { interconnectRank } from './interconnect.ts';
 import type { MarketView } from './matching.ts';
 import type { MatchRequest } from './requirements.ts';
+import { gpusOnSale } from './survey/on-sale.ts';
 
 /** Takes nothing away but is not what was asked for. */
 const WHOLE_SIZE = 0.2;
@@ -36,7 +37,7 @@ function* whole(request: MatchRequest, at: number, attempt: Try): Generator<Chan
     sharing: { mode: 'whole' },
     models: gpu.models.map((entry) => ({ ...entry, migProfile: null })),
   }));
-  if (!attempt(changed)) return;
+  if (!attempt(changed, WHOLE_SIZE)) return;
   yield single(changed, {
     field: `groups.${request.spec.groups[at]!.name}.gpu.sharing`,
     from: inWords(parts),
@@ -66,10 +67,9 @@ function* profiles(request: MatchRequest, at: number, view: MarketView, attempt:
   }
   if (askedOf.size === 0) return;
   const offered = new Map<string, { model: string; profile: string }>();
-  for (const { offer } of view.offers()) {
-    if (offer.gpu?.sharing.mode !== 'mig' || !askedOf.has(offer.gpu.model)) continue;
-    const { profile } = offer.gpu.sharing;
-    offered.set(`${offer.gpu.model} ${profile}`, { model: offer.gpu.model, profile });
+  for (const { model, sharing } of gpusOnSale(view)) {
+    if (sharing.mode !== 'mig' || !askedOf.has(model)) continue;
+    offered.set(`${model} ${sharing.profile}`, { model, profile: sharing.profile });
   }
   for (const { model, profile } of offered.values()) {
     const asked = [...askedOf.get(model)!];
@@ -77,13 +77,14 @@ function* profiles(request: MatchRequest, at: number, view: MarketView, attempt:
     const changed = withGpus(request, at, (gpu) =>
       gpu.sharing.mode === 'mig' ? { ...gpu, models: withProfile(gpu.models, model, profile) } : gpu,
     );
-    if (!attempt(changed)) continue;
+    const size = profileSize(model, asked, profile);
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${request.spec.groups[at]!.name}.gpu.models.${model}.migProfile`.slice(0, 120),
       from: asked.join(', ').slice(0, 200),
       to: `${asked.join(', ').slice(0, 150)} or ${profile}`,
       text: `Take slices of ${profile} of ${model} as well.`,
-      size: profileSize(model, asked, profile),
+      size,
     });
   }
 }
@@ -103,8 +104,8 @@ function* slots(request: MatchRequest, at: number, view: MarketView, attempt: Tr
   if (asked.length === 0) return;
   const most = Math.max(...asked);
   const offered = new Set<number>();
-  for (const { offer } of view.offers()) {
-    if (offer.gpu?.sharing.mode === 'shared') offered.add(slotMilli(offer.gpu.sharing.slotsPerGpu));
+  for (const { sharing } of gpusOnSale(view)) {
+    if (sharing.mode === 'shared') offered.add(slotMilli(sharing.slotsPerGpu));
   }
   for (const milli of [...offered].filter((one) => one < most).sort((a, b) => b - a)) {
     const changed = withGpus(request, at, (gpu) =>
@@ -112,13 +113,14 @@ function* slots(request: MatchRequest, at: number, view: MarketView, attempt: Tr
         ? { ...gpu, sharing: { mode: 'shared', milli: Math.min(gpu.sharing.milli, milli) } }
         : gpu,
     );
-    if (!attempt(changed)) continue;
+    const size = 2 * (1 - milli / most);
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${request.spec.groups[at]!.name}.gpu.sharing.milli`,
       from: `${most}`,
       to: `${milli}`,
       text: `Ask for a share of at most ${milli} thousandths of a GPU instead of ${most}.`,
-      size: 2 * (1 - milli / most),
+      size,
     });
     return;
   }
@@ -143,13 +145,14 @@ export function* networks(request: MatchRequest, at: number, attempt: Try): Gene
   for (let rank = now - 1; rank >= 0; rank -= 1) {
     const interconnect = INTERCONNECTS[rank]!;
     const changed = withGroup(request, at, (one) => ({ ...one, interconnect }));
-    if (!attempt(changed)) continue;
+    const size = NETWORK_STEP * (now - rank);
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${group.name}.interconnect`,
       from: `${group.interconnect}`,
       to: interconnect,
       text: `Ask for a network of at most ${interconnect} instead of ${group.interconnect}.`,
-      size: NETWORK_STEP * (now - rank),
+      size,
     });
     return;
   }

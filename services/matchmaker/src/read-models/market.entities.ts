@@ -14,6 +14,7 @@ export class ProviderEntity {
   @Column({ type: 'jsonb' }) attributes!: Readonly<Record<string, string>>;
   @Column({ type: 'int' }) tier!: number;
   @Column({ type: 'double precision', nullable: true }) uptime!: number | null;
+  @Column({ name: 'eras_closed', type: 'int' }) erasClosed!: number;
   @Column({ type: 'boolean' }) activated!: boolean;
   @Column({ name: 'chain_provider_id', type: 'bigint', nullable: true, transformer: integer })
   chainProviderId!: number | null;

@@ -65,6 +65,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'group',
   'placements',
   'explanation',
+  'ranking',
   'tenantWallet',
 ]);
 

@@ -39,7 +39,12 @@ const content: OfferContent = {
   interconnect: 'ethernet',
 };
 const capacity = (gpus: number | null): ReadonlyMap<string, NodeCapacity> =>
-  new Map([['n1', { gpuModel: 'h100', gpus, cpuMillis: null, memoryMiB: null, storageMiB: null }]]);
+  new Map([
+    [
+      'n1',
+      { gpuModel: 'h100', gpuSharing: 'whole', gpus, cpuMillis: null, memoryMiB: null, storageMiB: null },
+    ],
+  ]);
 const declare = (changed: Partial<OfferContent> = {}): ProviderCommand => ({
   type: 'DeclareOffer',
   offerId,

@@ -56,6 +56,7 @@ export class OfferBook implements CandidateSource {
   private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
   private readonly stale = new Set<OfferId>();
   private readonly staleProviders = new Set<ProviderId>();
+  private readonly effort = { looks: 0 };
 
   constructor(
     private readonly market: Market,
@@ -83,11 +84,16 @@ export class OfferBook implements CandidateSource {
     return this.search(need, capacity).cheapest();
   }
 
+  looks(): number {
+    return this.effort.looks;
+  }
+
   /** The same book as if nobody had anything. */
   get emptied(): CandidateSource {
     return {
       candidates: (request, need) => this.candidates(request, need, 'declared'),
       cheapest: (request, need) => this.cheapest(request, need, 'declared'),
+      looks: () => this.looks(),
     };
   }
 
@@ -100,6 +106,7 @@ export class OfferBook implements CandidateSource {
         offerAt: (slot) => this.bySlot[slot]!,
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
+        effort: this.effort,
         free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
       },
       new Ask(need, this.vocabularies, capacity),

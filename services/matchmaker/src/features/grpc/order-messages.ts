@@ -1,11 +1,12 @@
 import { sharingText } from '@gridbourse/catalog';
-import type { Explanation } from '@gridbourse/events';
+import type { Explanation, RankedOffer } from '@gridbourse/events';
 import { formatUsdc, invalid, rfc3339 } from '@gridbourse/kernel';
 import type { matchmakerV1 } from '@gridbourse/proto';
 import type { z } from 'zod';
 import { inOrder, type LeaseEntity, type LeasePart, partOf } from '../../read-models/lease.entity.ts';
 import type { OrderWithLeases } from '../../read-models/order-reader.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
+import type { Explained } from '../orders/order-desk.service.ts';
 import { toAuctionMessage } from './auction-messages.ts';
 import type { Quote } from '../quotes/quote.service.ts';
 
@@ -22,6 +23,8 @@ export const wishesOf = (order: matchmakerV1.ManifestRequest | undefined): Recor
   ...(order && order.regions.length > 0 ? { regions: order.regions } : {}),
   ...said('tierFloor', order?.tierFloor ?? 0, 0),
   ...said('maxProviders', order?.maxProviders ?? 0, 0),
+  ...(order && Object.keys(order.weights).length > 0 ? { weights: order.weights } : {}),
+  ...said('workloadClass', order?.workloadClass ?? '', ''),
 });
 
 /** @throws DomainError `invalid_request` with the place of every fault. */
@@ -71,6 +74,31 @@ export const toExplanationMessage = (why: Explanation): matchmakerV1.Explanation
   smallestChange: why.smallestChange?.text ?? '',
 });
 
+const toRankedOfferMessage = (ranked: RankedOffer): matchmakerV1.RankedOffer => ({
+  ...ranked,
+  rateMicrosPerHour: ranked.rateMicrosPerHour.toString(),
+});
+
+export const toExplainOrderMessage = ({
+  order,
+  why,
+  matched,
+}: Explained): matchmakerV1.ExplainOrderResponse => ({
+  explanation: toExplanationMessage(why),
+  auction: toAuctionMessage(order),
+  match: matched
+    ? {
+        matchedAt: at(matched.atMs),
+        rateMicrosPerHour: matched.rateMicrosPerHour.toString(),
+        groups: matched.ranking.map(({ group, winner, runnerUp }) => ({
+          group,
+          winner: toRankedOfferMessage(winner),
+          runnerUp: runnerUp ? toRankedOfferMessage(runnerUp) : undefined,
+        })),
+      }
+    : undefined,
+});
+
 export const toOrderMessage = ({ order, leases }: OrderWithLeases): matchmakerV1.Order => ({
   orderId: order.orderId,
   state: order.state,
@@ -80,6 +108,9 @@ export const toOrderMessage = ({ order, leases }: OrderWithLeases): matchmakerV1
   leases: inOrder(leases).map(toLeaseMessage),
   mode: order.mode,
   auction: toAuctionMessage(order),
+  profile: order.profile,
+  weights: { ...order.weights },
+  workloadClass: order.workloadClass,
   explanation: order.explanation === null ? undefined : toExplanationMessage(order.explanation),
 });
 

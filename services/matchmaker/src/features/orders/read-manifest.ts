@@ -73,6 +73,8 @@ export const readRequest = (request: ManifestRequest, config: MatchmakerConfig):
       spec,
       maxRateMicrosPerHour,
       profile: request.profile,
+      ...(request.weights === undefined ? {} : { weights: request.weights }),
+      ...(request.workloadClass === undefined ? {} : { workload: request.workloadClass }),
       near: request.near ?? null,
       includeProviders: request.includeProviders as ProviderId[],
       excludeProviders: request.excludeProviders as ProviderId[],

@@ -214,8 +214,8 @@ describe('placement', () => {
   };
   const services = [serviceOf({ replicas: 3, resources: resources({ gpu: h100 }) })];
   const nodes = {
-    a: { hostname: 'host-a', gpuProduct: 'NVIDIA-H100-80GB-HBM3' },
-    b: { hostname: 'b', gpuProduct: null },
+    a: { hostname: 'host-a', gpuProduct: 'NVIDIA-H100-80GB-HBM3', gpuReplicas: 1, gpuResources: [] },
+    b: { hostname: 'b', gpuProduct: null, gpuReplicas: null, gpuResources: [] },
   };
   const placements = ['a', 'b', 'a'].map((node, replica) => ({ service: 'web', replica, node }));
 
@@ -244,7 +244,7 @@ describe('placement', () => {
   });
 
   it('refuses a machine that has other GPUs than the lease is for', () => {
-    const wrong = { a: { hostname: 'a', gpuProduct: 'NVIDIA-L4' } };
+    const wrong = { a: { hostname: 'a', gpuProduct: 'NVIDIA-L4', gpuReplicas: null, gpuResources: [] } };
     expect(() => objectsOf({ services, placements }, { nodes: wrong })).toThrow(/NVIDIA-L4/);
   });
 

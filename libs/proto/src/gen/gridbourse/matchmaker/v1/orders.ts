@@ -27,8 +27,20 @@ export interface ManifestRequest {
   regions: string[];
   /** Worst tier that will do, 1 to 7; 0 means 7. */
   tierFloor: number;
+  /**
+   * How much each term of the score counts against the others, in place of the profile's: `cost`, `geography`, `performance`,
+   * `reliability`, `fit`, each 0 to 1; a term that is not named counts nothing. Empty keeps the profile's.
+   */
+  weights: { [key: string]: number };
+  /** The kind of work by which the throughput of GPUs is compared: `general` (default), `language`, `vision`, `speech`, `recommendation`. */
+  workloadClass: string;
   /** Each group may be divided among up to so many providers of one region, 1 to 16; 0 keeps what the manifest says. */
   maxProviders: number;
+}
+
+export interface ManifestRequest_WeightsEntry {
+  key: string;
+  value: number;
 }
 
 export interface QuoteRequest {
@@ -101,6 +113,52 @@ export interface GetOrderResponse {
   order: Order | undefined;
 }
 
+export interface ExplainOrderRequest {
+  orderId: string;
+}
+
+export interface ExplainOrderResponse {
+  explanation:
+    | Explanation
+    | undefined;
+  /** Absent for an order that is matched at once. */
+  auction:
+    | Auction
+    | undefined;
+  /** The last match; absent while the order waits, and where it never had a place. */
+  match: Match | undefined;
+}
+
+/** What an order was matched with, beside what it was preferred to. */
+export interface Match {
+  matchedAt: string;
+  rateMicrosPerHour: string;
+  /** Empty for orders that were matched before this was noted. */
+  groups: GroupRanking[];
+}
+
+export interface GroupRanking {
+  group: string;
+  winner:
+    | RankedOffer
+    | undefined;
+  /** The best that fits as well and was not taken; absent where nothing else did. */
+  runnerUp: RankedOffer | undefined;
+}
+
+export interface RankedOffer {
+  providerId: string;
+  offerId: string;
+  rateMicrosPerHour: string;
+  score: number;
+  terms: { [key: string]: number };
+}
+
+export interface RankedOffer_TermsEntry {
+  key: string;
+  value: number;
+}
+
 export interface CancelOrderRequest {
   orderId: string;
 }
@@ -138,7 +196,18 @@ export interface Order {
   /** `instant` or `auction`. */
   mode: string;
   /** Absent for an order that is matched at once. */
-  auction: Auction | undefined;
+  auction:
+    | Auction
+    | undefined;
+  /** Empty where the profile's weights hold. */
+  weights: { [key: string]: number };
+  workloadClass: string;
+  profile: string;
+}
+
+export interface Order_WeightsEntry {
+  key: string;
+  value: number;
 }
 
 export interface Auction {
@@ -327,6 +396,10 @@ export interface OrderServiceClient {
 
   getOrder(request: GetOrderRequest, metadata?: Metadata): Observable<GetOrderResponse>;
 
+  /** Why an order has no place, worked out anew while it waits; what it was matched with, and what came second. */
+
+  explainOrder(request: ExplainOrderRequest, metadata?: Metadata): Observable<ExplainOrderResponse>;
+
   /** Cancels an order; leases of it that are already funded are closed. */
 
   cancelOrder(request: CancelOrderRequest, metadata?: Metadata): Observable<CancelOrderResponse>;
@@ -357,6 +430,13 @@ export interface OrderServiceController {
     metadata?: Metadata,
   ): Promise<GetOrderResponse> | Observable<GetOrderResponse> | GetOrderResponse;
 
+  /** Why an order has no place, worked out anew while it waits; what it was matched with, and what came second. */
+
+  explainOrder(
+    request: ExplainOrderRequest,
+    metadata?: Metadata,
+  ): Promise<ExplainOrderResponse> | Observable<ExplainOrderResponse> | ExplainOrderResponse;
+
   /** Cancels an order; leases of it that are already funded are closed. */
 
   cancelOrder(
@@ -376,7 +456,15 @@ export interface OrderServiceController {
 
 export function OrderServiceControllerMethods() {
   return function (constructor: Function) {
-    const grpcMethods: string[] = ["quote", "submitOrder", "getOrder", "cancelOrder", "closeLease", "watchOrder"];
+    const grpcMethods: string[] = [
+      "quote",
+      "submitOrder",
+      "getOrder",
+      "explainOrder",
+      "cancelOrder",
+      "closeLease",
+      "watchOrder",
+    ];
     for (const method of grpcMethods) {
       const descriptor: any = Reflect.getOwnPropertyDescriptor(constructor.prototype, method);
       GrpcMethod("OrderService", method)(constructor.prototype[method], method, descriptor);
