@@ -126,10 +126,16 @@ describe('a job that is divided over two providers', () => {
 
   const leasesOf = async (orderId: string): Promise<Lease[]> => (await client.order(orderId)).leases;
 
-  it('is refused while it must stay whole, and is told that dividing would do', async () => {
+  it('is refused while it must stay whole, is told that dividing would do, and may say so in its manifest', async () => {
     const quote = await client.quote({ manifest: JOB, run: 'job' });
     expect(quote).toMatchObject({ matched: false, explanation: { smallestChange: { to: '2' } } });
     expect(quote.explanation!.smallestChange!.field).toContain('maxProviders');
+    const manifest = JOB.replace('    any:\n', '    any:\n      attributes:\n        max_providers: "2"\n');
+    const divided = await client.quote({ manifest, run: 'job' });
+    expect(divided).toMatchObject({
+      matched: true,
+      leases: [{ parts: [{ number: 1, of: 2 }, { number: 2 }] }],
+    });
   }, 60_000);
 
   it('runs at both, each replica with a number of its own, and both leases are paid', async () => {
