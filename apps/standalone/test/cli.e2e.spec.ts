@@ -135,19 +135,24 @@ describe('the command line', () => {
     const either = join(platform.dataDir, 'either.yaml');
     const model = '- model: rtx4090';
     writeFileSync(either, MANIFEST.replace(model, `${model}\n                - model: rtx3080`));
-    type Quote = { leases: { candidates: { offerId: string }[] }[] };
-    const first = async (...weights: string[]): Promise<string> =>
-      (await json<Quote>('quote', '-f', either, ...weights)).leases[0]!.candidates[0]!.offerId;
-    const cheapest = await first('--weights', 'cost=1');
-    const fastest = await first('--weights', 'performance=0.9,cost=0.1', '--class', 'language');
-    expect(fastest).not.toBe(cheapest);
+    type Rate = { rate: { micros: string } };
+    type Quote = { leases: { candidates: Rate[] }[] };
+    const costOnly = await json<Quote>('quote', '-f', either, '--weights', 'cost=1');
+    const [cheapest] = costOnly.leases[0]!.candidates as [Rate];
     const weighed = ['--weights', 'performance=0.9,cost=0.1', '--class', 'language'];
-    const placed = await json<{ orderId: string }>('order', 'create', '-f', either, ...weighed);
+    const placed = await json<{ orderId: string; leases: Rate[] }>(
+      'order',
+      'create',
+      '-f',
+      either,
+      ...weighed,
+    );
     expect(placed).toMatchObject({
       weights: { performance: 0.9, cost: 0.1, fit: 0 },
       workloadClass: 'language',
-      leases: [{ offerId: fastest }],
     });
+    // The faster model is the dearer one.
+    expect(BigInt(placed.leases[0]!.rate.micros)).toBeGreaterThan(BigInt(cheapest.rate.micros));
     const explained = await run('order', 'explain', placed.orderId);
     expect(explained).toMatchObject({
       code: 0,

@@ -55,7 +55,7 @@ describe('the score, as tenants weigh it and are told of it', () => {
     const all = { ...UNWEIGHED, ...weights };
     const shown = { profile: 'balanced', weights: all, workloadClass: 'language' };
     expect(placed).toMatchObject({ ...shown, leases: [{ providerId: wanted }] });
-    const listed = await stage.running.get<{ items: OrderDto[] }>(tenant, '/v1/orders?limit=1');
+    const listed = await stage.running.get<{ items: OrderDto[] }>(tenant, '/v1/orders?state=matched');
     expect(listed.body.items).toMatchObject([{ orderId: placed.orderId, ...shown }]);
     await cancel(placed.orderId);
   });

@@ -37,6 +37,25 @@ describe('who came second', () => {
     expect(Math.min(contested, uncontested)).toBeGreaterThan(10);
   });
 
+  it('may be the better of the two, where another group has taken its place', () => {
+    const market = new Market();
+    const lone = { nodes: [{ gpus: 1 }] };
+    for (const [name, perGpu] of [
+      ['better', '0.10'],
+      ['worse', '0.50'],
+    ] as const) {
+      const events = [...readyProvider(name), offerPublished(name, name, { ...lone, perGpu })];
+      events.forEach((event, i) => market.apply(event, i + 1));
+    }
+    const request = requestFor(['a', 'b'].map((name) => group(name, [service('web', { maxRate: '1' })])));
+    const ranking = rankingOf(contestOrder(request, viewOf(market, new CapacityBook()))!);
+    const [better, worse] = [idOf('offer', 'better'), idOf('offer', 'worse')];
+    expect(ranking).toMatchObject([
+      { group: 'a', winner: { offerId: better }, runnerUp: { offerId: worse } },
+      { group: 'b', winner: { offerId: worse }, runnerUp: { offerId: better } },
+    ]);
+  });
+
   it('is told with what both were worth, in a few digits', () => {
     const market = new Market();
     [...readyProvider('a'), offerPublished('a', 'a', { perGpu: '0.30' })].forEach((event, i) =>

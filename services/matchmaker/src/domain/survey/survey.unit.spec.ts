@@ -8,6 +8,7 @@ import type { Bid } from '../auction.ts';
 import { withBids } from '../auction-view.ts';
 import { CONSTRAINTS, failuresOf } from '../constraints.ts';
 import { indexedViewOf, type MarketView, viewOf } from '../matching.ts';
+import { rateMicrosPerHour } from '../pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from '../requirements.ts';
 import { Kinds } from './kinds.ts';
 import { surveyed } from './market-survey.ts';
@@ -84,11 +85,10 @@ describe('a survey', () => {
     const plain = viewOf(scene.market, scene.book);
     const request = scene.request();
     const [need] = groupNeeds(request) as [GroupNeed];
-    const rates = plainFindings(need, plain, Infinity).nearest.flatMap(({ offer }) => {
-      const price = offer.price.perGpu * BigInt(need.total.gpus);
-      return [price, price + 100n];
-    });
-    for (const rate of rates.slice(0, 40)) {
+    const rates = plainFindings(need, plain, 40).nearest.map(({ offer }) =>
+      rateMicrosPerHour(offer.price, need.total),
+    );
+    for (const rate of rates) {
       for (const limitMicrosPerHour of [rate - 1n, rate, rate + 1n])
         agrees({ ...need, limitMicrosPerHour }, indexed, plain, new Set());
     }
