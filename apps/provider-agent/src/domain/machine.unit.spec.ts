@@ -165,10 +165,7 @@ describe('the GPUs of a machine that divides them', () => {
       ['rtx4090', 24_576, 8, 'shared:2'],
     ],
   ])('%s', (_, labels, gpus, sharing, [model, vramMib, count, text]) => {
-    const machine = gpuOf(
-      labels as unknown as Record<string, string>,
-      gpus as unknown as Record<string, string>,
-    );
+    const machine = gpuOf(labels, gpus);
     expect(machine.gpu).toMatchObject({ sharing, unsaleable: null, vramMiB: vramMib, capacity: count });
     expect(reportOf(machine)).toMatchObject({
       ...{ gpuModel: model, vramMib, gpuCapacity: count, gpuAllocatable: count },
@@ -218,10 +215,7 @@ describe('the GPUs of a machine that divides them', () => {
       'MPS',
     ],
   ])('%s: nothing is sold', (_, labels, gpus, why) => {
-    const machine = gpuOf(
-      labels as unknown as Record<string, string>,
-      gpus as unknown as Record<string, string>,
-    );
+    const machine = gpuOf(labels, gpus);
     expect(machine.gpu).toMatchObject({ sharing: null, unsaleable: expect.stringContaining(why) });
     expect(reportOf(machine).gpuSharing).toBe('unsaleable');
     const { offers, leftOut } = planOffers([machine], []);

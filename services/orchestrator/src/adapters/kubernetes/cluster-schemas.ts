@@ -197,7 +197,7 @@ export const nodeFacts = ({ metadata: meta, status }: z.output<typeof nodeSchema
   gpuProduct: meta.labels['nvidia.com/gpu.product'] ?? null,
   gpuReplicas: readReplicas(meta.labels['nvidia.com/gpu.replicas']),
   gpuResources: Object.entries(status?.capacity ?? {})
-    .filter(([name, amount]) => NVIDIA_RESOURCE.test(name) && Number(amount) > 0)
+    .filter(([name, quantity]) => NVIDIA_RESOURCE.test(name) && !/^0*$/.test(String(quantity)))
     .map(([name]) => name),
 });
 
