@@ -26,7 +26,10 @@ describe('the providers of the local market', () => {
         })),
       ).toEqual(
         provider.offers.map(({ gpu, nodes, price, storageClasses }) => ({
-          gpu: gpu && { model: gpu.model, vramMiB: gpu.vramMiB, interface: gpu.interface },
+          gpu: gpu && {
+            ...{ model: gpu.model, vramMiB: gpu.vramMiB, interface: gpu.interface },
+            sharing: gpu.sharing,
+          },
           nodes,
           perGpu: formatUsdc(price.perGpu),
           storageClasses,

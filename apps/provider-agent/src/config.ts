@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { fields } from '@gridbourse/events';
+import { readSharingText } from '@gridbourse/catalog';
+import { fields, interconnect } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { z } from 'zod';
 
@@ -16,6 +17,13 @@ export const priceRule = z.object({
       labels: z.record(z.string(), z.string()).optional(),
       /** Any name the catalogue knows; null for machines without GPUs. */
       gpu: z.string().nullable().optional(),
+      /** What is sold of the GPUs and priced as one: `whole` (when absent), `mig`, `mig:1g.10gb`, `shared`, `shared:4`. */
+      sharing: z
+        .string()
+        .refine((text) => text === 'mig' || text === 'shared' || readSharingText(text) !== null, {
+          error: 'expected whole, mig, mig:1g.10gb, shared or shared:4',
+        })
+        .optional(),
     })
     .default({}),
   /** Where the name of the GPU does not tell it. */
@@ -32,6 +40,8 @@ export const priceRule = z.object({
     maxDurationSeconds: z.int().min(1),
   }),
   storageClasses: z.array(z.string().max(63)).default([]),
+  /** The network between the machines. */
+  interconnect: interconnect.default('ethernet'),
 });
 
 export const agentConfig = z.object({

@@ -27,7 +27,10 @@ export const offersDigest = (machines: readonly Machine[], config: AgentConfig):
   digest({
     prices: config.prices,
     machines: machines
-      .map(({ name, gpu }) => ({ name, gpu: gpu && { product: gpu.product, capacity: gpu.capacity } }))
+      .map(({ name, gpu }) => ({
+        name,
+        gpu: gpu && { product: gpu.product, capacity: gpu.capacity, sharing: gpu.sharing },
+      }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
   });
 

@@ -57,6 +57,7 @@ describe('the command line', () => {
     ['no credentials', ['--origin', 'http://127.0.0.1:1', 'escrow', 'show'], 3, 'gridbourse login'],
     ['an order that does not exist', ['order', 'explain', 'ord_0'], 4, 'there is no order'],
     ['a lease that does not exist', ['lease', 'close', 'lea_0'], 4, 'there is no lease'],
+    ['weights of a term that is none', ['quote', '-f', '/dev/null', '--weights', 'speed=1'], 2, 'no term'],
     ['a time that is none', ['lease', 'extend', 'lea_0', '10'], 2, 'is not a duration'],
   ])('tells %s by its exit code and a sentence', async (_, args, code, words) => {
     const found = await run(...args);
@@ -129,6 +130,36 @@ describe('the command line', () => {
     );
     expect(await run('order', 'cancel', orderId)).toMatchObject({ code: 5 });
   }, 180_000);
+
+  it('weighs offers as the tenant says, and tells what came second', async () => {
+    const either = join(platform.dataDir, 'either.yaml');
+    const model = '- model: rtx4090';
+    writeFileSync(either, MANIFEST.replace(model, `${model}\n                - model: rtx3080`));
+    type Rate = { rate: { micros: string } };
+    type Quote = { leases: { candidates: Rate[] }[] };
+    const costOnly = await json<Quote>('quote', '-f', either, '--weights', 'cost=1');
+    const [cheapest] = costOnly.leases[0]!.candidates as [Rate];
+    const weighed = ['--weights', 'performance=0.9,cost=0.1', '--class', 'language'];
+    const placed = await json<{ orderId: string; leases: Rate[] }>(
+      'order',
+      'create',
+      '-f',
+      either,
+      ...weighed,
+    );
+    expect(placed).toMatchObject({
+      weights: { performance: 0.9, cost: 0.1, fit: 0 },
+      workloadClass: 'language',
+    });
+    // The faster model is the dearer one.
+    expect(BigInt(placed.leases[0]!.rate.micros)).toBeGreaterThan(BigInt(cheapest.rate.micros));
+    const explained = await run('order', 'explain', placed.orderId);
+    expect(explained).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/any +taken .*\n.*any +second /),
+    });
+    expect((await run('order', 'cancel', placed.orderId)).code).toBe(0);
+  }, 120_000);
 
   it('watches an order to its end, and says by the exit code that it never ran', async () => {
     const wrong = join(platform.dataDir, 'no-image.yaml');

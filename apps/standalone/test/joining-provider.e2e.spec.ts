@@ -4,22 +4,16 @@ import { type KubeSim, startKubeSim } from '@gridbourse/kube-sim';
 import { GridbourseClient } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type AgentProcess, priceRule, startAgent } from './support/agent-process.ts';
 
 // Real here: the platform without its local market, and a provider that joins as docs/providers.md says: an agent in a
 // process of its own. Its cluster is a kube-sim in this process.
-
-const AGENT = fileURLToPath(new URL('../../provider-agent/dist/main.js', import.meta.url));
 
 describe('a provider that joins', () => {
   let platform: PlatformProcess;
   let client: GridbourseClient;
   let cluster: KubeSim | undefined;
-  let agent: ChildProcess | undefined;
-  let said = '';
+  let agent: AgentProcess | undefined;
 
   beforeAll(async () => {
     platform = await PlatformProcess.prepare('standalone', { GRIDBOURSE_MARKET: 'off' });
@@ -34,55 +28,15 @@ describe('a provider that joins', () => {
       ],
       storageClasses: ['default'],
     });
-    const { chain } = await client.escrow();
-    const { contracts } = platform.read<{ deployment: { contracts: Record<string, string> } }>(
-      'deployment.json',
-    ).deployment;
-    const config = join(platform.dataDir, 'agent.config.json');
-    writeFileSync(
-      config,
-      JSON.stringify({
-        platformOrigin: platform.origin,
-        grpcTarget: `127.0.0.1:${platform.grpcPort}`,
-        grpcPlaintext: true,
-        walletKey: devKey(30).privateKey,
-        provider: {
-          name: 'Newcomer',
-          place: { country: 'FR', city: 'Paris', location: { latitude: 48.86, longitude: 2.35 } },
-        },
-        kubeconfig: cluster.kubeconfig,
-        chain: {
-          ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, token: chain.usdc },
-          providerRegistry: contracts['ProviderRegistry'],
-          stakeMicros: '1000000000',
-          mintStake: true,
-        },
-        prices: [
-          {
-            label: 'rtx4090',
-            match: { gpu: 'rtx4090' },
-            price: {
-              perGpuUsdcPerHour: '0.35',
-              perCpuCoreUsdcPerHour: '0.001',
-              perMemoryGiBUsdcPerHour: '0.000139',
-              perStorageGiBUsdcPerHour: '0.000014',
-            },
-            policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 2_592_000 },
-            storageClasses: ['default'],
-          },
-        ],
-        inventoryEveryMs: 1_000,
-      }),
-    );
-    agent = spawn(process.execPath, [AGENT], {
-      env: { ...process.env, NODE_OPTIONS: '', PROVIDER_AGENT_CONFIG: config },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    agent = await startAgent(platform, {
+      name: 'Newcomer',
+      walletKey: devKey(30).privateKey,
+      kubeconfig: cluster.kubeconfig,
+      prices: [priceRule('rtx4090', { gpu: 'rtx4090' }, '0.35')],
     });
-    for (const stream of [agent.stdout!, agent.stderr!])
-      stream.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
   }, STARTING_TEST_MS);
   afterAll(async () => {
-    agent?.kill('SIGKILL');
+    agent?.kill();
     await platform.discard();
     await cluster?.close();
   }, 60_000);
@@ -91,7 +45,7 @@ describe('a provider that joins', () => {
     await eventually(
       async () => {
         const { items } = await client.providers({ limit: 200 });
-        expect({ said, items }).toMatchObject({
+        expect({ said: agent!.said(), items }).toMatchObject({
           items: [{ name: 'Newcomer', state: 'active', stake: { usdc: '1000.00' } }],
         });
         expect((await client.offers({ limit: 200 })).items).toMatchObject([

@@ -30,6 +30,7 @@ const wordsOf = (random: Random, now: number): ProviderEvent[] => {
       vendor: 'nvidia',
       vramMiB: 81_920,
       interface: 'pcie',
+      sharing: { mode: 'whole' },
     },
     nodes: Array.from({ length: 1 + nextInt(random, 4) }, (_, at) => ({
       name: `node-${at}`,
@@ -46,6 +47,7 @@ const wordsOf = (random: Random, now: number): ProviderEvent[] => {
     },
     policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 2_592_000 },
     storageClasses: ['default'],
+    interconnect: 'ethernet',
     publishedAtMs: now,
   };
   return [
@@ -92,7 +94,10 @@ const submit = (matchmaker: Matchmaker, random: Random, accountId: AccountId): P
   const gpu = {
     count: 1,
     vendor: 'nvidia' as const,
-    models: [{ model: MODELS[nextInt(random, MODELS.length)]!, vramMiB: null, interface: null }],
+    sharing: { mode: 'whole' as const },
+    models: [
+      { model: MODELS[nextInt(random, MODELS.length)]!, vramMiB: null, interface: null, migProfile: null },
+    ],
   };
   const spec = specOf([serviceOf(gpu, 1, '2')], {
     regions: random.next() < 0.5 ? [] : [REGIONS[nextInt(random, REGIONS.length)]!],
@@ -107,6 +112,8 @@ const submit = (matchmaker: Matchmaker, random: Random, accountId: AccountId): P
         secrets: null,
         maxRateMicrosPerHour: 2_000_000n,
         profile: 'balanced',
+        weights: null,
+        workloadClass: 'general',
         near: null,
         includeProviders: [],
         excludeProviders: [],

@@ -18,18 +18,19 @@ const GANGS_AT_ONCE = 50;
 const h100 = (count: number) => ({
   count,
   vendor: 'nvidia' as const,
-  models: [{ model: 'h100', vramMiB: null, interface: null }],
+  sharing: { mode: 'whole' as const },
+  models: [{ model: 'h100', vramMiB: null, interface: null, migProfile: null }],
 });
 
-/** Every tenth offer becomes a cluster of 64 machines of eight H100. */
-const withClusters = ({ market, book }: BenchMarket, random: Random): BenchMarket => {
+/** Every tenth offer becomes a cluster of so many machines of eight H100. */
+const withClusters = ({ market, book }: BenchMarket, random: Random, machines: number): BenchMarket => {
   const clusters: Offer[] = [...market.offers()]
     .filter((_, at) => at % 10 === 0)
     .map((offer) => ({
       ...offer,
       offerId: newId('offer', START_MS, random),
-      gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm' },
-      nodes: Array.from({ length: 64 }, (_, at) => ({
+      gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
+      nodes: Array.from({ length: machines }, (_, at) => ({
         name: `node-${at}`,
         gpus: 8,
         cpuMillis: 128_000,
@@ -52,6 +53,14 @@ const inOneRegion = (random: Random): MatchRequest => {
   return requestOf(random, { ...spec, groups });
 };
 
+/** One group of 32 machines where no cluster has more than twelve: over three of one region at least, four at most. */
+const dividedOverFour = (random: Random): MatchRequest =>
+  requestOf(random, specOf([serviceOf(h100(8), 32, '40')], { maxProviders: 4 }));
+
+/** The same where no four have so many: what it costs to find that out. */
+const inVain = (random: Random): MatchRequest =>
+  requestOf(random, specOf([serviceOf(h100(8), 64, '40')], { maxProviders: 4 }));
+
 type Held = { readonly offerId: OfferId; readonly leaseId: LeaseId };
 
 export type GangFigures = { readonly perSecond: number; readonly msP99: number };
@@ -67,11 +76,10 @@ const measure = (
   matchOrder(make(random), view);
   const times: number[] = [];
   let held: Held[] = [];
-  const hold = (request: MatchRequest, match: Match): void => {
-    for (const { group, offerId, placements } of match.groups) {
-      const spec = request.spec.groups.find(({ name }) => name === group)!;
+  const hold = (match: Match): void => {
+    for (const { portion, offerId, placements } of match.groups) {
       const leaseId = newId('lease', START_MS, random);
-      book.put({ leaseId, offerId, claim: 'held', onNodes: amountsByNode(spec, placements) });
+      book.put({ leaseId, offerId, claim: 'held', onNodes: amountsByNode(portion, placements) });
       held.push({ offerId, leaseId });
     }
   };
@@ -80,7 +88,7 @@ const measure = (
     const begun = performance.now();
     const match = matchOrder(request, view);
     if (!match) throw new Error(`gang ${i} of 256 GPUs found no place`);
-    hold(request, match);
+    hold(match);
     times.push(performance.now() - begun);
     if (i % GANGS_AT_ONCE !== GANGS_AT_ONCE - 1) return;
     for (const { offerId, leaseId } of held) book.remove(offerId, leaseId);
@@ -91,12 +99,41 @@ const measure = (
   return { perSecond: perSecond(count, ms), msP99: rounded(percentile(times, 0.99)) };
 };
 
-/** 256 GPUs at once, found and held: 32 machines at one provider, and sixteen parts anywhere in one region. */
-export const gangs = (offers: number, count: number): { whole: GangFigures; parts: GangFigures } => {
+/** Milliseconds until it is known that there is no place, the median. */
+const refusal = ({ market, book }: BenchMarket, count: number, random: Random): number => {
+  const view = indexedViewOf(market, book);
+  const times = Array.from({ length: count }, () => {
+    const request = inVain(random);
+    const begun = performance.now();
+    if (matchOrder(request, view)) throw new Error('a gang of 512 GPUs found a place at four clusters of 96');
+    return performance.now() - begun;
+  });
+  return rounded(percentile(times, 0.5));
+};
+
+export type GangsFigures = {
+  readonly whole: GangFigures;
+  readonly parts: GangFigures;
+  readonly divided: GangFigures;
+  readonly refusedMsP50: number;
+};
+
+/**
+ * 256 GPUs at once, found and held: 32 machines at one provider, sixteen groups anywhere in one region, and one group
+ * divided over up to four providers where no one has enough.
+ */
+export const gangs = (offers: number, count: number): GangsFigures => {
   const random = seededRandom(3);
-  const made = withClusters(randomMarket(random, offers), random);
+  const large = withClusters(randomMarket(random, offers), random, 64);
+  const some = Math.ceil(count / 4);
+  const figures = {
+    whole: measure(large, count, random, oneProvider),
+    parts: measure(large, some, random, inOneRegion),
+  };
+  const small = withClusters(randomMarket(random, offers), random, 12);
   return {
-    whole: measure(made, count, random, oneProvider),
-    parts: measure(made, Math.ceil(count / 4), random, inOneRegion),
+    ...figures,
+    divided: measure(small, some, random, dividedOverFour),
+    refusedMsP50: refusal(small, Math.min(some, 20), random),
   };
 };

@@ -1,4 +1,13 @@
-import { type GpuModel, gpuModels, regions, throughput } from '@gridbourse/catalog';
+import {
+  type GpuModel,
+  gpuModels,
+  type GpuVariant,
+  migProfilesOf,
+  regions,
+  throughput,
+  unitShare,
+} from '@gridbourse/catalog';
+import type { GpuSharing } from '@gridbourse/events';
 import { newId, nextInt, type ProviderId, type Random } from '@gridbourse/kernel';
 import {
   type Amounts,
@@ -14,6 +23,15 @@ const OFFERS_PER_PROVIDER = 3;
 const START_MS = 1_790_000_000_000;
 /** Models that many providers have, in the first places; the rest of the catalogue shares what is left. */
 const COMMON = ['rtx4090', 'h100', 'a100', 'rtx3090', 'l40s', 'rtxa6000', 'a10', 't4', 'v100', 'h200'];
+
+/** Of the cards that can be cut, and of all cards. */
+const [CUT_SHARE, SLOTS_SHARE] = [0.25, 0.05];
+const SLOTS_PER_GPU = [2, 4, 10];
+
+const NETWORKS = ['ethernet', 'ethernet', 'ethernet', 'roce', 'infiniband', 'nvlink'] as const;
+
+/** What leases that have all GPUs of a machine take of the rest of it. */
+const [CPU_OF_LEASES, MEMORY_OF_LEASES, STORAGE_OF_LEASES] = [0.83, 0.81, 0.1];
 
 type Site = { readonly region: string; readonly latitude: number; readonly longitude: number };
 
@@ -50,6 +68,7 @@ const providerAt = (random: Random, site: Site): Provider => ({
   },
   tier: 1 + Math.floor(7 * random.next() ** 1.5),
   uptime: random.next() < 0.1 ? null : 1 - 0.2 * random.next() ** 4,
+  erasClosed: nextInt(random, 60),
   activated: true,
   chainProviderId: 1 + nextInt(random, 1_000_000),
   suspended: false,
@@ -57,27 +76,54 @@ const providerAt = (random: Random, site: Site): Provider => ({
   sequence: 1,
 });
 
+/** How a card is sold, and how many units one gives. */
+const saleOf = (
+  random: Random,
+  model: GpuModel,
+  variant: GpuVariant,
+): { readonly sharing: GpuSharing; readonly units: number } => {
+  const lot = random.next();
+  const cuts = migProfilesOf({ model: model.id, vramMiB: variant.vramMiB }).filter(
+    ({ instancesPerGpu }) => instancesPerGpu > 1,
+  );
+  if (cuts.length > 0 && lot < CUT_SHARE) {
+    const { name, instancesPerGpu } = pick(random, cuts);
+    return { sharing: { mode: 'mig', profile: name }, units: instancesPerGpu };
+  }
+  if (lot < 1 - SLOTS_SHARE) return { sharing: { mode: 'whole' }, units: 1 };
+  const slotsPerGpu = pick(random, SLOTS_PER_GPU);
+  return { sharing: { mode: 'shared', slotsPerGpu }, units: slotsPerGpu };
+};
+
 const offerOf = (random: Random, providerId: ProviderId): Offer => {
   const model = random.next() < 0.05 ? null : anyModel(random);
   const variant = model && pick(random, model.variants);
-  const speed = model && variant ? throughput(model, 'general', variant) : 0;
+  const sale = model && variant && saleOf(random, model, variant);
+  const speed =
+    model && variant && sale
+      ? throughput(model, 'general', variant) *
+        unitShare({ model: model.id, vramMiB: variant.vramMiB }, sale.sharing).compute
+      : 0;
   // About what the market asks: dearer the faster, within a factor of two.
   const perGpu = model ? Math.round(1_200_000 * speed * between(random, 0.6, 1.4)) + 20_000 : 0;
   const gpus = pick(random, [1, 1, 2, 4, 8, 8]);
+  const units = gpus * (sale?.units ?? 0);
   return {
     offerId: newId('offer', START_MS, random),
     providerId,
     revision: 1,
     gpu: model &&
-      variant && {
+      variant &&
+      sale && {
         model: model.id,
         vendor: model.vendor,
         vramMiB: variant.vramMiB,
         interface: variant.interface,
+        sharing: sale.sharing,
       },
     nodes: Array.from({ length: pick(random, [1, 1, 1, 2, 4, 8]) }, (_, at) => ({
       name: `node-${at}`,
-      gpus: model ? gpus : 0,
+      gpus: units,
       cpuMillis: 1_000 * 12 * gpus,
       memoryMiB: 1_024 * 96 * gpus,
       storageMiB: 1_024 * 1_000 * gpus,
@@ -94,6 +140,7 @@ const offerOf = (random: Random, providerId: ProviderId): Offer => {
       maxDurationSeconds: pick(random, [86_400, 2_592_000]),
     },
     storageClasses: pick(random, [[], ['default'], ['default', 'beta2'], ['default', 'beta3']]),
+    interconnect: pick(random, NETWORKS),
     withdrawn: false,
   };
 };
@@ -104,11 +151,12 @@ const occupy = (random: Random, book: CapacityBook, offer: Offer): void => {
   for (const node of offer.nodes) {
     if (random.next() < 0.5) continue;
     const gpus = random.next() < 0.3 ? node.gpus : nextInt(random, node.gpus + 1);
+    const part = node.gpus === 0 ? 0 : gpus / node.gpus;
     onNodes.set(node.name, {
       gpus,
-      cpuMillis: 10_000 * gpus,
-      memoryMiB: 80_000 * gpus,
-      storageMiB: 100_000 * gpus,
+      cpuMillis: Math.floor(CPU_OF_LEASES * node.cpuMillis * part),
+      memoryMiB: Math.floor(MEMORY_OF_LEASES * node.memoryMiB * part),
+      storageMiB: Math.floor(STORAGE_OF_LEASES * node.storageMiB * part),
     });
   }
   if (onNodes.size > 0) {
@@ -123,7 +171,7 @@ const occupy = (random: Random, book: CapacityBook, offer: Offer): void => {
 
 export type BenchMarket = { readonly market: Market; readonly book: CapacityBook };
 
-/** A market of so many offers by chance: places, kinds of GPU, prices and leases such as they are out there. */
+/** A market of so many offers by chance: places, kinds of GPU and how they are sold, prices and leases such as they are out there. */
 export const randomMarket = (random: Random, offers: number): BenchMarket => {
   const sites = sitesOf(random);
   const market = new Market();

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type BenchmarkContext, defineBenchmark } from '../frame/benchmark.ts';
 import { rounded } from '../frame/statistics.ts';
 import { durable } from './durable.ts';
+import { explaining } from './explanations.ts';
 import { gangs } from './gangs.ts';
 import { plot } from './plot.ts';
 import { type TopTen, topTen } from './top-ten.ts';
@@ -65,10 +66,34 @@ const growth = (
   context.progress(`plotted in ${plotFile}`);
 };
 
-/** The best offers against a scan as the market grows, gangs, and durable matches through the running matchmaker. */
+const explanations = (
+  context: BenchmarkContext,
+  into: Into,
+  { explainedOffers, explanations: orders }: { explainedOffers: string; explanations: number },
+): void => {
+  for (const size of explainedOffers.split(',').map(Number)) {
+    const run = explaining(size, orders);
+    const name = sizeName(size);
+    context.progress(
+      `${name.padStart(5)} offers, why none fits: ${run.surveyCpuMs} ms of CPU (every offer asked: ${run.everyOfferCpuMs} ms; ` +
+        `the first time ${run.firstMs} ms); with the smallest change ${run.wholeCpuMs} ms of CPU, p50 ${run.wholeMsP50} ms, ` +
+        `p99 ${run.wholeMsP99} ms`,
+    );
+    into.figures[`surveyOf${name}CpuMs`] = run.surveyCpuMs;
+    into.figures[`explanationOf${name}CpuMs`] = run.wholeCpuMs;
+    into.figures[`explanationOf${name}MsP50`] = run.wholeMsP50;
+    into.figures[`explanationOf${name}MsP99`] = run.wholeMsP99;
+    into.figures[`firstSurveyOf${name}Ms`] = run.firstMs;
+    into.peers[`everyOfferAsked${name}CpuMs`] = run.everyOfferCpuMs;
+    into.ratios[`everyOfferToSurveyOf${name}`] = rounded(run.everyOfferCpuMs / run.surveyCpuMs);
+  }
+};
+
+/** The best offers against a scan as the market grows, explanations, gangs, and durable matches through the running matchmaker. */
 export const matchingBenchmark = defineBenchmark({
   name: 'matching',
-  summary: 'ten best of many offers against a typed-array scan, gangs of 256 GPUs, durable matched orders/s',
+  summary:
+    'ten best of many offers against a typed-array scan, explanations, gangs of 256 GPUs, durable matched orders/s',
   options: z.object({
     offers: z
       .string()
@@ -77,6 +102,12 @@ export const matchingBenchmark = defineBenchmark({
       .describe('sizes of the market, separated by commas'),
     orders: count(1_000_000).default(5_000).describe('orders for each size; 0: none'),
     plotFile: z.string().default('').describe('where the SVG plot of the growth goes; empty: nowhere'),
+    explanations: count(10_000).default(60).describe('orders that are told why they find no place; 0: none'),
+    explainedOffers: z
+      .string()
+      .regex(/^[1-9]\d{0,6}(,[1-9]\d{0,6})*$/)
+      .default('1000,10000,100000')
+      .describe('sizes of the market for explanations, separated by commas'),
     gangs: count(100_000).default(400).describe('gangs of 256 GPUs; 0: none'),
     gangOffers: z.int().min(100).max(1_000_000).default(10_000).describe('offers that gangs are placed on'),
     providers: z.int().min(100).max(100_000).default(5_000).describe('providers for durable orders'),
@@ -93,16 +124,22 @@ export const matchingBenchmark = defineBenchmark({
     setFlagsFromString('--max-old-space-size=12288');
     const into: Into = { figures: {}, peers: {}, ratios: {} };
     if (options.orders > 0) growth(context, into, options);
+    if (options.explanations > 0) explanations(context, into, options);
     if (options.gangs > 0) {
-      const { whole, parts } = gangs(options.gangOffers, options.gangs);
+      const { whole, parts, divided, refusedMsP50 } = gangs(options.gangOffers, options.gangs);
       context.progress(
         `gangs of 256 GPUs: ${whole.perSecond}/s at one provider (p99 ${whole.msP99} ms), ` +
-          `${parts.perSecond}/s in sixteen parts in one region (p99 ${parts.msP99} ms)`,
+          `${parts.perSecond}/s in sixteen groups in one region (p99 ${parts.msP99} ms), ` +
+          `${divided.perSecond}/s as one group divided over up to four providers (p99 ${divided.msP99} ms; ` +
+          `${refusedMsP50} ms to find that there is no such place)`,
       );
       into.figures['gangs256AtOneProviderPerSecond'] = whole.perSecond;
       into.figures['gangs256AtOneProviderMsP99'] = whole.msP99;
       into.figures['gangs256InSixteenPartsPerSecond'] = parts.perSecond;
       into.figures['gangs256InSixteenPartsMsP99'] = parts.msP99;
+      into.figures['gangs256DividedPerSecond'] = divided.perSecond;
+      into.figures['gangs256DividedMsP99'] = divided.msP99;
+      into.figures['gangs256RefusedMsP50'] = refusedMsP50;
     }
     if (options.durable > 0) {
       const { matchedPerSecond, replyMsP50, replyMsP99, barePerSecond } = await durable(context, {

@@ -11,7 +11,8 @@ const pick = <T>(random: Random, all: readonly T[]): T => all[nextInt(random, al
 const nvidia = (models: readonly string[], count: number): GpuRequest => ({
   count,
   vendor: 'nvidia',
-  models: models.map((model) => ({ model, vramMiB: null, interface: null })),
+  sharing: { mode: 'whole' },
+  models: models.map((model) => ({ model, vramMiB: null, interface: null, migProfile: null })),
 });
 
 export const serviceOf = (gpu: GpuRequest | null, replicas: number, maxRate: string): ServiceSpec => ({
@@ -51,7 +52,18 @@ export const specOf = (
   name: 'bench',
   run: 'job',
   durationSeconds: 3_600,
-  groups: [{ name: 'main', regions: [], attributes: {}, tierFloor: 7, services, ...group }],
+  groups: [
+    {
+      name: 'main',
+      regions: [],
+      attributes: {},
+      tierFloor: 7,
+      interconnect: null,
+      maxProviders: 1,
+      services,
+      ...group,
+    },
+  ],
 });
 
 export const requestOf = (
@@ -72,9 +84,26 @@ export const requestOf = (
   ...more,
 });
 
+const PROFILES = ['1g.10gb', '2g.20gb', '3g.40gb'];
+
+/** A twentieth asks for slices of A100 or H100, half of them of one profile; a twentieth for slots of any GPU or one model. */
+const inParts = (random: Random): GpuRequest | null => {
+  const lot = random.next();
+  if (lot >= 0.1) return null;
+  const count = pick(random, [1, 1, 2]);
+  if (lot < 0.05) {
+    const migProfile = random.next() < 0.5 ? pick(random, PROFILES) : null;
+    const models = nvidia(['a100', 'h100'], count).models.map((entry) => ({ ...entry, migProfile }));
+    return { ...nvidia([], count), sharing: { mode: 'mig' }, models };
+  }
+  const milli = pick(random, [100, 250, 500]);
+  return { ...nvidia(lot < 0.075 ? [] : [pick(random, ASKED)], count), sharing: { mode: 'shared', milli } };
+};
+
 /**
  * One replica with GPUs, asked for as tenants do: mostly by model, a fifth for any of three, a tenth for whatever there is;
- * a third in given regions, half from a given place, a third with a floor under the tier, a tenth with an attribute.
+ * a tenth in parts of GPUs; a third in given regions, half from a given place, a third with a floor under the tier, a tenth
+ * with an attribute, a tenth with a network that is not the slowest.
  */
 export const randomOrder = (random: Random): MatchRequest => {
   const kind = random.next();
@@ -86,20 +115,13 @@ export const randomOrder = (random: Random): MatchRequest => {
         : [];
   const count = pick(random, [1, 1, 1, 2, 4, 8]);
   const vendor = models.length > 0 ? findGpu(models[0]!)!.vendor : 'nvidia';
-  const spec = specOf(
-    [
-      serviceOf(
-        { ...nvidia([...new Set(models)], count), vendor },
-        1,
-        String(count * pick(random, [1, 2, 5])),
-      ),
-    ],
-    {
-      regions: random.next() < 0.33 ? [pick(random, regions).id, pick(random, regions).id] : [],
-      tierFloor: random.next() < 0.33 ? 3 : 7,
-      attributes: random.next() < 0.1 ? { network: '100g' } : {},
-    },
-  );
+  const gpu = inParts(random) ?? { ...nvidia([...new Set(models)], count), vendor };
+  const spec = specOf([serviceOf(gpu, 1, String(gpu.count * pick(random, [1, 2, 5])))], {
+    regions: random.next() < 0.33 ? [pick(random, regions).id, pick(random, regions).id] : [],
+    tierFloor: random.next() < 0.33 ? 3 : 7,
+    attributes: random.next() < 0.1 ? { network: '100g' } : {},
+    interconnect: random.next() < 0.1 ? pick(random, ['roce', 'infiniband'] as const) : null,
+  });
   const { location } = pick(random, regions);
   return requestOf(random, spec, {
     profile: pick(random, ['cheapest', 'balanced', 'balanced', 'fastest', 'nearest'] as const),

@@ -1,7 +1,23 @@
-import { rttBetweenMs, type RttEnd, rttEnd, throughput, findGpu } from '@gridbourse/catalog';
+import { findGpu, rttBetweenMs, type RttEnd, rttEnd, throughput, unitShare } from '@gridbourse/catalog';
+import { type GpuRequest, INTERCONNECTS, type OfferGpu } from '@gridbourse/events';
 import type { BenchMarket } from './market.ts';
 import type { MatchRequest } from '@gridbourse/matchmaker/matching';
 import { PROFILE_WEIGHTS } from '@gridbourse/matchmaker/matching';
+
+/** Whether GPUs of this kind, sold so, are what was asked for: models without memory and interface, as the orders have it. */
+const suitsRequest = (gpu: OfferGpu | null, { vendor, models, sharing }: GpuRequest): boolean => {
+  if (gpu?.vendor !== vendor) return false;
+  const sold = gpu.sharing;
+  const sharedAlike =
+    sharing.mode === 'shared'
+      ? sold.mode === 'shared' && sharing.milli * sold.slotsPerGpu <= 1_000
+      : sharing.mode === sold.mode;
+  const profile = sold.mode === 'mig' ? sold.profile : null;
+  const named = models.some(
+    (entry) => entry.model === gpu.model && (entry.migProfile === null || entry.migProfile === profile),
+  );
+  return sharedAlike && (models.length === 0 || named);
+};
 
 /** For scores only. */
 const nearest = (a: bigint): number => Number(a);
@@ -12,12 +28,14 @@ const nearest = (a: bigint): number => Number(a);
  */
 export class TypedArrayScan {
   private readonly size: number;
-  private readonly model: Uint16Array;
+  /** Kind of GPU and of sale. */
+  private readonly kind: Uint16Array;
   private readonly speed: Float64Array;
   private readonly region: Uint16Array;
   private readonly tier: Uint8Array;
   private readonly reliability: Float64Array;
   private readonly fastNetwork: Uint8Array;
+  private readonly interconnect: Uint8Array;
   private readonly site: Uint16Array;
   private readonly minSeconds: Float64Array;
   private readonly maxSeconds: Float64Array;
@@ -26,8 +44,7 @@ export class TypedArrayScan {
   private readonly firstNode: Uint32Array;
   private readonly free: readonly Float64Array[];
   private readonly declaredGpus: Float64Array;
-  private readonly models = new Map<string, number>();
-  private readonly vendors: string[] = [];
+  private readonly kinds: (OfferGpu | null)[] = [];
   private readonly regions = new Map<string, number>();
   private readonly sites: RttEnd[] = [];
   private readonly rates: Float64Array;
@@ -43,12 +60,14 @@ export class TypedArrayScan {
       return numbers.get(word)!;
     };
     const siteNumbers = new Map<string, number>();
-    this.model = new Uint16Array(size);
+    const kindNumbers = new Map<string, number>();
+    this.kind = new Uint16Array(size);
     this.speed = new Float64Array(size);
     this.region = new Uint16Array(size);
     this.tier = new Uint8Array(size);
     this.reliability = new Float64Array(size);
     this.fastNetwork = new Uint8Array(size);
+    this.interconnect = new Uint8Array(size);
     this.site = new Uint16Array(size);
     this.minSeconds = new Float64Array(size);
     this.maxSeconds = new Float64Array(size);
@@ -63,13 +82,20 @@ export class TypedArrayScan {
     offers.forEach((offer, i) => {
       const provider = market.provider(offer.providerId)!;
       const gpu = offer.gpu && findGpu(offer.gpu.model);
-      this.model[i] = numberOf(this.models, offer.gpu?.model ?? '');
-      this.vendors[this.model[i]] = offer.gpu?.vendor ?? '';
-      this.speed[i] = gpu ? throughput(gpu, 'general', offer.gpu) : 0;
+      this.kind[i] = numberOf(kindNumbers, JSON.stringify(offer.gpu));
+      this.kinds[this.kind[i]] = offer.gpu;
+      this.speed[i] =
+        gpu && offer.gpu
+          ? throughput(gpu, 'general', offer.gpu) * unitShare(offer.gpu, offer.gpu.sharing).compute
+          : 0;
       this.region[i] = numberOf(this.regions, provider.place.region);
       this.tier[i] = provider.tier;
       const uptime = provider.uptime ?? uptimes[provider.tier - 1]!;
-      this.reliability[i] = 0.75 * ((7 - provider.tier) / 6) + 0.25 * (Math.max(0, uptime - 0.75) / 0.25);
+      this.reliability[i] =
+        (5 / 8) * ((7 - provider.tier) / 6) +
+        (2 / 8) * (Math.max(0, uptime - 0.75) / 0.25) +
+        (1 / 8) * Math.min(1, provider.erasClosed / 30);
+      this.interconnect[i] = INTERCONNECTS.indexOf(offer.interconnect);
       this.fastNetwork[i] = provider.attributes['network'] === '100g' ? 1 : 0;
       const { location } = provider.place;
       this.site[i] = numberOf(siteNumbers, `${location.latitude}|${location.longitude}`);
@@ -100,11 +126,8 @@ export class TypedArrayScan {
       resources.volumes[0]!.sizeMiB / 1_024,
     ];
     const limit = nearest(request.maxRateMicrosPerHour);
-    const named = resources.gpu!.models.map(({ model }) => this.models.get(model) ?? -1);
-    const suits = new Uint8Array(this.models.size);
-    if (named.length === 0)
-      this.vendors.forEach((vendor, i) => (suits[i] = vendor === resources.gpu!.vendor ? 1 : 0));
-    for (const model of named) if (model >= 0) suits[model] = 1;
+    const suits = Uint8Array.from(this.kinds, (gpu) => (suitsRequest(gpu, resources.gpu!) ? 1 : 0));
+    const network = INTERCONNECTS.indexOf(group.interconnect ?? 'ethernet');
     const inRegion = new Uint8Array(this.regions.size).fill(group.regions.length === 0 ? 1 : 0);
     for (const region of group.regions) if (this.regions.has(region)) inRegion[this.regions.get(region)!] = 1;
     const wantsNetwork = group.attributes['network'] === '100g';
@@ -119,8 +142,9 @@ export class TypedArrayScan {
     let cheapest = Infinity;
     let fastest = 0;
     for (let i = 0; i < this.size; i += 1) {
-      if (suits[this.model[i]!] === 0 || inRegion[this.region[i]!] === 0) continue;
+      if (suits[this.kind[i]!] === 0 || inRegion[this.region[i]!] === 0) continue;
       if (this.tier[i]! > group.tierFloor || (wantsNetwork && this.fastNetwork[i] === 0)) continue;
+      if (this.interconnect[i]! < network) continue;
       if (seconds < this.minSeconds[i]! || seconds > this.maxSeconds[i]!) continue;
       const rate = Math.ceil(
         perGpu[i]! * gpus + perCore[i]! * cores + perMemory[i]! * memory + perStorage[i]! * storage,

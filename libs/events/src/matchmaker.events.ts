@@ -1,12 +1,26 @@
 import { z } from 'zod';
 import { eventFamily, type EventOf, nextVersion } from './define.ts';
 import { address, count, geoPoint, id, instant, micros, sealedBox, seconds } from './fields.ts';
+import { offerGpu } from './registry.events.ts';
 import { placementGroup, workloadSpec } from './workload-spec.ts';
+import { placementGroupV1, upcastGroup, upcastSpec, workloadSpecV1 } from './workload-spec.v1.ts';
 
 const order = eventFamily('matchmaker', 'order');
 const lease = eventFamily('matchmaker', 'lease');
 
 export const matchingProfile = z.enum(['cheapest', 'balanced', 'fastest', 'nearest']);
+
+const weight = z.number().min(0).max(1);
+export const scoreWeights = z
+  .object({ cost: weight, geography: weight, performance: weight, reliability: weight, fit: weight })
+  .refine((weights) => Object.values(weights).some((each) => each > 0), {
+    error: 'at least one weight must be above 0',
+  })
+  .describe('How much each term of the score counts, against the others; not all 0.');
+
+export const workloadClass = z
+  .enum(['general', 'language', 'vision', 'speech', 'recommendation'])
+  .describe('The kind of work for which the throughput of GPUs is compared.');
 
 export const orderMode = z
   .enum(['instant', 'auction'])
@@ -49,7 +63,7 @@ const orderSubmittedV1 = order(
     orderId: id('order'),
     accountId: id('account'),
     tenantWallet: address.describe("The tenant's address in the escrow contract."),
-    spec: workloadSpec,
+    spec: workloadSpecV1,
     secrets: sealedBox
       .nullable()
       .describe('Env values and registry credentials, sealed to the orchestrator; null when there are none.'),
@@ -64,9 +78,23 @@ const orderSubmittedV1 = order(
 );
 
 // Before there were auctions every order was matched at once.
-export const orderSubmitted = nextVersion(orderSubmittedV1, {
+const orderSubmittedV2 = nextVersion(orderSubmittedV1, {
   schema: orderSubmittedV1.schema.extend({ mode: orderMode }),
   upcast: (fields) => ({ ...fields, mode: 'instant' as const }),
+});
+
+export const orderSubmitted = nextVersion(orderSubmittedV2, {
+  schema: orderSubmittedV2.schema.extend({
+    spec: workloadSpec,
+    weights: scoreWeights.nullable().describe("In place of the profile's; null keeps those."),
+    workloadClass,
+  }),
+  upcast: (fields) => ({
+    ...fields,
+    spec: upcastSpec(fields.spec),
+    weights: null,
+    workloadClass: 'general' as const,
+  }),
 });
 
 export const biddingOpened = order(
@@ -120,7 +148,7 @@ export const orderUnmatched = order(
   z.object({ orderId: id('order'), explanation, atMs: instant }),
 );
 
-export const orderMatched = order(
+const orderMatchedV1 = order(
   'OrderMatched',
   'Capacity is held for every group, and a lease proposed for each.',
   z.object({
@@ -132,6 +160,28 @@ export const orderMatched = order(
     atMs: instant,
   }),
 );
+
+export const rankedOffer = bidTerms.omit({ bidId: true });
+
+export const groupRanking = z.object({
+  group: z.string(),
+  winner: rankedOffer.describe('What is held.'),
+  runnerUp: rankedOffer
+    .nullable()
+    .describe('The best offer that fits the group as well and was not taken; null where there is none.'),
+});
+
+// Nobody noted before what a match was preferred to.
+export const orderMatched = nextVersion(orderMatchedV1, {
+  schema: orderMatchedV1.schema.extend({
+    ranking: z
+      .array(groupRanking)
+      .describe(
+        'What the offers were worth, group by group, to some four digits; empty for matches of before it was noted.',
+      ),
+  }),
+  upcast: (fields) => ({ ...fields, ranking: [] }),
+});
 
 export const orderFulfilled = order(
   'OrderFulfilled',
@@ -169,7 +219,21 @@ export const closeReason = z.enum([
   'superseded',
 ]);
 
-export const leaseProposed = lease(
+export const groupPart = z
+  .object({
+    number: z.int().min(1).max(16).describe('From 1.'),
+    of: z.int().min(2).max(16).describe('Into how many parts the group is divided.'),
+    services: z.array(
+      z.object({
+        service: z.string(),
+        firstReplica: count.describe('The number, in the whole group and from 0, of the first replica here.'),
+        ofReplicas: z.int().min(1).describe('Replicas of the service in all parts together.'),
+      }),
+    ),
+  })
+  .describe('Which replicas of a divided group a lease has; how many they are is told by its group.');
+
+const leaseProposedV1 = lease(
   'LeaseProposed',
   'Capacity is held at one provider for one group of an order. Carries everything that later steps need.',
   z.object({
@@ -180,7 +244,7 @@ export const leaseProposed = lease(
     providerId: id('provider'),
     chainProviderId: z.int().min(1),
     offerId: id('offer'),
-    group: placementGroup,
+    group: placementGroupV1,
     run: z.enum(['service', 'job']),
     secrets: sealedBox.nullable(),
     placements: z
@@ -198,6 +262,21 @@ export const leaseProposed = lease(
     proposedAtMs: instant,
   }),
 );
+
+export const leaseProposed = nextVersion(leaseProposedV1, {
+  schema: leaseProposedV1.schema.extend({
+    group: placementGroup,
+    gpu: offerGpu
+      .nullable()
+      .describe(
+        "The offer's GPUs: what each GPU of the group is. Null: an offer of plain CPU machines, or not known.",
+      ),
+    part: groupPart
+      .nullable()
+      .describe('Null: the whole group is here. Otherwise `group` has the replicas of this part alone.'),
+  }),
+  upcast: (fields) => ({ ...fields, group: upcastGroup(fields.group), gpu: null, part: null }),
+});
 
 export const leaseAccepted = lease(
   'LeaseAccepted',
@@ -297,8 +376,12 @@ export type OrderEvent = EventOf<(typeof orderEvents)[number]>;
 export type LeaseEvent = EventOf<(typeof leaseEvents)[number]>;
 export type OrderSubmitted = EventOf<typeof orderSubmitted>;
 export type LeaseProposed = EventOf<typeof leaseProposed>;
+export type GroupPart = z.output<typeof groupPart>;
 export type CloseReason = z.output<typeof closeReason>;
 export type Explanation = z.output<typeof explanation>;
 export type AuctionResult = z.output<typeof auctionResult>;
+export type RankedOffer = z.output<typeof rankedOffer>;
+export type GroupRanking = z.output<typeof groupRanking>;
 export type BidTerms = z.output<typeof bidTerms>;
+export type ScoreWeights = z.output<typeof scoreWeights>;
 export type MatchingProfile = z.output<typeof matchingProfile>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { eventFamily, type EventOf } from './define.ts';
+import { eventFamily, type EventOf, nextVersion } from './define.ts';
 import { address, count, id, instant, micros, name, place, sealedBox } from './fields.ts';
+import { interconnect, migProfile } from './workload-spec.ts';
 
 const account = eventFamily('registry', 'account');
 const provider = eventFamily('registry', 'provider');
@@ -146,26 +147,42 @@ export const offerNode = z
   })
   .describe('One machine of an offer: what its pods may take.');
 
-export const offerGpu = z.object({
+const offerGpuV1 = z.object({
   model: z.string().min(1).max(60).describe('A catalogue id such as `h100`.'),
   vendor: z.enum(['nvidia', 'amd']),
   vramMiB: z.int().min(1),
   interface: z.enum(['pcie', 'sxm']),
 });
 
+/** What a provider sells of its GPUs: the `gpus` of its machines count these, and `perGpu` is the price of one. */
+export const gpuSharing = z
+  .discriminatedUnion('mode', [
+    z.object({ mode: z.literal('whole') }).describe('Whole GPUs.'),
+    z.object({ mode: z.literal('mig'), profile: migProfile }).describe('Slices of one MIG profile.'),
+    z
+      .object({
+        mode: z.literal('shared'),
+        slotsPerGpu: z.int().min(2).max(128).describe('A slot is that part of one GPU.'),
+      })
+      .describe('Time slices, without isolation between tenants.'),
+  ])
+  .describe('What is sold of the GPUs. The unit of `gpus` and of `perGpu`.');
+
+export const offerGpu = offerGpuV1.extend({ sharing: gpuSharing });
+
 const unitPrice = micros.describe('Micro-USDC per hour.');
 export const offerPrice = z
   .object({ perGpu: unitPrice, perCpuCore: unitPrice, perMemoryGiB: unitPrice, perStorageGiB: unitPrice })
   .describe("Unit prices. A lease's rate is the sum over what it takes.");
 
-export const offerPublished = provider(
+const offerPublishedV1 = provider(
   'OfferPublished',
   'What a provider sells now. The same offer id with a higher revision replaces the whole offer.',
   z.object({
     providerId: id('provider'),
     offerId: id('offer'),
     revision: z.int().min(1),
-    gpu: offerGpu.nullable().describe('Null: an offer of plain CPU machines.'),
+    gpu: offerGpuV1.nullable().describe('Null: an offer of plain CPU machines.'),
     nodes: z.array(offerNode).min(1).max(10_000),
     price: offerPrice,
     policy: z
@@ -179,6 +196,18 @@ export const offerPublished = provider(
     publishedAtMs: instant,
   }),
 );
+
+export const offerPublished = nextVersion(offerPublishedV1, {
+  schema: offerPublishedV1.schema.extend({
+    gpu: offerGpu.nullable().describe('Null: an offer of plain CPU machines.'),
+    interconnect,
+  }),
+  upcast: (fields) => ({
+    ...fields,
+    gpu: fields.gpu && { ...fields.gpu, sharing: { mode: 'whole' as const } },
+    interconnect: 'ethernet' as const,
+  }),
+});
 
 export const offerWithdrawn = provider(
   'OfferWithdrawn',
@@ -208,4 +237,5 @@ export type ProviderEvent = EventOf<(typeof providerEvents)[number]>;
 export type OfferPublished = EventOf<typeof offerPublished>;
 export type OfferNode = z.output<typeof offerNode>;
 export type OfferGpu = z.output<typeof offerGpu>;
+export type GpuSharing = z.output<typeof gpuSharing>;
 export type OfferPrice = z.output<typeof offerPrice>;

@@ -1,19 +1,44 @@
 import { z } from 'zod';
 import { micros, name, seconds } from './fields.ts';
 
+/**
+ * How a tenant will have its GPUs. `shared` has no isolation of memory or faults between tenants, so it is never given to
+ * who did not ask for it.
+ */
+export const gpuSharingRequest = z
+  .discriminatedUnion('mode', [
+    z.object({ mode: z.literal('whole') }).describe('Whole GPUs.'),
+    z.object({ mode: z.literal('mig') }).describe('Hardware slices; which, is said model by model.'),
+    z
+      .object({
+        mode: z.literal('shared'),
+        milli: z.int().min(1).max(1_000).describe('Thousandths of one GPU: at least so much each.'),
+      })
+      .describe('Time slices of a GPU that other tenants use too.'),
+  ])
+  .describe('What one of the `count` GPUs is.');
+
+/** A profile of NVIDIA's Multi-Instance GPU: compute slices and memory, `+me` with media engines. */
+export const migProfile = z
+  .string()
+  .regex(/^[1-9]g\.[1-9]\d{0,2}gb(\+me)?$/)
+  .describe('A MIG profile such as `1g.10gb`.');
+
+const modelRequest = z.object({
+  model: z.string().min(1).max(60).describe('A catalogue id such as `rtx4090`.'),
+  vramMiB: z.int().min(1).nullable(),
+  interface: z.enum(['pcie', 'sxm']).nullable(),
+  migProfile: migProfile.nullable().describe('Null: any, or no MIG.'),
+});
+
+const ANY_OF_THESE = 'Any of these will do; empty means any model of the vendor.';
+
 /** What every manifest dialect becomes: the one description of a workload inside Gridbourse. Secrets are not in it. */
 export const gpuRequest = z.object({
   count: z.int().min(1).max(64).describe('Per replica.'),
   vendor: z.enum(['nvidia', 'amd']),
-  models: z
-    .array(
-      z.object({
-        model: z.string().min(1).max(60).describe('A catalogue id such as `rtx4090`.'),
-        vramMiB: z.int().min(1).nullable(),
-        interface: z.enum(['pcie', 'sxm']).nullable(),
-      }),
-    )
-    .describe('Any of these will do; empty means any model of the vendor.'),
+  sharing: gpuSharingRequest,
+  models: z.array(modelRequest).describe(ANY_OF_THESE),
 });
 
 export const volume = z.object({
@@ -66,8 +91,13 @@ export const serviceSpec = z.object({
   maxRateMicrosPerHour: micros.describe('The most the tenant pays for one replica, micro-USDC per hour.'),
 });
 
-/** Services that are placed together, at one provider, under one lease. */
-export const placementGroup = z.object({
+/** Networks between machines, slowest first: each does for whoever asks for one before it. */
+export const INTERCONNECTS = ['ethernet', 'roce', 'infiniband', 'nvlink'] as const;
+export const interconnect = z
+  .enum(INTERCONNECTS)
+  .describe('The network between machines: `roce` and `infiniband` with RDMA, `nvlink` across machines.');
+
+const group = z.object({
   name: name,
   regions: z.array(z.string().min(1).max(40)).describe('Region ids that will do; empty means anywhere.'),
   attributes: z.record(z.string(), z.string()).describe('Provider attributes that must be equal.'),
@@ -75,7 +105,19 @@ export const placementGroup = z.object({
   services: z.array(serviceSpec).min(1).max(64),
 });
 
-export const workloadSpec = z.object({
+/** Services that are placed together, under one lease, or under one a provider where they may be divided. */
+export const placementGroup = group.extend({
+  interconnect: interconnect
+    .nullable()
+    .describe('The slowest network between machines that will do; null: any.'),
+  maxProviders: z
+    .int()
+    .min(1)
+    .max(16)
+    .describe('Among how many providers of one region its replicas may be divided; 1 keeps them together.'),
+});
+
+const spec = z.object({
   dialect: z.enum(['akash-sdl', 'spheron-icl']),
   dialectVersion: z.string().max(10),
   name: name,
@@ -83,8 +125,9 @@ export const workloadSpec = z.object({
     .enum(['service', 'job'])
     .describe('`service` runs until it is ended; `job` runs to completion and then ends its lease.'),
   durationSeconds: seconds.min(1),
-  groups: z.array(placementGroup).min(1).max(16),
 });
+
+export const workloadSpec = spec.extend({ groups: z.array(placementGroup).min(1).max(16) });
 
 export type GpuRequest = z.output<typeof gpuRequest>;
 export type VolumeSpec = z.output<typeof volume>;

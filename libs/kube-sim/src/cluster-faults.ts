@@ -4,6 +4,7 @@ import { LOST, NOT_READY } from './controllers/nodes.ts';
 import type { FaultPlan, FaultRule } from './faults.ts';
 import { NODES } from './kinds.ts';
 import type { Node } from './objects.ts';
+import { isGpuResource } from './nodes.ts';
 
 /** How a cluster is out of reach: connections refused, or taken and never answered. */
 export type Outage = 'refuse' | 'hang';
@@ -74,12 +75,12 @@ export class ClusterFaults {
     this.annotate(name, NOT_READY, null);
   }
 
-  /** Fewer GPUs than the machine has are fit for use (a fallen-off device); null gives them all back. */
+  /** Fewer GPUs, or parts of them, than the machine has are fit for use (a fallen-off device); null gives them all back. */
   limitGpus(name: string, gpus: number | null): void {
     const node = this.node(name);
     const allocatable = { ...node.status.allocatable };
     for (const [resource, capacity] of Object.entries(node.status.capacity)) {
-      if (resource.endsWith('.com/gpu')) allocatable[resource] = String(gpus ?? capacity);
+      if (isGpuResource(resource)) allocatable[resource] = String(gpus ?? capacity);
     }
     this.writer.putStatus(NODES, node, { ...node.status, allocatable });
   }

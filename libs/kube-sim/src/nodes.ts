@@ -1,5 +1,24 @@
 import type { ResourceList, Taint } from './objects.ts';
 
+/** The ways in which NVIDIA's device plugin hands out parts of GPUs. */
+export type SimSharing =
+  | {
+      mode: 'mig';
+      /** `1g.10gb`, `1g.10gb+me`. */
+      profile: string;
+      slicesPerGpu: number;
+      /** Of one slice, as the driver reports it. */
+      sliceMiB: number;
+      /** `mixed` gives each profile a resource of its own; `single` keeps `nvidia.com/gpu` and renames the product. */
+      strategy: 'single' | 'mixed';
+    }
+  | {
+      mode: 'shared';
+      slotsPerGpu: number;
+      /** Renamed, the resource is `nvidia.com/gpu.shared`; else `nvidia.com/gpu`, and the product is called `-SHARED`. */
+      renamed: boolean;
+    };
+
 /** A machine of the cluster. Figures are what pods may take (allocatable). */
 export type SimNode = {
   name: string;
@@ -7,6 +26,7 @@ export type SimNode = {
   memoryMiB: number;
   /** Ephemeral storage. */
   storageMiB: number;
+  /** What the device plugin counts: whole GPUs, or slices or slots where `gpu.sharing` says so. */
   gpus?: number;
   gpu?: {
     /** As GPU Feature Discovery writes it, for example `NVIDIA-H100-80GB-HBM3`. */
@@ -14,6 +34,8 @@ export type SimNode = {
     vramMiB: number;
     /** `nvidia` or `amd`; decides the resource name. */
     vendor?: 'nvidia' | 'amd';
+    /** NVIDIA only. Whole GPUs when absent. */
+    sharing?: SimSharing;
   };
   /** 110 when absent. */
   pods?: number;
@@ -21,7 +43,46 @@ export type SimNode = {
   taints?: Taint[];
 };
 
-export const gpuResource = (vendor: 'nvidia' | 'amd' | undefined): string => `${vendor ?? 'nvidia'}.com/gpu`;
+/** The resource that `gpus` of such a machine are counted by. */
+export const gpuResource = ({ vendor, sharing }: NonNullable<SimNode['gpu']>): string => {
+  if (sharing?.mode === 'mig' && sharing.strategy === 'mixed') {
+    return `nvidia.com/mig-${sharing.profile.replace('+', '.')}`;
+  }
+  if (sharing?.mode === 'shared' && sharing.renamed) return 'nvidia.com/gpu.shared';
+  return `${vendor ?? 'nvidia'}.com/gpu`;
+};
+
+/** Whatever a device plugin counts GPUs or their parts by. */
+export const isGpuResource = (resource: string): boolean =>
+  /^(nvidia|amd)\.com\/(gpu(\.shared)?|mig-.+)$/.test(resource);
+
+const sharingLabels = (gpu: NonNullable<SimNode['gpu']>): Record<string, string> => {
+  const { product, sharing } = gpu;
+  if (sharing?.mode === 'shared') {
+    return {
+      'nvidia.com/gpu.product': sharing.renamed ? product : `${product}-SHARED`,
+      'nvidia.com/gpu.replicas': String(sharing.slotsPerGpu),
+      'nvidia.com/gpu.sharing-strategy': 'time-slicing',
+    };
+  }
+  if (sharing?.mode !== 'mig') return {};
+  const profile = sharing.profile.replace('+', '.');
+  const slice = `${product}-MIG-${profile}`;
+  const memory = String(sharing.sliceMiB);
+  return sharing.strategy === 'single'
+    ? { 'nvidia.com/gpu.product': slice, 'nvidia.com/gpu.memory': memory }
+    : {
+        'nvidia.com/mig.strategy': 'mixed',
+        [`nvidia.com/mig-${profile}.product`]: slice,
+        [`nvidia.com/mig-${profile}.memory`]: memory,
+        [`nvidia.com/mig-${profile}.replicas`]: '1',
+      };
+};
+
+const gpusInside = (gpus: number, sharing: SimSharing | undefined): number => {
+  if (sharing === undefined) return gpus;
+  return Math.ceil(gpus / (sharing.mode === 'mig' ? sharing.slicesPerGpu : sharing.slotsPerGpu));
+};
 
 const gpuLabels = ({ gpu, gpus = 0 }: SimNode): Record<string, string> => {
   if (!gpu || gpus === 0) return {};
@@ -33,12 +94,13 @@ const gpuLabels = ({ gpu, gpus = 0 }: SimNode): Record<string, string> => {
   }
   return {
     'nvidia.com/gpu.present': 'true',
-    'nvidia.com/gpu.count': String(gpus),
+    'nvidia.com/gpu.count': String(gpusInside(gpus, gpu.sharing)),
     'nvidia.com/gpu.product': gpu.product,
     'nvidia.com/gpu.memory': String(gpu.vramMiB),
     'nvidia.com/gpu.replicas': '1',
     'nvidia.com/gpu.sharing-strategy': 'none',
     'nvidia.com/mig.strategy': 'single',
+    ...sharingLabels(gpu),
   };
 };
 
@@ -52,7 +114,7 @@ export const nodeObject = (
     memory: `${node.memoryMiB}Mi`,
     'ephemeral-storage': `${node.storageMiB}Mi`,
     pods: String(node.pods ?? 110),
-    ...(node.gpu && node.gpus ? { [gpuResource(node.gpu.vendor)]: String(node.gpus) } : {}),
+    ...(node.gpu && node.gpus ? { [gpuResource(node.gpu)]: String(node.gpus) } : {}),
   };
   return {
     metadata: {

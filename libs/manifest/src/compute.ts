@@ -3,7 +3,7 @@ import { type Context, DNS_LABEL, LIMITS } from './context.ts';
 import { asMap, expected, Fields, namedEntries } from './fields.ts';
 import { readGpu } from './gpu.ts';
 import { didYouMean, quoted } from './nearest.ts';
-import { readCpuMillis, readSize } from './quantity.ts';
+import { readThousandths, readSize } from './quantity.ts';
 import type { Mount } from './services.ts';
 import type { YamlMapping, YamlNode } from './yaml-tree.ts';
 
@@ -79,7 +79,7 @@ const readCpu = ({ report }: Context, fields: Fields | null): number => {
     node = node.items[0]!;
   }
   if (node === null) return 1;
-  const millis = node.kind === 'scalar' ? readCpuMillis(node.text) : null;
+  const millis = node.kind === 'scalar' ? readThousandths(node.text) : null;
   if (millis !== null && millis >= 1n && millis <= LIMITS.cpuMillis) return Number(millis);
   expected(report, node, `cores from 0.001 to ${LIMITS.cpuMillis / 1_000}, like 0.5, 4 or 500m`);
   return 1;

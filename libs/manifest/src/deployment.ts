@@ -65,6 +65,8 @@ export const readDeployment = (context: Context, map: YamlMapping | null, parts:
       name: placement.key.text,
       regions: [...new Set(placement.regions)],
       attributes: { ...placement.attributes, ...attributes.get(placement.key.text) },
+      interconnect: placement.interconnect,
+      maxProviders: placement.maxProviders,
       services: byPlacement.get(placement.key.text)!,
     }));
 };

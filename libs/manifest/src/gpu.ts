@@ -1,27 +1,34 @@
-import { type GpuInterface, gpuModels, nominalVramMiB, readGpuName } from '@gridbourse/catalog';
 import type { GpuRequest } from '@gridbourse/events';
 import { type Context, LIMITS } from './context.ts';
-import { asMap, expected, Fields, namedEntries, readInteger } from './fields.ts';
+import { expected, Fields, namedEntries } from './fields.ts';
+import { type ModelItem, type ModelRequest, readModelItem, type Vendor, VENDORS } from './gpu-model.ts';
 import { didYouMean, quoted } from './nearest.ts';
-import { readSize } from './quantity.ts';
+import { readThousandths } from './quantity.ts';
 import type { YamlMapping, YamlNode } from './yaml-tree.ts';
 
-type ModelRequest = GpuRequest['models'][number];
-const VENDORS = ['nvidia', 'amd'] as const;
-type Vendor = (typeof VENDORS)[number];
+type Sharing = GpuRequest['sharing'];
+/** `units`: so many whole things, or a part of one. */
+type Units = { readonly node: YamlNode; readonly count: number; readonly milli: number | null };
 
-/** The `gpu` part of a compute profile. Null when it asks for none. */
+/** The smallest slot that there can be: a slot of any size does. */
+const ANY_SLOT: Sharing = { mode: 'shared', milli: 1 };
+const SHARED_BY = {
+  whole: 'whole GPUs',
+  shared: 'shared GPUs (`-shared`)',
+  mig: 'MIG slices (`-mig-…`)',
+} as const;
+
+/**
+ * The `gpu` part of a compute profile. Null when it asks for none. A part of a GPU is asked for by `units` below 1, by a
+ * model name that ends in `-shared` (any slot), or by one that ends in `-mig-` and a profile.
+ */
 export const readGpu = (context: Context, map: YamlMapping | null): GpuRequest | null => {
   if (map === null) return null;
   const { report } = context;
   const fields = new Fields(report, map, ['units', 'attributes']);
-  const units = fields.need('units', 'a number of GPUs');
-  const count =
-    units === null
-      ? null
-      : readInteger(report, units, { min: 0, max: LIMITS.gpus, what: 'a number of GPUs' });
+  const units = readUnits(context, fields.need('units', 'a number of GPUs'));
   const attributes = fields.map('attributes', 'a map with `vendor`');
-  if (count === 0) {
+  if (units?.count === 0) {
     if (attributes !== null)
       report.warn(attributes, 'no_gpu', 'no GPU is asked for, so these attributes change nothing');
     return null;
@@ -47,87 +54,80 @@ export const readGpu = (context: Context, map: YamlMapping | null): GpuRequest |
     return null;
   }
   const name = vendor.key.text as Vendor;
-  return count === null ? null : { count, vendor: name, models: readModels(context, vendor.value, name) };
+  const items = readItems(context, vendor.value, name);
+  if (units === null) return null;
+  const sharing = readSharing(context, units, items, name);
+  return { count: units.count, vendor: name, sharing, models: modelsOf(items) };
 };
 
-const readModels = (context: Context, node: YamlNode, vendor: Vendor): ModelRequest[] => {
+const readUnits = ({ report }: Context, node: YamlNode | null): Units | null => {
+  if (node === null) return null;
+  const text = node.kind === 'scalar' ? node.text.trim() : '';
+  const milli = readThousandths(text);
+  if (milli === null || milli < 0n || milli > BigInt(LIMITS.gpus) * 1_000n) {
+    expected(
+      report,
+      node,
+      `a number of GPUs, a whole number from 0 to ${LIMITS.gpus} or a part of one like 0.25 or 250m`,
+    );
+    return null;
+  }
+  if (milli > 1_000n && milli % 1_000n !== 0n) {
+    report.fault(node, `more than one GPU is a whole number of them, found ${quoted(text)}`);
+    return null;
+  }
+  const isPart = milli > 0n && milli < 1_000n;
+  return { node, count: isPart ? 1 : Number(milli / 1_000n), milli: isPart ? Number(milli) : null };
+};
+
+const readItems = (context: Context, node: YamlNode, vendor: Vendor): ModelItem[] => {
   if (node.kind === 'null') return [];
   if (node.kind !== 'list') {
     expected(context.report, node, 'a list of models');
     return [];
   }
+  return node.items.flatMap((item) => readModelItem(context, item, vendor) ?? []);
+};
+
+const modelsOf = (items: readonly ModelItem[]): ModelRequest[] => {
   const models = new Map<string, ModelRequest>();
-  let any = false;
-  for (const item of node.items) {
-    const requests = readModel(context, item, vendor);
-    if (requests === 'any') any = true;
-    else for (const request of requests) models.set(JSON.stringify(request), request);
+  for (const { requests } of items) {
+    if (requests === 'any') return [];
+    for (const request of requests) models.set(JSON.stringify(request), request);
   }
-  return any ? [] : [...models.values()];
+  return [...models.values()];
 };
 
-/** One item of the list: a model with what is asked of it, or any model that has it. */
-const readModel = (context: Context, item: YamlNode, vendor: Vendor): readonly ModelRequest[] | 'any' => {
-  const { report } = context;
-  const map = asMap(report, item, 'a map with `model`');
-  if (map === null) return [];
-  const fields = new Fields(report, map, ['model', 'ram', 'interface']);
-  const bus = readInterface(context, fields.get('interface'));
-  const ramNode = fields.get('ram');
-  const ramMiB = readRam(context, ramNode);
-  const modelNode = fields.get('model');
-  const text = modelNode === null ? '*' : modelNode.kind === 'scalar' ? modelNode.text.trim() : '';
-  if (text === '*') return ramMiB === null && bus === null ? 'any' : everyModelWith(vendor, ramMiB, bus);
-
-  const name = readGpuName(text);
-  if (name === null || name.model.vendor !== vendor) {
-    const known = gpuModels.filter((model) => model.vendor === vendor).map((model) => model.id);
-    report.fault(modelNode!, `unknown ${vendor} GPU model ${quoted(text)}${didYouMean(text, known)}`);
-    return [];
+/** One request is for one kind of thing: what a slot, a slice and a GPU can do and cost differs too much to choose for the tenant. */
+const readSharing = (
+  { report }: Context,
+  units: Units,
+  items: readonly ModelItem[],
+  vendor: Vendor,
+): Sharing => {
+  const [first] = items;
+  if (units.milli !== null) {
+    const sliced = items.find(({ mode }) => mode === 'mig');
+    if (sliced) {
+      report.fault(sliced.node, 'a part of a GPU (`units` below 1) and a MIG slice exclude each other');
+    }
+  } else {
+    const mode = first?.mode ?? 'whole';
+    const other = items.find((item) => (item.mode ?? 'whole') !== mode);
+    if (other) {
+      const both = `${SHARED_BY[mode]} and ${SHARED_BY[other.mode ?? 'whole']}`;
+      report.fault(other.node, `one request cannot be for ${both}: write a service for each`);
+    }
   }
-  const nominal = ramMiB === null ? name.vramMiB : nominalVramMiB(name.model, ramMiB);
-  if (ramMiB !== null && nominal === null) {
-    const sold = [...new Set(name.model.variants.map((variant) => `${variant.vramMiB / 1024}Gi`))].join(', ');
-    report.warn(
-      ramNode!,
-      'no_such_vram',
-      `no ${name.model.name} was sold with that much memory; known: ${sold}`,
-    );
+  const sharing = sharingOf(units, first);
+  if (vendor !== 'nvidia' && sharing.mode !== 'whole') {
+    report.fault(units.milli === null ? first!.node : units.node, `GPUs of ${vendor} are only sold whole`);
   }
-  if (ramMiB !== null && name.vramMiB !== null && nominal !== name.vramMiB) {
-    report.fault(ramNode!, `the model name says ${name.vramMiB / 1024}Gi`);
-  }
-  return [{ model: name.model.id, vramMiB: nominal ?? ramMiB, interface: bus ?? name.interface }];
+  return sharing;
 };
 
-const everyModelWith = (vendor: Vendor, ramMiB: number | null, bus: GpuInterface | null): ModelRequest[] => {
-  const requests: ModelRequest[] = [];
-  for (const model of gpuModels) {
-    if (model.vendor !== vendor) continue;
-    const vramMiB = ramMiB === null ? null : nominalVramMiB(model, ramMiB);
-    if (ramMiB !== null && vramMiB === null) continue;
-    if (bus !== null && !model.variants.some((variant) => variant.interface === bus)) continue;
-    requests.push({ model: model.id, vramMiB, interface: bus });
-  }
-  // Nothing was ever sold so: keep the demand, so that it is explained and not lost.
-  return requests.length > 0 ? requests : [{ model: 'any', vramMiB: ramMiB, interface: bus }];
-};
-
-const readInterface = ({ report }: Context, node: YamlNode | null): GpuInterface | null => {
-  if (node === null) return null;
-  const text = node.kind === 'scalar' ? node.text.toLowerCase() : '';
-  if (text === 'pcie') return 'pcie';
-  if (/^sxm\d?$/.test(text)) return 'sxm';
-  expected(report, node, '`pcie` or `sxm`');
-  return null;
-};
-
-const readRam = ({ report }: Context, node: YamlNode | null): number | null => {
-  if (node === null) return null;
-  const size = node.kind === 'scalar' ? readSize(node.text) : null;
-  if (size === null || size.mib < 1n || size.mib > 1_048_576n) {
-    expected(report, node, 'an amount of GPU memory like 80Gi');
-    return null;
-  }
-  return Number(size.mib);
+const sharingOf = ({ milli }: Units, first: ModelItem | undefined): Sharing => {
+  if (milli !== null) return { mode: 'shared', milli };
+  if (first?.mode === 'shared') return ANY_SLOT;
+  return { mode: first?.mode === 'mig' ? 'mig' : 'whole' };
 };

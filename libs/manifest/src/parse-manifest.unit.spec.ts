@@ -36,10 +36,11 @@ describe('a real Akash manifest', () => {
     expect(spec.groups[0]!.services[0]!.resources.gpu).toEqual({
       count: 1,
       vendor: 'nvidia',
+      sharing: { mode: 'whole' },
       models: [
-        { model: 'a100', vramMiB: null, interface: null },
-        { model: 'rtx4090', vramMiB: 24_576, interface: 'pcie' },
-        { model: 'h100', vramMiB: 81_920, interface: null },
+        { model: 'a100', vramMiB: null, interface: null, migProfile: null },
+        { model: 'rtx4090', vramMiB: 24_576, interface: 'pcie', migProfile: null },
+        { model: 'h100', vramMiB: 81_920, interface: null, migProfile: null },
       ],
     });
   });
@@ -214,6 +215,37 @@ describe('duration, run and tiers', () => {
 });
 
 describe('placements', () => {
+  it('say between which machines and among how many providers they may be', () => {
+    const group = (attributes: string) =>
+      parseManifest(
+        sdl({ placement: `attributes: {${attributes}}\npricing: {small: {denom: uact, amount: 1}}` }),
+      ).spec.groups[0]!;
+    expect(group('region: us-west')).toMatchObject({ interconnect: null, maxProviders: 1 });
+    expect(group('interconnect: InfiniBand, max_providers: 4, tee: x')).toMatchObject({
+      ...{ interconnect: 'infiniband', maxProviders: 4 },
+      attributes: { tee: 'x' },
+    });
+    expect(group('maxProviders: 2')).toMatchObject({ maxProviders: 2, attributes: {} });
+  });
+
+  it.each([
+    ['interconnect: infiniban', 'did you mean `infiniband`'],
+    ['interconnect: carrier-pigeon', 'known: ethernet, roce, infiniband, nvlink'],
+    ['max_providers: 0', 'a whole number from 1 to 16'],
+    ['max_providers: 17', 'a whole number from 1 to 16'],
+    ['max_providers: some', 'a whole number from 1 to 16'],
+  ])('are refused with %s', (attributes, message) => {
+    const text = sdl({
+      placement: `attributes: {${attributes}}\npricing: {small: {denom: uact, amount: 1}}`,
+    });
+    const [fault] = faultsOf(text);
+    expect(fault).toMatchObject({
+      message: expect.stringContaining(message),
+      pointer: `/profiles/placement/anywhere/attributes/${attributes.split(':')[0]}`,
+      line: 18,
+    });
+  });
+
   it('are all read, in their order, each a group', () => {
     const text = sdl({
       placement: 'pricing: {small: {denom: uact, amount: 1}}',

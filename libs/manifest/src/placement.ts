@@ -1,15 +1,20 @@
 import { readRegion, regions as allRegions } from '@gridbourse/catalog';
+import { INTERCONNECTS, type PlacementGroup } from '@gridbourse/events';
 import { type Context } from './context.ts';
-import { asMap, type Extras, Fields, namedEntries, readText, readTexts } from './fields.ts';
+import { asMap, type Extras, Fields, namedEntries, readInteger, readText, readTexts } from './fields.ts';
 import { didYouMean, quoted } from './nearest.ts';
 import { readPrice } from './price.ts';
 import type { PriceTable } from './price-table.ts';
-import type { YamlEntry, YamlMapping } from './yaml-tree.ts';
+import type { YamlEntry, YamlMapping, YamlNode } from './yaml-tree.ts';
 
 export type Placement = {
   readonly key: YamlEntry['key'];
   readonly regions: readonly string[];
   readonly attributes: Readonly<Record<string, string>>;
+  /** Attribute `interconnect`: the slowest network between machines that will do. */
+  readonly interconnect: PlacementGroup['interconnect'];
+  /** Attribute `max_providers`: among how many providers of one region the replicas may be divided. */
+  readonly maxProviders: number;
   /** Micro-USDC per hour and replica, by compute profile. Null: a price is there and is faulty. */
   readonly prices: ReadonlyMap<string, bigint | null>;
 };
@@ -19,6 +24,9 @@ const AKASH_FACTS =
   /^(?:host|organization|tier|email|website|status-page|timezone|location-type|hosting-provider|ip-lease|chia-plotting|cuda|console\/.*|hardware-.*|feat-.*|network-.*|capabilities\/.*)$/;
 /** Wishes of the Spheron network that name its own nodes, or that it honours for consumer nodes only. */
 const SPHERON_FACTS = /^(?:desired_fizz|bandwidth|cpu_model)$/;
+const MAX_PROVIDERS = 16;
+/** Written in small letters and underscores, as the ICL's own attributes are; other spellings mean the same. */
+const MAX_PROVIDERS_FIELD = /^max[_-]?providers$/i;
 const REGION_FIELDS = new Set(['region', 'location-region']);
 const EXTRAS: Extras = { placement: 'it is empty, and a placement has no such part' };
 
@@ -65,10 +73,12 @@ const readPlacement = (
 const readAttributes = (
   context: Context,
   map: YamlMapping | null,
-): Pick<Placement, 'regions' | 'attributes'> => {
+): Pick<Placement, 'regions' | 'attributes' | 'interconnect' | 'maxProviders'> => {
   const { report } = context;
   const regions: string[] = [];
   const attributes: Record<string, string> = {};
+  let interconnect: Placement['interconnect'] = null;
+  let maxProviders = 1;
   for (const entry of namedEntries(map)) {
     if (entry.value.kind === 'null') continue;
     const name = entry.key.text;
@@ -76,6 +86,8 @@ const readAttributes = (
     if (text === null) continue;
     if (REGION_FIELDS.has(name)) addRegion(context, entry, text, regions, attributes);
     else if (name === 'exclude_region') excludeRegion(context, entry, text, regions);
+    else if (name === 'interconnect') interconnect = readInterconnect(context, entry.value, text);
+    else if (MAX_PROVIDERS_FIELD.test(name)) maxProviders = readMaxProviders(context, entry.value);
     else if (name === 'country') attributes['country'] = text.toUpperCase();
     else if (isForeign(context, name)) {
       report.warn(
@@ -85,8 +97,21 @@ const readAttributes = (
       );
     } else attributes[name.slice(0, 120)] = text;
   }
-  return { regions, attributes };
+  return { regions, attributes, interconnect, maxProviders };
 };
+
+const readInterconnect = ({ report }: Context, node: YamlNode, text: string): Placement['interconnect'] => {
+  const known = INTERCONNECTS.find((each) => each === text.trim().toLowerCase());
+  if (known !== undefined) return known;
+  report.fault(
+    node,
+    `unknown interconnect ${quoted(text)}${didYouMean(text, INTERCONNECTS)}; known: ${INTERCONNECTS.join(', ')}`,
+  );
+  return null;
+};
+
+const readMaxProviders = ({ report }: Context, node: YamlNode): number =>
+  readInteger(report, node, { min: 1, max: MAX_PROVIDERS, what: 'a number of providers' }) ?? 1;
 
 const isForeign = ({ dialect }: Context, name: string): boolean =>
   dialect === 'akash-sdl' ? AKASH_FACTS.test(name) : SPHERON_FACTS.test(name);

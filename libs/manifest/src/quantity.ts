@@ -82,8 +82,8 @@ export const readSize = (text: string): Size | null => {
   };
 };
 
-/** Thousandths of a core: `2`, `0.5`, `500m`. Null when it is not a CPU quantity or finer than a thousandth. */
-export const readCpuMillis = (text: string): bigint | null => {
+/** Thousandths of cores or GPUs: `2`, `0.5`, `500m`. Null when it is no such quantity or finer than a thousandth. */
+export const readThousandths = (text: string): bigint | null => {
   const parts = splitUnit(text);
   if (!parts) return null;
   if (parts.unit === 'm') return timesExactly(parts.number, 1n);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { splitBudget } from './budget.ts';
 import {
-  readCpuMillis,
+  readThousandths,
   readDecimal,
   readDurationSeconds,
   readSize,
@@ -53,10 +53,10 @@ describe('CPU', () => {
     ['500m', 500n],
     ['128', 128_000n],
     ['1.0', 1_000n],
-  ])('%s is %s thousandths of a core', (text, millis) => expect(readCpuMillis(text)).toBe(millis));
+  ])('%s is %s thousandths of a core', (text, millis) => expect(readThousandths(text)).toBe(millis));
 
   it.each(['0.0001', '0.5m', '1c', '', '1,5'])('%j is none', (text) =>
-    expect(readCpuMillis(text)).toBeNull(),
+    expect(readThousandths(text)).toBeNull(),
   );
 });
 

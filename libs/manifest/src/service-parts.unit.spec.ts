@@ -3,8 +3,8 @@ import { icl, sdl } from '../test/manifests.ts';
 import { faultsOf, only } from '../test/reading.ts';
 import { parseManifest } from './index.ts';
 
-const gpu = (list: string): string =>
-  `cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}\ngpu:\n  units: 1\n  attributes:\n    vendor:\n      ${list}`;
+const gpu = (list: string, units = '1'): string =>
+  `cpu: {units: 1}\nmemory: {size: 1Gi}\nstorage: {size: 1Gi}\ngpu:\n  units: ${units}\n  attributes:\n    vendor:\n      ${list}`;
 
 describe('GPU requests', () => {
   const models = (list: string) => only(sdl({ resources: gpu(list) })).resources.gpu!.models;
@@ -13,14 +13,17 @@ describe('GPU requests', () => {
     ['nvidia:', []],
     ['nvidia: []', []],
     ['nvidia: [{model: "*"}]', []],
-    ['nvidia: [{model: RTX_4090}]', [{ model: 'rtx4090', vramMiB: null, interface: null }]],
-    ['nvidia: [{model: a100-80g}]', [{ model: 'a100', vramMiB: 81_920, interface: null }]],
-    ['nvidia: [{model: h100, interface: SXM5}]', [{ model: 'h100', vramMiB: null, interface: 'sxm' }]],
+    ['nvidia: [{model: RTX_4090}]', [{ model: 'rtx4090', vramMiB: null, interface: null, migProfile: null }]],
+    ['nvidia: [{model: a100-80g}]', [{ model: 'a100', vramMiB: 81_920, interface: null, migProfile: null }]],
+    [
+      'nvidia: [{model: h100, interface: SXM5}]',
+      [{ model: 'h100', vramMiB: null, interface: 'sxm', migProfile: null }],
+    ],
     [
       'nvidia: [{model: h100, interface: pcie, ram: 90Gi}]',
-      [{ model: 'h100', vramMiB: 96_256, interface: 'pcie' }],
+      [{ model: 'h100', vramMiB: 96_256, interface: 'pcie', migProfile: null }],
     ],
-    ['amd: [{model: mi300x}]', [{ model: 'mi300x', vramMiB: null, interface: null }]],
+    ['amd: [{model: mi300x}]', [{ model: 'mi300x', vramMiB: null, interface: null, migProfile: null }]],
   ])('%s', (list, expected) => expect(models(list)).toEqual(expected));
 
   it('for any model with so much memory become the list of those', () => {
@@ -48,6 +51,68 @@ describe('GPU requests', () => {
   ])('%s is refused', (list, message) =>
     expect(faultsOf(sdl({ resources: gpu(list) }))[0]!.message).toContain(message),
   );
+});
+
+describe('parts of GPUs', () => {
+  const request = (units: string, list: string) => only(sdl({ resources: gpu(list, units) })).resources.gpu!;
+  const anyA100 = { model: 'a100', vramMiB: null, interface: null };
+
+  it.each([
+    ['0.25', 'nvidia: [{model: rtx4090}]', 1, { mode: 'shared', milli: 250 }],
+    ['250m', 'nvidia: [{model: rtx4090-shared}]', 1, { mode: 'shared', milli: 250 }],
+    ['0.001', 'nvidia:', 1, { mode: 'shared', milli: 1 }],
+    ['999m', 'nvidia: [{model: "*"}, {model: l4-shared}]', 1, { mode: 'shared', milli: 999 }],
+    ['1', 'nvidia: [{model: rtx4090}]', 1, { mode: 'whole' }],
+    ['1000m', 'nvidia: [{model: rtx4090}]', 1, { mode: 'whole' }],
+    ['2.0', 'nvidia: [{model: rtx4090}]', 2, { mode: 'whole' }],
+    ['3', 'nvidia: [{model: rtx4090-shared}, {model: l4-shared}]', 3, { mode: 'shared', milli: 1 }],
+    ['2', 'nvidia: [{model: a100-mig-1g.10gb}]', 2, { mode: 'mig' }],
+  ])('units %s of %s', (units, list, count, sharing) =>
+    expect(request(units, list)).toMatchObject({ count, sharing }),
+  );
+
+  it('keep the profile of each model, and the memory and interface of the GPU', () => {
+    expect(
+      request('1', 'nvidia: [{model: a100-80g-mig-2g.20gb, interface: pcie}, {model: a30-mig-1g.6gb}]')
+        .models,
+    ).toEqual([
+      { model: 'a100', vramMiB: 81_920, interface: 'pcie', migProfile: '2g.20gb' },
+      { model: 'a30', vramMiB: null, interface: null, migProfile: '1g.6gb' },
+    ]);
+    expect(request('1', 'nvidia: [{model: NVIDIA-A100-SXM4-80GB-MIG-1g.10gb}]').models).toEqual([
+      { model: 'a100', vramMiB: 81_920, interface: 'sxm', migProfile: '1g.10gb' },
+    ]);
+    expect(request('1', 'nvidia: [{model: a100-mig-1g.10gb, ram: 80Gi}]').models).toEqual([
+      { ...anyA100, vramMiB: 81_920, migProfile: '1g.10gb' },
+    ]);
+    expect(request('0.5', 'nvidia: [{model: a100}]').models).toEqual([{ ...anyA100, migProfile: null }]);
+  });
+
+  it.each([
+    ['1.5', 'nvidia:', 'whole number of them, found `1.5`', 'units'],
+    ['1500m', 'nvidia:', 'whole number of them', 'units'],
+    ['0.0005', 'nvidia:', 'a part of one like 0.25', 'units'],
+    ['-0.5', 'nvidia:', 'a number of GPUs', 'units'],
+    ['half', 'nvidia:', 'a number of GPUs', 'units'],
+    ['0.5', 'nvidia: [{model: a100-mig-1g.10gb}]', 'exclude each other', 'model'],
+    ['1', 'nvidia: [{model: a100}, {model: a100-shared}]', 'whole GPUs and shared GPUs', 'model'],
+    ['1', 'nvidia: [{model: a100-mig-1g.10gb}, {model: a100}]', 'MIG slices (`-mig-…`) and whole', 'model'],
+    ['1', 'nvidia: [{model: l4-shared}, {model: "*"}]', 'shared GPUs (`-shared`) and whole', ''],
+    ['1', 'nvidia: [{model: a100-mig-1g.12gb}]', 'did you mean `1g.10gb`', 'model'],
+    ['1', 'nvidia: [{model: a100-80g-mig-1g.5gb}]', 'known: 1g.10gb, 1g.10gb+me', 'model'],
+    ['1', 'nvidia: [{model: rtx4090-mig-1g.6gb}]', 'cannot be divided by MIG', 'model'],
+    ['1', 'nvidia: [{model: a100-mig-9g.10gb}]', 'no MIG profile `9g.10gb`', 'model'],
+    ['1', 'nvidia: [{model: a100-mig-1g.10gb, ram: 10Gi}]', 'that of the whole NVIDIA A100', 'ram'],
+    ['0.5', 'amd: [{model: mi300x}]', 'only sold whole', 'units'],
+    ['1', 'amd: [{model: mi300x-shared}]', 'only sold whole', 'model'],
+  ])('units %s of %s are refused where they are written', (units, list, message, field) => {
+    const [fault] = faultsOf(sdl({ resources: gpu(list, units) }));
+    expect(fault!.message).toContain(message);
+    // The GPU part of this small manifest begins there.
+    expect(fault!.line).toBeGreaterThanOrEqual(14);
+    expect(fault!.column).toBeGreaterThan(10);
+    expect(fault!.pointer).toContain(field);
+  });
 });
 
 describe('services', () => {

@@ -23,6 +23,7 @@ import type {
   LogOptions,
   ManifestRequest,
   Offer,
+  OfferFilter,
   OfferRequest,
   OpenAuction,
   Order,
@@ -171,7 +172,7 @@ export class GridbourseClient {
     return this.delete(path`/v1/providers/${providerId}/offers/${offerId}`);
   }
 
-  offers(options: ListOptions & { model?: string; region?: string } = {}): Promise<Page<Offer>> {
+  offers(options: ListOptions & OfferFilter = {}): Promise<Page<Offer>> {
     return this.get('/v1/offers', options);
   }
 

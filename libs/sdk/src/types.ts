@@ -3,6 +3,22 @@ export type Money = { usdc: string; micros: string };
 
 export type Page<T> = { items: T[]; nextCursor: string | null };
 
+export type MatchingProfile = 'cheapest' | 'balanced' | 'fastest' | 'nearest';
+
+export type WorkloadClass = 'general' | 'language' | 'vision' | 'speech' | 'recommendation';
+
+/** What a score is made of, each 0 (worst) to 1 (best). */
+export type ScoreTerms = {
+  cost: number;
+  geography: number;
+  performance: number;
+  reliability: number;
+  fit: number;
+};
+
+/** How much each term of the score counts against the others, 0 to 1. */
+export type Weights = ScoreTerms;
+
 export type ManifestRequest = {
   /** The text of an Akash SDL or Spheron ICL file. */
   manifest: string;
@@ -10,9 +26,15 @@ export type ManifestRequest = {
   durationSeconds?: number;
   /** Decimal USDC per hour for everything together. */
   maxRateUsdcPerHour?: string;
-  profile?: 'cheapest' | 'balanced' | 'fastest' | 'nearest';
+  profile?: MatchingProfile;
+  /** In place of the profile's: each 0 to 1, not all 0; a term that is not named counts nothing. */
+  weights?: Partial<Weights>;
+  /** The kind of work by which the throughput of GPUs is compared; `general` unless said. */
+  workloadClass?: WorkloadClass;
   regions?: string[];
   tierFloor?: number;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16. */
+  maxProviders?: number;
   near?: { latitude: number; longitude: number };
   includeProviders?: string[];
   excludeProviders?: string[];
@@ -37,17 +59,33 @@ export type Explanation = {
   smallestChange: { field: string; from: string; to: string; text: string } | null;
 };
 
-export type OrderExplanation = Explanation & { auction: Auction | null };
+export type OrderExplanation = Explanation & {
+  auction: Auction | null;
+  /** The last match; null while the order waits, and where it never had a place. */
+  match: Match | null;
+};
 
-/** What a bid in an auction came to. */
-export type BidTerms = {
-  /** Null where an offer stood by its list price. */
-  bidId: string | null;
+/** What an offer was worth for a group of an order. */
+export type RankedOffer = {
   providerId: string;
   offerId: string;
   rate: Money;
   score: number;
   terms: Record<string, number>;
+};
+
+/** What an order was matched with, beside what it was preferred to. */
+export type Match = {
+  matchedAt: string;
+  rate: Money;
+  /** Empty for orders that were matched before this was noted. */
+  groups: { group: string; winner: RankedOffer; runnerUp: RankedOffer | null }[];
+};
+
+/** What a bid in an auction came to. */
+export type BidTerms = RankedOffer & {
+  /** Null where an offer stood by its list price. */
+  bidId: string | null;
 };
 
 export type Auction = {
@@ -116,13 +154,27 @@ export type Bid = {
   leaseId: string | null;
 };
 
+/** GPUs of an offer as a lease gets them: one of them is a whole GPU, a slice, or a slot, as `sharing` says. */
+export type OfferedGpu = {
+  model: string;
+  vendor: 'nvidia' | 'amd';
+  /** Of the whole card. */
+  vramMiB: number;
+  interface: 'pcie' | 'sxm';
+  sharing: { mode: 'whole' } | { mode: 'mig'; profile: string } | { mode: 'shared'; slotsPerGpu: number };
+};
+
 export type Candidate = {
   offerId: string;
   providerId: string;
   region: string;
+  /** Null for plain CPU machines. */
+  gpu: OfferedGpu | null;
+  /** The network between its machines. */
+  interconnect: 'ethernet' | 'roce' | 'infiniband' | 'nvlink';
   rate: Money;
   score: number;
-  terms: { cost: number; geography: number; performance: number; reliability: number; fit: number };
+  terms: ScoreTerms;
 };
 
 export type Quote = {
@@ -132,7 +184,12 @@ export type Quote = {
   listRate: Money | null;
   /** Share saved against the cloud list price, 0 to 1; null where there is no list price. */
   saving: number | null;
-  leases: { group: string; candidates: Candidate[] }[];
+  leases: {
+    group: string;
+    /** Where the group would be divided: one lease each. Empty where it goes to the first candidate whole. */
+    parts: (LeasePart & { offerId: string; providerId: string; rate: Money; score: number })[];
+    candidates: Candidate[];
+  }[];
   explanation: Explanation | null;
   estimatedStartMs: number | null;
   warnings: string[];
@@ -141,12 +198,30 @@ export type Quote = {
 export type LeaseState =
   'proposed' | 'accepted' | 'funded' | 'active' | 'closing' | 'closed' | 'rejected' | 'lapsed';
 
+/** Which replicas of a divided group a lease has. */
+export type LeasePart = {
+  number: number;
+  of: number;
+  services: {
+    service: string;
+    /** Its replicas are numbered from here on, in the whole group and from 0. */
+    firstReplica: number;
+    replicas: number;
+    /** In all parts together. */
+    ofReplicas: number;
+  }[];
+};
+
 export type Lease = {
   leaseId: string;
   orderId: string;
   group: string;
+  /** Null: the whole group. */
+  part: LeasePart | null;
   providerId: string;
   offerId: string;
+  /** Null for plain CPU machines, and where it is not known. */
+  gpu: OfferedGpu | null;
   chainLeaseKey: string | null;
   state: LeaseState;
   closeReason: string | null;
@@ -174,6 +249,10 @@ export type Order = {
   orderId: string;
   state: OrderState;
   mode: OrderMode;
+  profile: MatchingProfile;
+  /** Your own; null where the profile's hold. */
+  weights: Weights | null;
+  workloadClass: WorkloadClass;
   name: string;
   run: 'service' | 'job';
   maxRate: Money;
@@ -338,8 +417,8 @@ export type OfferRequest = {
   offerId?: string;
   /** Tells apart offers of one GPU model; letters, digits, dots, hyphens. */
   label?: string;
-  /** Null: plain CPU machines. */
-  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm' } | null;
+  /** Null: plain CPU machines. Without `sharing` whole GPUs are sold; else `nodes[].gpus` and `perGpu` are of slices or slots. */
+  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm'; sharing?: OfferedGpu['sharing'] } | null;
   nodes: OfferNode[];
   price: {
     perGpuUsdcPerHour: string;
@@ -349,6 +428,8 @@ export type OfferRequest = {
   };
   policy: { autoAccept: boolean; minDurationSeconds?: number; maxDurationSeconds: number };
   storageClasses?: string[];
+  /** The network between the machines; `ethernet` when it is not said. */
+  interconnect?: Offer['interconnect'];
 };
 
 export type Provider = {
@@ -364,18 +445,32 @@ export type Provider = {
   registeredAt: string;
 };
 
+/** Which offers a list shows. */
+export type OfferFilter = {
+  /** By any name the catalogue knows. */
+  model?: string;
+  region?: string;
+  /** What is sold of the GPUs. */
+  sharing?: OfferedGpu['sharing']['mode'];
+  /** The slowest network between machines that will do. */
+  interconnect?: Offer['interconnect'];
+};
+
 export type Offer = {
   offerId: string;
   providerId: string;
   providerName: string;
   revision: number;
-  gpu: { model: string; vramMiB: number; interface: string } | null;
+  gpu: Omit<OfferedGpu, 'vendor'> | null;
   nodes: number;
+  /** In the units that are sold: whole GPUs, slices or slots. `price.perGpu` is that of one. */
   gpusTotal: number;
   price: Record<'perGpu' | 'perCpuCore' | 'perMemoryGiB' | 'perStorageGiB', Money>;
+  /** Of the same share of a GPU. */
   listPricePerGpuHour: Money | null;
   saving: number | null;
   region: string;
+  interconnect: 'ethernet' | 'roce' | 'infiniband' | 'nvlink';
   policy: { autoAccept: boolean; minDurationSeconds: number; maxDurationSeconds: number };
   /** `available`: its provider is active, so it is matched. */
   state: 'available' | 'unavailable' | 'withdrawn';

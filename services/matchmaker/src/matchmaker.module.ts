@@ -17,6 +17,7 @@ import { QuoteService } from './features/quotes/quote.service.ts';
 import { QuotesController } from './features/quotes/quotes.controller.ts';
 import { WorkloadEventsConsumer } from './features/workloads/workload-events.consumer.ts';
 import { BidReader } from './read-models/bid-reader.ts';
+import { MatchReader } from './read-models/match-reader.ts';
 import { OrderReader } from './read-models/order-reader.ts';
 import { AuctionSignals } from './writer/auction-signals.ts';
 import { MatchmakerMetrics } from './writer/matchmaker-metrics.ts';
@@ -44,6 +45,7 @@ import { OrderSignals } from './writer/order-signals.ts';
     AuctionSignals,
     OrderReader,
     BidReader,
+    MatchReader,
     SubmitOrderService,
     OrderDeskService,
     TimelineService,

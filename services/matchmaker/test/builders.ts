@@ -1,4 +1,6 @@
 import type {
+  GpuRequest,
+  GpuSharing,
   OfferPublished,
   PlacementGroup,
   ProviderEvent,
@@ -107,6 +109,8 @@ type OfferOptions = {
   minSeconds?: number;
   maxSeconds?: number;
   storageClasses?: string[];
+  interconnect?: OfferPublished['interconnect'];
+  sharing?: GpuSharing;
   revision?: number;
 };
 
@@ -127,6 +131,7 @@ export const offerPublished = (
           vendor: options.vendor ?? 'nvidia',
           vramMiB: (options.vramGiB ?? 24) * MiB_PER_GiB,
           interface: options.interface ?? 'pcie',
+          sharing: options.sharing ?? { mode: 'whole' },
         },
   nodes: (options.nodes ?? [{ gpus: 4 }]).map((node, i) => ({
     name: `node-${i + 1}`,
@@ -147,12 +152,19 @@ export const offerPublished = (
     maxDurationSeconds: options.maxSeconds ?? 2_592_000,
   },
   storageClasses: options.storageClasses ?? ['default', 'beta3'],
+  interconnect: options.interconnect ?? 'ethernet',
   publishedAtMs: NOON,
 });
 
 type ServiceOptions = {
   gpus?: number;
-  models?: { model: string; vramMiB?: number | null; interface?: 'pcie' | 'sxm' | null }[];
+  models?: {
+    model: string;
+    vramMiB?: number | null;
+    interface?: 'pcie' | 'sxm' | null;
+    migProfile?: string | null;
+  }[];
+  sharing?: GpuRequest['sharing'];
   vendor?: 'nvidia' | 'amd';
   replicas?: number;
   cpuMillis?: number;
@@ -181,9 +193,11 @@ export const service = (name: string, options: ServiceOptions = {}): ServiceSpec
         : {
             count: options.gpus ?? 1,
             vendor: options.vendor ?? 'nvidia',
+            sharing: options.sharing ?? { mode: 'whole' },
             models: (options.models ?? [{ model: 'rtx4090' }]).map((entry) => ({
               vramMiB: null,
               interface: null,
+              migProfile: null,
               ...entry,
             })),
           },
@@ -205,7 +219,16 @@ export const group = (
   name: string,
   services: ServiceSpec[],
   options: Partial<Omit<PlacementGroup, 'name' | 'services'>> = {},
-): PlacementGroup => ({ name, regions: [], attributes: {}, tierFloor: 7, services, ...options });
+): PlacementGroup => ({
+  name,
+  regions: [],
+  attributes: {},
+  tierFloor: 7,
+  interconnect: null,
+  maxProviders: 1,
+  services,
+  ...options,
+});
 
 export const specOf = (groups: PlacementGroup[], options: Partial<WorkloadSpec> = {}): WorkloadSpec => ({
   dialect: 'akash-sdl',
@@ -256,6 +279,8 @@ export const submission = (
     secrets: null,
     maxRateMicrosPerHour: budgetOf(spec),
     profile: 'balanced',
+    weights: null,
+    workloadClass: 'general',
     near: null,
     includeProviders: [],
     excludeProviders: [],

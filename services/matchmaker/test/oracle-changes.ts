@@ -1,4 +1,4 @@
-import { findGpu, throughput } from '@gridbourse/catalog';
+import { findGpu, migCompute, migMemoryMiB, throughput } from '@gridbourse/catalog';
 import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import type { MatchRequest } from '../src/domain/requirements.ts';
 import { emptiedMarket, matches, type Small } from './oracle.ts';
@@ -122,7 +122,10 @@ const otherGpus = (request: MatchRequest, at: number, { stands }: Small): Trial[
     .filter((model) => !names.has(model))
     .map((model) => ({
       size: 0.3 + (best > 0 && speed(model) > 0 ? Math.abs(Math.log2(speed(model) / best)) : 1) / 4,
-      request: changeModels(request, at, (all) => [...all, { model, vramMiB: null, interface: null }]),
+      request: changeModels(request, at, (all) => [
+        ...all,
+        { model, vramMiB: null, interface: null, migProfile: null },
+      ]),
     }));
   const relaxed = [...names].flatMap((name) => {
     const most = Math.max(
@@ -148,6 +151,82 @@ const otherGpus = (request: MatchRequest, at: number, { stands }: Small): Trial[
     ];
   });
   return [...added, ...relaxed];
+};
+
+type Gpu = NonNullable<ServiceSpec['resources']['gpu']>;
+
+const changeGpus = (request: MatchRequest, at: number, change: (gpu: Gpu) => Gpu): MatchRequest =>
+  changeServices(request, at, (service) => {
+    const { gpu, ...others } = service.resources;
+    return { ...service, resources: { ...others, gpu: gpu === null ? null : change(gpu) } };
+  });
+
+/** From one MIG profile to another of the model. */
+const sliceSize = (id: string, from: string, to: string): number => {
+  const compute = migCompute(id, to) / migCompute(id, from);
+  const memory = migMemoryMiB(to)! / migMemoryMiB(from)!;
+  const distance = Math.abs(Math.log2(compute)) + Math.abs(Math.log2(memory));
+  return (compute < 1 || memory < 1 ? 0.4 : 0.1) + distance / 10;
+};
+
+const otherSlices = (request: MatchRequest, at: number, { stands }: Small): Trial[] => {
+  const entries = request.spec.groups[at]!.services.flatMap(({ resources: { gpu } }) =>
+    gpu?.sharing.mode === 'mig' ? gpu.models : [],
+  );
+  return stands.flatMap(({ offer: { gpu: sold } }) => {
+    if (sold?.sharing.mode !== 'mig') return [];
+    const { profile } = sold.sharing;
+    const asked = entries.flatMap(({ model, migProfile }) =>
+      model === sold.model && migProfile !== null ? [migProfile] : [],
+    );
+    if (asked.length === 0 || asked.includes(profile)) return [];
+    const changed = changeGpus(request, at, (gpu) =>
+      gpu.sharing.mode !== 'mig'
+        ? gpu
+        : {
+            ...gpu,
+            models: gpu.models.flatMap((one) =>
+              one.model === sold.model && one.migProfile !== null
+                ? [one, { ...one, migProfile: profile }]
+                : [one],
+            ),
+          },
+    );
+    return [
+      { size: Math.min(...asked.map((from) => sliceSize(sold.model, from, profile))), request: changed },
+    ];
+  });
+};
+
+const otherShares = (request: MatchRequest, at: number): Trial[] => {
+  const gpus = request.spec.groups[at]!.services.flatMap(({ resources: { gpu } }) => gpu ?? []);
+  const asked = gpus.flatMap(({ sharing }) => (sharing.mode === 'shared' ? [sharing.milli] : []));
+  const most = Math.max(0, ...asked);
+  const wholes = changeGpus(request, at, (gpu) => ({
+    ...gpu,
+    sharing: { mode: 'whole' },
+    models: gpu.models.map((one) => ({ ...one, migProfile: null })),
+  }));
+  return [
+    ...(gpus.every(({ sharing }) => sharing.mode === 'whole') ? [] : [{ size: 0.2, request: wholes }]),
+    ...Array.from({ length: Math.max(0, most - 1) }, (_, i) => ({
+      size: 2 * (1 - (i + 1) / most),
+      request: changeGpus(request, at, (gpu) =>
+        gpu.sharing.mode === 'shared'
+          ? { ...gpu, sharing: { mode: 'shared', milli: Math.min(gpu.sharing.milli, i + 1) } }
+          : gpu,
+      ),
+    })),
+  ];
+};
+
+const slowerNetworks = (request: MatchRequest, at: number): Trial[] => {
+  const names = ['ethernet', 'roce', 'infiniband', 'nvlink'] as const;
+  const now = names.indexOf(request.spec.groups[at]!.interconnect ?? 'ethernet');
+  return names.slice(0, now).map((interconnect, rank) => ({
+    size: 0.2 * (now - rank),
+    request: changeGroup(request, at, (group) => ({ ...group, interconnect })),
+  }));
 };
 
 const elsewhere = (request: MatchRequest, at: number, { stands }: Small): Trial[] => {
@@ -192,6 +271,16 @@ const elsewhere = (request: MatchRequest, at: number, { stands }: Small): Trial[
   ];
 };
 
+const amongMore = (request: MatchRequest, at: number): Trial[] => {
+  const group = request.spec.groups[at]!;
+  const replicas = group.services.reduce((sum, one) => sum + one.replicas, 0);
+  const more = Math.max(0, Math.min(16, replicas) - group.maxProviders);
+  return Array.from({ length: more }, (_, i) => ({
+    size: 0.2 + 0.05 * (i + 1),
+    request: changeGroup(request, at, (one) => ({ ...one, maxProviders: group.maxProviders + i + 1 })),
+  }));
+};
+
 const ofTheOrder = (request: MatchRequest, { stands }: Small): Trial[] => {
   const now = request.spec.durationSeconds;
   const durations = stands
@@ -221,8 +310,12 @@ export const smallestChangeSize = (request: MatchRequest, market: Small): number
     ...ofTheOrder(request, market),
     ...request.spec.groups.flatMap((_, at) => [
       ...otherGpus(request, at, market),
+      ...otherSlices(request, at, market),
+      ...otherShares(request, at),
+      ...slowerNetworks(request, at),
       ...elsewhere(request, at, market),
       ...smaller(request, at),
+      ...amongMore(request, at),
     ]),
   ].sort((a, b) => a.size - b.size);
   const first = trials.find((trial) => matches(trial.request, market));

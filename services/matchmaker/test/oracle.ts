@@ -1,4 +1,4 @@
-import { estimateRttMs, findGpu, nominalVramMiB, throughput } from '@gridbourse/catalog';
+import { estimateRttMs, findGpu, nominalVramMiB, throughput, unitShare } from '@gridbourse/catalog';
 import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import type { CapacityBook } from '../src/domain/capacity-book.ts';
 import type { Market, Offer, Provider } from '../src/domain/market.ts';
@@ -107,16 +107,34 @@ const vram = (model: string, mib: number): number => {
   return (known && nominalVramMiB(known, mib)) ?? mib;
 };
 
+const NETWORKS = ['ethernet', 'roce', 'infiniband', 'nvlink'];
+
+type Asked = NonNullable<ServiceSpec['resources']['gpu']>;
+type Sold = NonNullable<Offer['gpu']>['sharing'];
+
+const soldAsAsked = (asked: Asked['sharing'], sold: Sold, profile: string | null): boolean => {
+  switch (sold.mode) {
+    case 'whole':
+      return asked.mode === 'whole';
+    case 'mig':
+      return asked.mode === 'mig' && [null, sold.profile].includes(profile);
+    case 'shared':
+      // Each slot is a whole number of thousandths, and all of them are no more than the GPU.
+      return asked.mode === 'shared' && asked.milli * sold.slotsPerGpu <= 1_000;
+  }
+};
+
 const gpuWillDo = (group: PlacementGroup, gpu: Offer['gpu']): boolean =>
   group.services.every(({ resources: { gpu: asked } }) => {
     if (!asked) return true;
     if (!gpu || gpu.vendor !== asked.vendor) return false;
-    if (asked.models.length === 0) return true;
+    if (asked.models.length === 0) return soldAsAsked(asked.sharing, gpu.sharing, null);
     return asked.models.some(
       (one) =>
         one.model === gpu.model &&
         (one.vramMiB === null || vram(gpu.model, gpu.vramMiB) >= vram(gpu.model, one.vramMiB)) &&
-        (one.interface === null || one.interface === gpu.interface),
+        (one.interface === null || one.interface === gpu.interface) &&
+        soldAsAsked(asked.sharing, gpu.sharing, one.migProfile),
     );
   });
 
@@ -148,32 +166,119 @@ const suits = (request: MatchRequest, group: PlacementGroup, { offer, provider }
     classes.every((name) =>
       name === 'default' ? offer.storageClasses.length > 0 : offer.storageClasses.includes(name),
     ) &&
-    gpuWillDo(group, offer.gpu) &&
-    rateOf(offer, group) <= budgetOf(request, group)
+    NETWORKS.indexOf(offer.interconnect) >= NETWORKS.indexOf(group.interconnect ?? 'ethernet') &&
+    gpuWillDo(group, offer.gpu)
   );
 };
 
 const fitsAlone = (request: MatchRequest, group: PlacementGroup, stand: Stand): boolean =>
-  suits(request, group, stand) && place(replicasOf(group), stand.free) !== null;
+  suits(request, group, stand) &&
+  rateOf(stand.offer, group) <= budgetOf(request, group) &&
+  place(replicasOf(group), stand.free) !== null;
+
+/** So many of something, on so many places: every way to hand them out. */
+const handOuts = (count: number, places: number): number[][] =>
+  places === 1
+    ? [[count]]
+    : Array.from({ length: count + 1 }, (_, here) => here).flatMap((here) =>
+        handOuts(count - here, places - 1).map((rest) => [here, ...rest]),
+      );
+
+const subsets = <T>(all: T[], size: number): T[][] =>
+  size === 0
+    ? [[]]
+    : all.flatMap((one, i) => subsets(all.slice(i + 1), size - 1).map((rest) => [one, ...rest]));
+
+type Seat = { stand: Stand; group: PlacementGroup };
+
+/** Every way to divide the group over these stands, with something for each. */
+const dividedOver = (group: PlacementGroup, stands: Stand[]): Seat[][] => {
+  const ways = group.services.reduce<number[][][]>(
+    (before, { replicas }) =>
+      before.flatMap((way) => handOuts(replicas, stands.length).map((counts) => [...way, counts])),
+    [[]],
+  );
+  return ways
+    .map((way) =>
+      stands.map((stand, at) => ({
+        stand,
+        group: {
+          ...group,
+          services: group.services.flatMap((service, i) =>
+            way[i]![at]! > 0 ? [{ ...service, replicas: way[i]![at]! }] : [],
+          ),
+        },
+      })),
+    )
+    .filter((seats) => seats.every((seat) => seat.group.services.length > 0));
+};
+
+/** Wherever the group may go: whole, or in parts in one region that cost together what the whole may cost. */
+const seatings = (request: MatchRequest, group: PlacementGroup, stands: Stand[]): Seat[][] => {
+  const whole = stands.filter((stand) => fitsAlone(request, group, stand)).map((stand) => [{ stand, group }]);
+  const regions = new Set(stands.map(({ provider }) => provider.place.region));
+  // Two providers have no network in common but the internet.
+  const most = (group.interconnect ?? 'ethernet') === 'ethernet' ? group.maxProviders : 1;
+  const sizes = Array.from({ length: Math.max(0, most - 1) }, (_, i) => i + 2);
+  const parts = [...regions].flatMap((region) => {
+    const here = stands.filter(
+      (stand) =>
+        stand.provider.place.region === region &&
+        group.services.some((one) => suits(request, { ...group, services: [one] }, stand)),
+    );
+    return sizes
+      .flatMap((size) => subsets(here, size))
+      .flatMap((some) => dividedOver(group, some))
+      .filter(
+        (seats) =>
+          seats.reduce((sum, seat) => sum + rateOf(seat.stand.offer, seat.group), 0n) <=
+          budgetOf(request, group),
+      )
+      .filter((seats) =>
+        seats.every(
+          (seat) =>
+            suits(request, seat.group, seat.stand) && place(replicasOf(seat.group), seat.stand.free) !== null,
+        ),
+      );
+  });
+  return [...whole, ...parts];
+};
 
 /** Whether all groups find a place at once, within the budget. */
 export const matches = (request: MatchRequest, { stands }: Small): boolean => {
-  const { groups } = request.spec;
-  const go = (at: number, chosen: Stand[], spent: bigint): boolean => {
+  const options = request.spec.groups.map((group) => seatings(request, group, stands));
+  const go = (at: number, taken: Seat[]): boolean => {
+    const spent = taken.reduce((sum, seat) => sum + rateOf(seat.stand.offer, seat.group), 0n);
     if (spent > request.maxRateMicrosPerHour) return false;
-    if (at === groups.length) {
+    if (at === options.length) {
       return stands.every((stand) => {
-        const here = groups.filter((_, g) => chosen[g] === stand).flatMap(replicasOf);
+        const here = taken.filter((seat) => seat.stand === stand).flatMap((seat) => replicasOf(seat.group));
         return place(here, stand.free) !== null;
       });
     }
-    return stands.some(
-      (stand) =>
-        fitsAlone(request, groups[at]!, stand) &&
-        go(at + 1, [...chosen, stand], spent + rateOf(stand.offer, groups[at]!)),
-    );
+    return options[at]!.some((seats) => go(at + 1, [...taken, ...seats]));
   };
-  return go(0, [], 0n);
+  return go(0, []);
+};
+
+/** Whether this is a place for the group, among all that there are: offers with the replicas of each service. */
+export const isPlaceFor = (
+  request: MatchRequest,
+  group: PlacementGroup,
+  { stands }: Small,
+  taken: { offerId: string; replicas: Record<string, number> }[],
+): boolean => {
+  const text = (all: { offerId: string; replicas: Record<string, number> }[]): string =>
+    JSON.stringify(all.map(({ offerId, replicas }) => [offerId, Object.entries(replicas).sort()]).sort());
+  return seatings(request, group, stands).some(
+    (seats) =>
+      text(
+        seats.map((seat) => ({
+          offerId: seat.stand.offer.offerId,
+          replicas: Object.fromEntries(seat.group.services.map((one) => [one.name, one.replicas])),
+        })),
+      ) === text(taken),
+  );
 };
 
 const WEIGHTS = {
@@ -195,7 +300,9 @@ export const scores = (
   const gpus = replicas.reduce((sum, one) => sum + one.gpus, 0);
   const speed = ({ offer }: Stand): number => {
     const model = offer.gpu && findGpu(offer.gpu.model);
-    return model && gpus > 0 ? throughput(model, request.workload ?? 'general', offer.gpu) : 0;
+    if (!model || gpus === 0) return 0;
+    const share = unitShare(offer.gpu, offer.gpu.sharing).compute;
+    return share * throughput(model, request.workload ?? 'general', offer.gpu);
   };
   const cheapest = Math.min(...fitting.map(({ offer }) => Number(rateOf(offer, group))));
   const fastest = Math.max(...fitting.map(speed));
@@ -222,7 +329,10 @@ export const scores = (
       ((limit === 0 ? 1 : 1 - rate / limit) + (rate === 0 ? 1 : cheapest / rate)) / 2,
       request.near ? Math.max(0, 1 - estimateRttMs(request.near, provider.place.location) / 300) : 1,
       fastest === 0 ? 1 : speed(stand) / fastest,
-      0.75 * ((7 - provider.tier) / 6) + 0.25 * (Math.max(0, uptime - 0.75) / 0.25),
+      (5 * ((7 - provider.tier) / 6) +
+        2 * (Math.max(0, uptime - 0.75) / 0.25) +
+        Math.min(provider.erasClosed, 30) / 30) /
+        8,
       gpus === 0 && offer.gpu ? 0 : all === 0 ? 1 : 1 - left / all,
     ];
     const sum = weights.reduce((a, b) => a + b, 0);

@@ -1,4 +1,10 @@
-import type { ProviderEvent } from '@gridbourse/events';
+import type {
+  GpuRequest,
+  GpuSharing,
+  OfferPublished,
+  PlacementGroup,
+  ProviderEvent,
+} from '@gridbourse/events';
 import { type LeaseId, nextInt, type ProviderId, type Random } from '@gridbourse/kernel';
 import type { Amounts } from '../src/domain/amounts.ts';
 import { CapacityBook } from '../src/domain/capacity-book.ts';
@@ -17,10 +23,24 @@ const CITIES = [
   { region: 'sa', latitude: -54.8, longitude: -68.3 },
 ];
 const MODELS = ['rtx4090', 'rtx4090', 'a100', 'h100', 't4', null];
+const PROFILES = ['1g.10gb', '1g.10gb', '2g.20gb', '3g.40gb'];
+const NETWORKS = ['ethernet', 'ethernet', 'roce', 'infiniband', 'nvlink'] as const;
+const STORAGE_CLASSES = [{}, {}, {}, { storageClass: 'beta2' }, { storageClass: 'default' }];
+
+type Asked = {
+  readonly models: {
+    model: string;
+    vramMiB?: number | null;
+    interface?: 'sxm';
+    migProfile?: string;
+  }[];
+  readonly sharing?: GpuRequest['sharing'];
+};
 
 /**
  * A market that changes by chance: providers come, go, rise and fall; offers are published, changed and withdrawn; leases
- * take machines and give them back. Prices, sizes and places repeat, so that ties are common.
+ * take machines and give them back. Prices, sizes and places repeat, so that ties are common. With `parts`, GPUs are sold and
+ * asked for in slices and slots as well, and networks differ; without, the same seed gives the market that it always gave.
  */
 export class RandomMarket {
   readonly market = new Market();
@@ -33,7 +53,7 @@ export class RandomMarket {
 
   constructor(
     private readonly random: Random,
-    private readonly many: { readonly sites: number } = { sites: CITIES.length },
+    private readonly many: { readonly sites?: number; readonly parts?: boolean } = {},
   ) {}
 
   private int(bound: number): number {
@@ -54,7 +74,7 @@ export class RandomMarket {
 
   addProvider(): void {
     const word = `p${this.providers.length}`;
-    const city = this.pick(CITIES.slice(0, this.many.sites));
+    const city = this.pick(CITIES.slice(0, this.many.sites ?? CITIES.length));
     const jitter = (): number => this.pick([0, 0, 0, this.int(100) / 50]);
     const events = readyProvider(word, {
       tier: 1 + this.int(7),
@@ -66,12 +86,27 @@ export class RandomMarket {
     this.hear(...(this.int(12) === 0 ? events.slice(0, 1 + this.int(3)) : events));
   }
 
+  private gpusSold(): { model: string | null; sharing?: GpuSharing } {
+    if (!this.many.parts) return { model: this.pick(MODELS) };
+    const model = this.pick(['a100', 'a100', 'h100', 'rtx4090', null]);
+    const kind = this.int(6);
+    if (kind < 3 && model !== 'rtx4090') {
+      return { model, sharing: { mode: 'mig', profile: this.pick(PROFILES) } };
+    }
+    if (kind < 5) return { model, sharing: { mode: 'shared', slotsPerGpu: this.pick([2, 3, 10]) } };
+    return { model, sharing: { mode: 'whole' } };
+  }
+
+  private networkSold(): { interconnect?: OfferPublished['interconnect'] } {
+    return this.many.parts ? { interconnect: this.pick(NETWORKS) } : {};
+  }
+
   private publish(offer: { provider: string; word: string; revision: number }): void {
     offer.revision += 1;
     this.hear(
       offerPublished(offer.provider, offer.word, {
         revision: offer.revision,
-        model: this.pick(MODELS),
+        ...this.gpusSold(),
         vramGiB: this.pick([24, 40, 80]),
         interface: this.pick(['pcie', 'sxm']),
         nodes: Array.from({ length: 1 + this.int(4) }, () => ({
@@ -84,6 +119,7 @@ export class RandomMarket {
         maxSeconds: this.pick([1_800, 86_400, 86_400]),
         minSeconds: this.pick([0, 0, 600]),
         storageClasses: this.pick([[], ['default'], ['beta2'], ['beta2', 'beta3']]),
+        ...this.networkSold(),
       }),
     );
   }
@@ -187,6 +223,62 @@ export class RandomMarket {
     return this;
   }
 
+  private gpusAsked(): Asked {
+    if (!this.many.parts) {
+      return {
+        models: this.pick([
+          [],
+          [],
+          [{ model: 'rtx4090' }],
+          [{ model: 'a100', vramMiB: this.pick([null, 81_920]) }, { model: 'h100' }],
+          [{ model: 'h100', interface: 'sxm' as const }],
+        ]),
+      };
+    }
+    const kind = this.int(6);
+    if (kind < 2) {
+      const models = this.pick([[], [], [{ model: 'a100' }, { model: 'rtx4090' }]]);
+      return { models, sharing: { mode: 'shared', milli: this.pick([50, 100, 101, 333, 334, 500]) } };
+    }
+    if (kind === 2) return { models: [], sharing: { mode: 'whole' } };
+    const models = this.pick([
+      [],
+      [{ model: 'a100' }],
+      [{ model: 'a100', migProfile: this.pick(PROFILES) }, { model: 'h100' }],
+      [{ model: 'a100', migProfile: this.pick(PROFILES) }],
+      [
+        { model: 'h100', migProfile: this.pick(PROFILES) },
+        { model: 'h100', migProfile: this.pick(PROFILES) },
+      ],
+      [{ model: 'a100', vramMiB: 81_920, migProfile: this.pick(PROFILES) }],
+    ]);
+    return { models, sharing: { mode: 'mig' } };
+  }
+
+  /** Where parts are sold, little else keeps offers from orders: what is asked of the parts is what decides. */
+  private modestly() {
+    return {
+      gpus: this.pick([0, 1, 1, 1, 2]),
+      replicas: this.pick([1, 1, 2]),
+      cpuMillis: 500,
+      memoryMiB: 1_024,
+      storageMiB: 1_024,
+      maxRate: this.pick(['5', '20', '20']),
+    };
+  }
+
+  private placesAsked(): Partial<PlacementGroup> {
+    if (this.many.parts) {
+      const interconnect = this.pick([null, null, null, 'roce', 'infiniband', 'nvlink'] as const);
+      return { interconnect, tierFloor: this.pick([7, 7, 7, 7, 3]), maxProviders: this.pick([1, 1, 2]) };
+    }
+    return {
+      tierFloor: this.pick([7, 7, 7, 3]),
+      regions: this.pick([[], [], [], ['us-east'], ['us-east', 'eu-central'], ['nowhere']]),
+      attributes: this.pick([{}, {}, {}, { host: 'bare' }, { host: 'bare', net: '100g' }]),
+    };
+  }
+
   request(groups = 1): MatchRequest {
     const word = `${(this.serial += 1)}`;
     const oneGroup = (name: string) =>
@@ -195,26 +287,16 @@ export class RandomMarket {
         Array.from({ length: this.pick([1, 1, 1, 2]) }, (_, at) =>
           service(`s${at}`, {
             gpus: this.pick([0, 1, 1, 2, 4, 8]),
-            models: this.pick([
-              [],
-              [],
-              [{ model: 'rtx4090' }],
-              [{ model: 'a100', vramMiB: this.pick([null, 81_920]) }, { model: 'h100' }],
-              [{ model: 'h100', interface: 'sxm' as const }],
-            ]),
+            ...this.gpusAsked(),
             replicas: this.pick([1, 1, 1, 2, 3]),
             cpuMillis: this.pick([500, 1_000, 4_000]),
             memoryMiB: this.pick([1_024, 8_192]),
             storageMiB: this.pick([1_024, 60_000]),
             maxRate: this.pick(['0.25', '0.60', '5', '20', '20']),
-            ...this.pick([{}, {}, {}, { storageClass: 'beta2' }, { storageClass: 'default' }]),
+            ...(this.many.parts ? this.modestly() : this.pick(STORAGE_CLASSES)),
           }),
         ),
-        {
-          tierFloor: this.pick([7, 7, 7, 3]),
-          regions: this.pick([[], [], [], ['us-east'], ['us-east', 'eu-central'], ['nowhere']]),
-          attributes: this.pick([{}, {}, {}, { host: 'bare' }, { host: 'bare', net: '100g' }]),
-        },
+        this.placesAsked(),
       );
     const city = this.pick(CITIES);
     return requestFor(

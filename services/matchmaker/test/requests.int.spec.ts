@@ -83,7 +83,17 @@ describe('the matchmaker, asked by tenants, providers and strangers', () => {
       matched: true,
       listRate: { usdc: '12.00' },
       leases: [
-        { group: 'anywhere', candidates: [{ offerId: idOf('offer', 'beta-h100'), region: 'eu-west' }] },
+        {
+          group: 'anywhere',
+          candidates: [
+            {
+              offerId: idOf('offer', 'beta-h100'),
+              region: 'eu-west',
+              gpu: { model: 'h100', vramMiB: 81_920, interface: 'pcie', sharing: { mode: 'whole' } },
+              interconnect: 'ethernet',
+            },
+          ],
+        },
       ],
       explanation: null,
     });
@@ -99,13 +109,19 @@ describe('the matchmaker, asked by tenants, providers and strangers', () => {
     const byGrpc = await stage.running.call<{ matched: boolean }>(tenant, 'Quote', {
       order: { manifest: sdl({ model: 'h100', price: '100000' }) },
     });
-    expect(byGrpc).toMatchObject({ matched: true, cloudListUsdcPerHour: '12.00' });
+    expect(byGrpc).toMatchObject({
+      matched: true,
+      cloudListUsdcPerHour: '12.00',
+      candidates: [{ gpuModel: 'h100', gpuSharing: 'whole', interconnect: 'ethernet' }],
+    });
   });
 
   it('asks a provider without a standing policy, and takes only its owner’s answer', async () => {
     const placed = await stage.submit({ manifest: sdl({ model: 'h100', price: '100000' }) });
     const [{ leaseId }] = placed.leases as [LeaseDto];
-    expect(placed.leases).toMatchObject([{ state: 'proposed' }]);
+    expect(placed.leases).toMatchObject([
+      { state: 'proposed', gpu: { model: 'h100', sharing: { mode: 'whole' } } },
+    ]);
     expect((await stage.running.post(stranger, `/v1/leases/${leaseId}/accept`, {})).status).toBe(404);
     expect((await stage.running.post(tenant, `/v1/leases/${leaseId}/accept`, {})).status).toBe(404);
     expect((await stage.running.get<LeaseDto>(owner, `/v1/leases/${leaseId}`)).body.leaseId).toBe(leaseId);

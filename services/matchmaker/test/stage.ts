@@ -114,6 +114,17 @@ export class Stage {
     );
   }
 
+  /** The chain opens every lease that the order has now. */
+  async fundAll(orderId: string): Promise<LeaseDto[]> {
+    const { leases } = await this.order(orderId);
+    for (const terms of leases) {
+      if (terms.state !== 'accepted') continue;
+      await this.running.say('ComputeMarket', this.opened(terms));
+      await this.leaseBecomes(terms.leaseId, 'funded');
+    }
+    return (await this.order(orderId)).leases;
+  }
+
   /** Funds the order's newest lease and starts it. */
   async run(orderId: string): Promise<LeaseDto> {
     const { leaseId } = await this.fund(orderId);

@@ -8,7 +8,12 @@ import { leaseOf, serviceOf } from './support/fixtures.ts';
 const gpu = (model: string, count = 1) => ({
   cpuMillis: 4_000,
   memoryMiB: 16_000,
-  gpu: { count, vendor: 'nvidia' as const, models: [{ model, vramMiB: null, interface: null }] },
+  gpu: {
+    count,
+    vendor: 'nvidia' as const,
+    sharing: { mode: 'whole' as const },
+    models: [{ model, vramMiB: null, interface: null, migProfile: null }],
+  },
   volumes: [],
 });
 
@@ -112,6 +117,45 @@ describe('the life of a workload', () => {
     await harness.until(leaseId, 'WorkloadRunning');
     expect(harness.pods(leaseId).map((pod) => pod.spec.nodeName)).toEqual(['gpu-1']);
     await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  const leaseOfSlots = (slotsPerGpu: number, node: string): Parameters<Harness['run']>[0] => {
+    const asked = gpu('l4', 2);
+    return {
+      services: [
+        serviceOf({
+          resources: { ...asked, gpu: { ...asked.gpu, sharing: { mode: 'shared', milli: 1 } } },
+        }),
+      ],
+      node,
+      gpu: {
+        ...{ model: 'l4', vendor: 'nvidia', vramMiB: 24_576, interface: 'pcie' },
+        sharing: { mode: 'shared', slotsPerGpu },
+      },
+    };
+  };
+
+  it('gives slots of a machine that shares its GPUs', async () => {
+    const { leaseId } = await harness.run(leaseOfSlots(4, 'slots-1'));
+    await harness.until(leaseId, 'WorkloadRunning');
+    const [pod] = harness.pods(leaseId);
+    expect(pod!.spec.nodeName).toBe('slots-1');
+    expect(pod!.spec.containers[0]!.resources!.requests).toMatchObject({ 'nvidia.com/gpu': '2' });
+    await harness.closeLease(leaseId);
+    await harness.until(leaseId, 'WorkloadTerminated');
+  });
+
+  it.each([
+    ['slots from whole GPUs', leaseOfSlots(4, 'whole-1')],
+    ['smaller slots', leaseOfSlots(2, 'slots-1')],
+    ['whole GPUs from slots', { services: [serviceOf({ resources: gpu('l4') })], node: 'slots-1' }],
+  ])('never takes %s', async (_, change) => {
+    const { leaseId } = await harness.run(change);
+    const failed = await harness.until(leaseId, 'WorkloadFailed');
+    expect([failed.phase, failed.cause]).toEqual(['start', 'no_gpu']);
+    expect(harness.pods(leaseId)).toEqual([]);
+    await harness.closeLease(leaseId, 'start_failed');
     await harness.until(leaseId, 'WorkloadTerminated');
   });
 

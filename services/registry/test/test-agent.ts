@@ -31,6 +31,7 @@ export const healthyNode = (
 ): registryV1.NodeInventory => ({
   name,
   gpuModel: 'NVIDIA-H100-80GB-HBM3',
+  gpuSharing: '',
   gpuCapacity: 8,
   gpuAllocatable: 8,
   vramMib: 81_559,

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { demandPrivateKey, extendLease } from '../chain/escrow-actions.ts';
 import { contextOf } from '../context.ts';
 import { parseDuration } from './order-options.ts';
-import { clock, percent, perHour, state, table, usdc } from '../output/tables.ts';
+import { gpuText } from '../output/gpu-text.ts';
+import { clock, partText, percent, perHour, state, table, usdc } from '../output/tables.ts';
 
 export const addLease = (program: Command): void => {
   const lease = program.command('lease').description('what runs, what ran, and what it cost');
@@ -18,10 +19,11 @@ export const addLease = (program: Command): void => {
       result(page);
       say(
         table(
-          ['lease', 'provider', 'state', 'rate', 'since', 'paid', 'refunded'],
+          ['lease', 'provider', 'GPU', 'state', 'rate', 'since', 'paid', 'refunded'],
           page.items.map((l) => [
             l.leaseId,
             l.providerId,
+            gpuText(l.gpu),
             l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
             perHour(l.rate),
             clock(l.runningSince),
@@ -43,7 +45,9 @@ export const addLease = (program: Command): void => {
       const rows: [string, string][] = [
         ['lease', found.leaseId],
         ['order', found.orderId],
+        ['group', partText(found.group, found.part)],
         ['provider', found.providerId],
+        ['GPU', gpuText(found.gpu)],
         ['state', found.closeReason ? `${found.state} (${found.closeReason})` : found.state],
         ...(found.closeDetail ? [['', found.closeDetail] as [string, string]] : []),
         [

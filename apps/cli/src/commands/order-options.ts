@@ -1,10 +1,12 @@
 import { DomainError, parseUsdc } from '@gridbourse/kernel';
-import type { ManifestRequest } from '@gridbourse/sdk';
+import type { ManifestRequest, WorkloadClass } from '@gridbourse/sdk';
 import { type Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import { wholeNumber } from '../arguments.ts';
+import { parseWeights, TERMS } from './weights.ts';
 
 const PROFILES = ['cheapest', 'balanced', 'fastest', 'nearest'] as const;
+const CLASSES: readonly WorkloadClass[] = ['general', 'language', 'vision', 'speech', 'recommendation'];
 
 export type OrderOptions = {
   file: string;
@@ -12,8 +14,11 @@ export type OrderOptions = {
   duration?: string;
   maxRate?: string;
   profile?: (typeof PROFILES)[number];
+  weights?: string;
+  class?: WorkloadClass;
   region?: string[];
   tier?: number;
+  maxProviders?: number;
 };
 
 /** The options that say what is wanted; the same for a quote and for an order. */
@@ -27,8 +32,22 @@ export const withOrderOptions = (command: Command): Command =>
       "the most to pay per hour for everything together (default: the manifest's prices)",
     )
     .addOption(new Option('--profile <name>', 'what matters most').choices(PROFILES))
+    .option(
+      '--weights <term=weight,…>',
+      `how much each term of the score counts, like cost=0.7,performance=0.3 (${TERMS.join(', ')}); others count nothing`,
+    )
+    .addOption(
+      new Option('--class <name>', 'the kind of work by which the speed of GPUs is compared').choices(
+        CLASSES,
+      ),
+    )
     .option('--region <id...>', 'only these regions')
-    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7', wholeNumber(1, 7));
+    .option('--tier <n>', 'worst provider tier that will do, 1 (best) to 7', wholeNumber(1, 7))
+    .option(
+      '--max-providers <n>',
+      'each group may be divided among up to so many providers of one region',
+      wholeNumber(1, 16),
+    );
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
@@ -65,7 +84,10 @@ export const manifestRequest = (options: OrderOptions): ManifestRequest => {
     request.maxRateUsdcPerHour = options.maxRate;
   }
   if (options.profile !== undefined) request.profile = options.profile;
+  if (options.weights !== undefined) request.weights = parseWeights(options.weights);
+  if (options.class !== undefined) request.workloadClass = options.class;
   if (options.region !== undefined) request.regions = options.region;
+  if (options.maxProviders !== undefined) request.maxProviders = options.maxProviders;
   if (options.tier !== undefined) request.tierFloor = options.tier;
   return request;
 };

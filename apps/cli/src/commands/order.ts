@@ -3,24 +3,43 @@ import { type Command, Option } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import { type Context, contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { auctionText, clock, explanationText, perHour, state, table, usdc } from '../output/tables.ts';
+import { gpuText } from '../output/gpu-text.ts';
+import {
+  auctionText,
+  clock,
+  explanationText,
+  matchText,
+  partText,
+  perHour,
+  state,
+  table,
+  usdc,
+} from '../output/tables.ts';
 import { timelineLine } from '../output/timeline.ts';
 import { manifestRequest, type OrderOptions, parseDuration, withOrderOptions } from './order-options.ts';
+
+const wishesText = ({ weights, workloadClass, profile }: Order): string => {
+  const own = weights && Object.entries(weights).filter(([, weight]) => weight > 0);
+  return `weighed by ${own ? own.map(([term, weight]) => `${term} ${weight}`).join(', ') : `profile ${profile}`}, for ${workloadClass} work`;
+};
 
 const showOrder = (context: Context, order: Order): void => {
   const why = order.endedReason === null ? '' : ` (${order.endedReason})`;
   context.say(
     `${order.orderId}  ${state(order.state)}${why}  ${order.name}  up to ${perHour(order.maxRate)}`,
   );
+  if (order.weights || order.workloadClass !== 'general') context.say(wishesText(order));
   if (order.endedDetail) context.say(order.endedDetail);
   if (order.auction) context.say(auctionText(order.auction));
   if (order.leases.length > 0) {
     context.say(
       table(
-        ['lease', 'provider', 'state', 'rate', 'paid', 'refunded'],
+        ['lease', 'group', 'provider', 'GPU', 'state', 'rate', 'paid', 'refunded'],
         order.leases.map((l) => [
           l.leaseId,
+          partText(l.group, l.part),
           l.providerId,
+          gpuText(l.gpu),
           l.closeReason ? `${state(l.state)} (${l.closeReason})` : state(l.state),
           perHour(l.rate),
           usdc(l.paid),
@@ -127,13 +146,16 @@ export const addOrder = (program: Command): void => {
 
   order
     .command('explain <order>')
-    .description('why an order is where it is, and the smallest change that would match it')
+    .description(
+      'why an order waits and the smallest change that would match it, or what it was matched with',
+    )
     .action(async (orderId: string, _: unknown, command: Command) => {
       const context = contextOf(command);
       const explanation = await context.client.explanation(orderId);
       context.result(explanation);
       if (explanation.auction) context.say(auctionText(explanation.auction));
       context.say(explanationText(explanation));
+      if (explanation.match) context.say(matchText(explanation.match));
     });
 
   order

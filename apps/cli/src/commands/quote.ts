@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { contextOf } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { explanationText, percent, perHour, table, usdc } from '../output/tables.ts';
+import { gpuText } from '../output/gpu-text.ts';
+import { explanationText, partText, percent, perHour, table, usdc } from '../output/tables.ts';
 import { manifestRequest, type OrderOptions, withOrderOptions } from './order-options.ts';
 
 export const addQuote = (program: Command): void => {
@@ -18,13 +19,28 @@ export const addQuote = (program: Command): void => {
       return;
     }
     for (const lease of quote.leases) {
+      if (lease.parts.length > 0) {
+        say(
+          table(
+            ['group', 'provider', 'rate', 'score'],
+            lease.parts.map((p) => [
+              partText(lease.group, p),
+              p.providerId,
+              perHour(p.rate),
+              p.score.toFixed(3),
+            ]),
+          ),
+        );
+        continue;
+      }
       say(
         table(
-          ['group', 'provider', 'region', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],
+          ['group', 'provider', 'region', 'gpu', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],
           lease.candidates.map((c) => [
             lease.group,
             c.providerId,
             c.region,
+            gpuText(c.gpu),
             perHour(c.rate),
             c.score.toFixed(3),
             ...[c.terms.cost, c.terms.geography, c.terms.performance, c.terms.reliability, c.terms.fit].map(

@@ -1,4 +1,4 @@
-import type { Auction, BidTerms, Explanation, Money } from '@gridbourse/sdk';
+import type { Auction, BidTerms, Explanation, LeasePart, Match, Money, RankedOffer } from '@gridbourse/sdk';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
@@ -30,6 +30,22 @@ export const state = (name: string): string => {
   return name;
 };
 
+/** Of a group, or of which part of it: `gang 1/2: worker 4 of 6 from 0`. */
+export const partText = (group: string, part: LeasePart | null): string => {
+  if (part === null) return group;
+  const services = part.services.map(
+    ({ service, replicas, ofReplicas, firstReplica }) =>
+      `${service} ${replicas} of ${ofReplicas} from ${firstReplica}`,
+  );
+  return `${group} ${part.number}/${part.of}: ${services.join(', ')}`;
+};
+
+const termsText = ({ terms }: RankedOffer): string =>
+  Object.entries(terms)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name} ${value.toFixed(2)}`)
+    .join(', ');
+
 const termsRow = (group: string, place: string, terms: BidTerms): string[] => [
   group,
   place,
@@ -37,11 +53,27 @@ const termsRow = (group: string, place: string, terms: BidTerms): string[] => [
   perHour(terms.rate),
   terms.score.toFixed(3),
   terms.bidId === null ? 'list price' : 'sealed bid',
-  Object.entries(terms.terms)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name} ${value.toFixed(2)}`)
-    .join(', '),
+  termsText(terms),
 ];
+
+/** What an order was matched with, beside what came second. */
+export const matchText = ({ matchedAt, rate, groups }: Match): string => {
+  const row = (group: string, place: string, ranked: RankedOffer): string[] => [
+    group,
+    place,
+    ranked.providerId,
+    perHour(ranked.rate),
+    ranked.score.toFixed(3),
+    termsText(ranked),
+  ];
+  const rows = groups.flatMap(({ group, winner, runnerUp }) => [
+    row(group, 'taken', winner),
+    ...(runnerUp ? [row(group, 'second', runnerUp)] : []),
+  ]);
+  const head = `matched at ${clock(matchedAt)} UTC for ${perHour(rate)}`;
+  if (rows.length === 0) return head;
+  return `${head}\n${table(['group', 'place', 'provider', 'rate', 'score', 'terms'], rows)}`;
+};
 
 /** How an auction ended, or when it will. */
 export const auctionText = ({ closesAt, result }: Auction): string => {

@@ -1,15 +1,25 @@
-import { findGpu } from '@gridbourse/catalog';
+import { findGpu, sharingText, unitName, type UnitSharing } from '@gridbourse/catalog';
 import type { PriceRule } from '../config.ts';
 import type { Machine } from './machine.ts';
 
 /** The body of POST /v1/providers/:id/offers. */
 export type OfferRequest = {
   label: string;
-  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm' } | null;
+  /** `nodes[].gpus` counts, and `perGpu` is the price of, what `sharing` says. */
+  gpu: { model: string; vramMiB: number; interface: 'pcie' | 'sxm'; sharing: UnitSharing } | null;
   nodes: { name: string; gpus: number; cpuMillis: number; memoryMiB: number; storageMiB: number }[];
   price: PriceRule['price'];
   policy: PriceRule['policy'];
   storageClasses: string[];
+  interconnect: PriceRule['interconnect'];
+};
+
+/** A rule that says nothing is for whole GPUs alone: its price must never become that of a slice, nor the other way. */
+const takesSharing = ({ match }: PriceRule, { gpu }: Machine): boolean => {
+  const sharing = gpu?.sharing;
+  if (!sharing) return true;
+  const wanted = match.sharing ?? 'whole';
+  return wanted === sharing.mode || wanted === sharingText(sharing);
 };
 
 const takes = ({ match }: PriceRule, machine: Machine): boolean => {
@@ -19,12 +29,18 @@ const takes = ({ match }: PriceRule, machine: Machine): boolean => {
   return Object.entries(match.labels ?? {}).every(([key, value]) => machine.labels[key] === value);
 };
 
+const whyNoRule = ({ gpu }: Machine): string =>
+  gpu?.sharing && gpu.sharing.mode !== 'whole'
+    ? `no price rule matches it: its GPUs are sold as ${unitName(gpu.sharing)}, which a rule must name in match.sharing`
+    : 'no price rule matches it';
+
 const gpuFor = (machine: Machine, rule: PriceRule): OfferRequest['gpu'] | undefined => {
   const { gpu } = machine;
   if (gpu === null) return null;
+  if (gpu.sharing === null) return undefined;
   const bus = rule.gpuInterface ?? gpu.interface;
   if (gpu.model === null || bus === null || gpu.vramMiB === 0 || gpu.capacity === 0) return undefined;
-  return { model: gpu.model.id, vramMiB: gpu.vramMiB, interface: bus };
+  return { model: gpu.model.id, vramMiB: gpu.vramMiB, interface: bus, sharing: gpu.sharing };
 };
 
 export type OfferPlan = {
@@ -35,15 +51,20 @@ export type OfferPlan = {
 
 /**
  * What the machines are offered for: one offer a rule and kind of GPU, with exactly the machines that the cluster has.
- * A machine without a rule, or whose GPU the catalogue does not know, is not offered.
+ * A machine without a rule, whose GPU the catalogue does not know, or whose GPUs are handed out in several ways (its cores
+ * and memory cannot be in two offers at once), is not offered.
  */
 export const planOffers = (machines: readonly Machine[], rules: readonly PriceRule[]): OfferPlan => {
   const groups = new Map<string, OfferRequest>();
   const leftOut: { name: string; why: string }[] = [];
   for (const machine of machines) {
-    const rule = rules.find((each) => takes(each, machine));
+    if (machine.gpu?.unsaleable != null) {
+      leftOut.push({ name: machine.name, why: machine.gpu.unsaleable });
+      continue;
+    }
+    const rule = rules.find((each) => takes(each, machine) && takesSharing(each, machine));
     if (!rule) {
-      leftOut.push({ name: machine.name, why: 'no price rule matches it' });
+      leftOut.push({ name: machine.name, why: whyNoRule(machine) });
       continue;
     }
     const gpu = gpuFor(machine, rule);
@@ -51,7 +72,8 @@ export const planOffers = (machines: readonly Machine[], rules: readonly PriceRu
       leftOut.push({ name: machine.name, why: `its GPU "${machine.gpu?.product}" is not known well enough` });
       continue;
     }
-    const key = `${rule.label}/${gpu ? `${gpu.model}/${gpu.vramMiB}/${gpu.interface}` : 'cpu'}`;
+    const kind = gpu && [gpu.model, gpu.vramMiB, gpu.interface, sharingText(gpu.sharing)].join('/');
+    const key = `${rule.label}/${kind ?? 'cpu'}`;
     const offer = groups.get(key) ?? { ...partsOf(rule), gpu, nodes: [] };
     offer.nodes.push({
       name: machine.name,
@@ -65,9 +87,10 @@ export const planOffers = (machines: readonly Machine[], rules: readonly PriceRu
   return { offers: [...groups.values()], leftOut };
 };
 
-const partsOf = ({ label, price, policy, storageClasses }: PriceRule) => ({
+const partsOf = ({ label, price, policy, storageClasses, interconnect }: PriceRule) => ({
   label,
   price,
   policy,
   storageClasses,
+  interconnect,
 });

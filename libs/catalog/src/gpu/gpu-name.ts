@@ -1,5 +1,6 @@
 import { gpuAliases, gpuModels, nominalVramMiB } from './gpu-models.ts';
 import type { GpuInterface, GpuModel } from './gpu-types.ts';
+import { readMigProfile } from './mig.ts';
 
 /** What a written name of a GPU says, beyond the model. */
 export type GpuName = {
@@ -20,7 +21,7 @@ const NOISE = new Set(
   ).split(' '),
 );
 const MAX_NAME_LENGTH = 120;
-const MIG_SUFFIX = /[-.]mig-?(\d+g\.\d+gb(?:\+me)?)$/;
+const MIG_SUFFIX = /[-.]mig-?(\d+g\.\d+gb(?:[+.]me)?)$/;
 const SHARED_SUFFIX = /[-.]shared$/;
 const SIZE = /^(\d{1,4})(?:gb|gib|gi|g)$/;
 /** Alibaba's trace writes V100M16 and V100M32. */
@@ -46,6 +47,8 @@ export const readGpuName = (text: string): GpuName | null => {
     .toLowerCase()
     .replace(/[\s_/]+/g, '-');
   const mig = MIG_SUFFIX.exec(rest);
+  const profile = mig ? readMigProfile(mig[1]!) : null;
+  if (mig && profile === null) return null;
   const shared = SHARED_SUFFIX.test(rest);
   rest = rest.replace(mig ? MIG_SUFFIX : SHARED_SUFFIX, '');
 
@@ -73,7 +76,7 @@ export const readGpuName = (text: string): GpuName | null => {
     model,
     vramMiB: gigabytes === null ? null : nominalVramMiB(model, gigabytes * 1024),
     interface: bus,
-    sharing: mig ? { kind: 'mig', profile: mig[1]! } : { kind: shared ? 'shared' : 'whole' },
+    sharing: profile === null ? { kind: shared ? 'shared' : 'whole' } : { kind: 'mig', profile },
   };
 };
 

@@ -1,3 +1,5 @@
+import type { UnitSharing } from '../gpu/unit-share.ts';
+
 /**
  * The market of the first start.
  *
@@ -13,7 +15,7 @@
  * - The prices of CPU, memory and storage: the published Spheron prices ($0.001 per core hour, $0.10 per GB of memory and
  *   $0.01 per GB of storage in a month of 720 h). The snapshot's price is taken whole as the price of the GPUs.
  * - The interface of the Tesla V100 and H200 machines, which the snapshot does not tell (SXM is the usual one).
- * - The CPU-only machines of `CPU_ONLY`, which are in no snapshot.
+ * - The CPU-only machines of `CPU_ONLY` and those of `DIVIDED`, whose GPUs are sold in parts: they are in no snapshot.
  */
 export const MARKET_SOURCE = {
   name: 'Vast.ai public offers, snapshot',
@@ -188,6 +190,31 @@ export const CPU_ONLY: readonly { readonly provider: string; readonly machines: 
   { provider: 'seine', machines: 2 },
   { provider: 'prairie', machines: 2 },
   { provider: 'formosa', machines: 2 },
+];
+
+/**
+ * Machines whose GPUs are sold in parts, an assumption whole. The price of a part is derived: what the snapshot's own row
+ * `like` asks for one such GPU, divided by how many parts a GPU has (seven slices of `1g.10gb`, four slots), rounded up
+ * to a whole micro, so that a GPU sold out in parts earns what one sold whole does.
+ */
+export const DIVIDED: readonly {
+  readonly provider: string;
+  readonly like: MachineRow;
+  readonly gpus: number;
+  readonly sharing: Exclude<UnitSharing, { mode: 'whole' }>;
+}[] = [
+  {
+    provider: 'red-river',
+    like: ['A100_PCIE', 1, 81920, 87, 'Oklahoma, US, NA'],
+    gpus: 2,
+    sharing: { mode: 'mig', profile: '1g.10gb' },
+  },
+  {
+    provider: 'rhine-thames',
+    like: ['RTX_4090', 1, 24564, 40, 'Germany, DE, EU'],
+    gpus: 2,
+    sharing: { mode: 'shared', slotsPerGpu: 4 },
+  },
 ];
 
 /** Cores, GiB of memory and TiB of storage, by kind of machine: at least, and per GPU. */

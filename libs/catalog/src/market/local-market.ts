@@ -2,9 +2,12 @@ import type { Micros } from '@gridbourse/kernel';
 import { findVariant, nominalVramMiB } from '../gpu/gpu-models.ts';
 import { readGpuName } from '../gpu/gpu-name.ts';
 import type { GpuInterface, GpuVendor } from '../gpu/gpu-types.ts';
+import { findMigProfile } from '../gpu/mig.ts';
+import type { UnitSharing } from '../gpu/unit-share.ts';
 import { type KnownPlace, readPlace } from '../place/places.ts';
 import {
   CPU_ONLY,
+  DIVIDED,
   type MachineRow,
   MARKET_SOURCE,
   NODE_SIZES,
@@ -32,6 +35,8 @@ export type MarketOffer = {
     readonly vendor: GpuVendor;
     readonly vramMiB: number;
     readonly interface: GpuInterface;
+    /** What the `gpus` of the machines count and `perGpu` is the price of. */
+    readonly sharing: UnitSharing;
   } | null;
   readonly nodes: readonly MarketNode[];
   /** Micro-USDC per hour. */
@@ -93,12 +98,37 @@ const gpuOffer = (provider: string, row: MachineRow, index: number): MarketOffer
       vendor: name.model.vendor,
       vramMiB: variant.vramMiB,
       interface: variant.interface,
+      sharing: { mode: 'whole' },
     },
     nodes: [nodeFor(`${provider}-${name.model.id}-${index + 1}`, name.model.id, gpus)],
     price: { perGpu: (BigInt(cents) * MICROS_PER_CENT) / BigInt(gpus), ...RESOURCE_PRICES },
     policy: POLICY,
     storageClasses: STORAGE_CLASSES,
     snapshotPlace,
+  };
+};
+
+const partsOfGpu = (gpu: NonNullable<MarketOffer['gpu']>, sharing: UnitSharing): number => {
+  if (sharing.mode === 'shared') return sharing.slotsPerGpu;
+  const profile = sharing.mode === 'mig' ? findMigProfile(gpu, sharing.profile) : null;
+  if (!profile) throw new Error(`the local market divides a ${gpu.model} as it cannot be`);
+  return profile.instancesPerGpu;
+};
+
+/** A machine like one of whole GPUs, whose GPUs are sold in parts at a part of the price. */
+const dividedOffer = ({ provider, like, gpus, sharing }: (typeof DIVIDED)[number]): MarketOffer => {
+  const whole = gpuOffer(provider, like, 0);
+  const gpu = { ...whole.gpu!, sharing };
+  const parts = BigInt(partsOfGpu(gpu, sharing));
+  const kind = sharing.mode === 'mig' ? 'mig' : 'shared';
+  const node = nodeFor(`${provider}-${gpu.model}-${kind}-1`, gpu.model, gpus);
+  return {
+    ...whole,
+    label: `${gpu.model}-${kind}`,
+    gpu,
+    nodes: [{ ...node, gpus: gpus * Number(parts) }],
+    price: { ...whole.price, perGpu: (whole.price.perGpu + parts - 1n) / parts },
+    snapshotPlace: null,
   };
 };
 
@@ -134,6 +164,7 @@ const toProvider = (row: ProviderRow): MarketProvider => {
     offers: [
       ...row.machines.map((machine, index) => gpuOffer(row.key, machine, index)),
       ...(cpuMachines > 0 ? [cpuOffer(row.key, cpuMachines)] : []),
+      ...DIVIDED.filter(({ provider }) => provider === row.key).map(dividedOffer),
     ],
   };
 };

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { findGpu } from '../gpu/gpu-name.ts';
-import { PROVIDER_ROWS } from './local-market.data.ts';
+import { sharingText } from '../gpu/unit-share.ts';
+import { DIVIDED, PROVIDER_ROWS } from './local-market.data.ts';
 import { localMarket } from './local-market.ts';
 
 const SNAPSHOT = join(import.meta.dirname, '../../../../../shared/data/market/vast_offers_snapshot.csv');
@@ -24,6 +25,21 @@ describe('the local market', () => {
         expect([gpu, (BigInt(cents) * 10_000n) % BigInt(gpus)]).toEqual([gpu, 0n]);
       }
     }
+  });
+
+  it('sells parts of GPUs at that part of what a row of the snapshot asks for the whole', () => {
+    const rows = PROVIDER_ROWS.flatMap(({ machines }) => machines.map((row) => row.join('|')));
+    for (const { like } of DIVIDED) expect(rows).toContain(like.join('|'));
+    const parts = offers.flatMap(({ gpu, nodes, price }) =>
+      gpu === null || gpu.sharing.mode === 'whole'
+        ? []
+        : [[gpu.model, gpu.vramMiB, sharingText(gpu.sharing), nodes[0]!.gpus, price.perGpu]],
+    );
+    // 0.87 / 7, rounded up, and 0.40 / 4.
+    expect(parts).toEqual([
+      ['rtx4090', 24_576, 'shared:4', 8, 100_000n],
+      ['a100', 81_920, 'mig:1g.10gb', 14, 124_286n],
+    ]);
   });
 
   it('offers only models of the catalogue, in variants that were sold', () => {

@@ -1,4 +1,4 @@
-import type { AuctionResult, BidTerms } from '@gridbourse/events';
+import type { AuctionResult, BidTerms, RankedOffer } from '@gridbourse/events';
 import { formatUsdc, type Instant, type OfferId, rfc3339 } from '@gridbourse/kernel';
 import { type Auction, type Bid, stands } from './auction.ts';
 import { failuresOf, type Subject } from './constraints.ts';
@@ -115,10 +115,17 @@ export const judge = (judging: Judging): { result: AuctionResult; verdicts: Verd
 
 const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-const side = ({ providerId, rateMicrosPerHour, score }: BidTerms): string =>
+const side = ({ providerId, rateMicrosPerHour, score }: RankedOffer): string =>
   `${providerId} at ${formatUsdc(rateMicrosPerHour)} USDC/h (score ${score.toFixed(3)})`;
 
-const groupText = ({ group, winner, runnerUp }: AuctionResult['groups'][number]): string => {
+type Ranking = {
+  readonly group: string;
+  readonly winner: RankedOffer | null;
+  readonly runnerUp: RankedOffer | null;
+};
+
+/** What a group took, ahead of what; or what would have come first. */
+export const groupText = ({ group, winner, runnerUp }: Ranking): string => {
   if (winner) return `${group}: ${side(winner)}${runnerUp ? `, ahead of ${side(runnerUp)}` : ''}`;
   return runnerUp ? `${group}: best was ${side(runnerUp)}` : `${group}: none fits`;
 };

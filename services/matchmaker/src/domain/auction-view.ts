@@ -32,10 +32,11 @@ export const withBids = (view: MarketView, bids: readonly Bid[]): MarketView => 
     const rates = byOffer.get(offerId) ?? new Map<string, Micros>();
     byOffer.set(offerId, rates.set(group, rateMicrosPerHour));
   }
-  return repriced(view, (offer) => {
+  const priced = repriced(view, (offer) => {
     const rates = byOffer.get(offer.offerId);
     return rates ? { ...offer.price, bids: rates } : null;
   });
+  return view.survey ? { ...priced, survey: view.survey.withBids(byOffer) } : priced;
 };
 
 const FREE_OF_CHARGE: Price = { perGpu: 0n, perCpuCore: 0n, perMemoryGiB: 0n, perStorageGiB: 0n };

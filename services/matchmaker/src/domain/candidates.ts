@@ -28,6 +28,8 @@ export type CandidateSource = {
   readonly candidates: (request: MatchRequest, need: GroupNeed) => Iterable<Candidate>;
   /** Lowest rate of an offer that fits; null when none does. */
   readonly cheapest: (request: MatchRequest, need: GroupNeed) => Micros | null;
+  /** How many offers and boxes have been looked at for all questions so far. */
+  readonly looks: () => number;
 };
 
 export type Ranked = Candidate & { readonly lot: number };
@@ -101,15 +103,26 @@ const fieldOf = (need: GroupNeed, found: readonly Found[]): Field => ({
 });
 
 /** Looks at every offer there is. */
-export const scanOf = (view: Offers): CandidateSource => ({
-  candidates: (request, need) => {
+export const scanOf = (scanned: Offers): CandidateSource => {
+  let looks = 0;
+  const view: Offers = {
+    free: (offer) => scanned.free(offer),
+    *offers() {
+      for (const one of scanned.offers()) {
+        looks += 1;
+        yield one;
+      }
+    },
+  };
+  const candidates: CandidateSource['candidates'] = (request, need) => {
     const found = fitting(need, view);
     if (found.length === 0) return [];
     const ranking = rankingOf(request, need, fieldOf(need, found));
     return found.map((one) => ranked(ranking, one)).sort(byRank);
-  },
-  cheapest: (_, need) => {
+  };
+  const cheapest: CandidateSource['cheapest'] = (_, need) => {
     const found = fitting(need, view);
     return found.length === 0 ? null : fieldOf(need, found).cheapest;
-  },
-});
+  };
+  return { candidates, cheapest, looks: () => looks };
+};

@@ -80,11 +80,11 @@ export class CapacityBook {
   private readonly takings = new Map<OfferId, OfferTakings>();
   private readonly derived = new Map<OfferId, Derived>();
   private readonly positions = new WeakMap<Offer, ReadonlyMap<string, number>>();
-  private watcher: ((offerId: OfferId) => void) | null = null;
+  private readonly watchers: ((offerId: OfferId) => void)[] = [];
 
-  /** Told of every offer whose takings changed. One watcher: the last that asked. */
+  /** @param watcher told of every offer whose takings changed */
   watch(watcher: (offerId: OfferId) => void): void {
-    this.watcher = watcher;
+    this.watchers.push(watcher);
   }
 
   /**
@@ -122,7 +122,7 @@ export class CapacityBook {
   private changed({ offerId, onNodes }: Taking): void {
     const derived = this.derived.get(offerId);
     if (derived) for (const node of onNodes.keys()) derived.stale.add(node);
-    this.watcher?.(offerId);
+    for (const watcher of this.watchers) watcher(offerId);
   }
 
   takingsOf(offerId: OfferId): readonly Taking[] {

@@ -91,7 +91,7 @@ describe('the capacity book', () => {
   });
 });
 
-describe('recent uptime', () => {
+describe('recent uptime and age', () => {
   const era = (sent: number, answered: number) => ({
     type: 'EraClosed' as const,
     providerId: idOf('provider', 'p'),
@@ -109,5 +109,9 @@ describe('recent uptime', () => {
       (event, i) => market.apply(event, 10 + i)!.provider.uptime,
     );
     expect(uptimes).toEqual([null, 0.5, 0.625, 0.625]);
+    // An era without a challenge tells nothing of uptime; the provider was there all the same.
+    expect(market.provider(idOf('provider', 'p'))!.erasClosed).toBe(4);
+    market.apply(era(1, 1), 13);
+    expect(market.provider(idOf('provider', 'p'))!.erasClosed).toBe(4);
   });
 });

@@ -15,8 +15,11 @@ export type Change = {
   readonly waits: boolean;
 };
 
-/** Tries a changed order; a change counts only when it matches. */
-export type Try = (request: MatchRequest) => Match | null;
+/**
+ * Tries a changed order; a change counts only when it matches.
+ * @param size of the change, where it is known before: one that gives up no less than what was found is not tried
+ */
+export type Try = (request: MatchRequest, size?: number) => Match | null;
 
 export const single = (request: MatchRequest, proposal: Omit<Change, 'request' | 'waits'>): Change => ({
   ...proposal,

@@ -1,7 +1,10 @@
+import type { GpuRequest, OfferGpu } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
 import type { NodeFree } from './capacity-book.ts';
 import { nominalVram } from './catalogue.ts';
 import { fits } from './amounts.ts';
+import { sharingSuits, soldInWords } from './gpu-sharing.ts';
+import { interconnectRank } from './interconnect.ts';
 import { type Packed, pack } from './packing.ts';
 import { rateMicrosPerHour } from './pricing.ts';
 import type { GroupNeed, PodTag } from './requirements.ts';
@@ -19,10 +22,12 @@ export const CONSTRAINTS = [
   'attributes',
   'duration',
   'storage_class',
+  'interconnect',
   'gpu_vendor',
   'gpu_model',
   'gpu_vram',
   'gpu_interface',
+  'gpu_sharing',
   'gpu_count',
   'cpu',
   'memory',
@@ -48,52 +53,56 @@ export type Subject = {
 export type Broken = { readonly constraint: Constraint; readonly detail: () => string };
 
 type Check = (subject: Subject) => Broken | null;
+/** Looks at the provider and what is asked, at nothing of the offer. */
+export type OfProvider = (subject: Pick<Subject, 'need' | 'provider'>) => Broken | null;
+/** Looks at the offer and what is asked, and not at who sells it or what is free. */
+export type OfOffer = (subject: Pick<Subject, 'need' | 'offer'>) => Broken | null;
 const failed = (constraint: Constraint, detail: () => string): Broken => ({ constraint, detail });
 const when = (broken: boolean, constraint: Constraint, detail: () => string): Broken | null =>
   broken ? { constraint, detail } : null;
 
 const inWords = ({ constraint, detail }: Broken): Failure => ({ constraint, detail: detail().slice(0, 300) });
 
-const providerActive: Check = ({ provider }) =>
+const providerActive: OfProvider = ({ provider }) =>
   when(
     !provider.activated || provider.suspended || provider.chainProviderId === null,
     'provider_active',
     () => (provider.suspended ? 'suspended' : 'its stake is below the minimum'),
   );
 
-const providerOnline: Check = ({ provider }) =>
+const providerOnline: OfProvider = ({ provider }) =>
   when(provider.presence !== 'online', 'provider_online', () =>
     provider.presence === 'unknown' ? 'not heard of yet' : provider.presence,
   );
 
-const providerIncluded: Check = ({ need, provider }) =>
+const providerIncluded: OfProvider = ({ need, provider }) =>
   when(
     need.include.size > 0 && !need.include.has(provider.providerId),
     'provider_included',
     () => 'not on your list',
   );
 
-const providerExcluded: Check = ({ need, provider }) =>
+const providerExcluded: OfProvider = ({ need, provider }) =>
   when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it');
 
-const providerDeclined: Check = ({ need, provider }) =>
+const providerDeclined: OfProvider = ({ need, provider }) =>
   when(
     need.declinedBy.has(provider.providerId),
     'provider_declined',
     () => 'it declined this order, or did not answer',
   );
 
-const tier: Check = ({ need, provider }) =>
+const tier: OfProvider = ({ need, provider }) =>
   when(provider.tier > need.group.tierFloor, 'tier', () => `tier ${provider.tier}`);
 
-const region: Check = ({ need, provider }) =>
+const region: OfProvider = ({ need, provider }) =>
   when(
     need.group.regions.length > 0 && !need.group.regions.includes(provider.place.region),
     'region',
     () => `in ${provider.place.region}`,
   );
 
-const attributes: Check = ({ need, provider }) => {
+const attributes: OfProvider = ({ need, provider }) => {
   const missing = Object.entries(need.group.attributes).filter(
     ([key, value]) => provider.attributes[key] !== value,
   );
@@ -102,7 +111,7 @@ const attributes: Check = ({ need, provider }) => {
   );
 };
 
-const duration: Check = ({ need, offer: { policy } }) =>
+const duration: OfOffer = ({ need, offer: { policy } }) =>
   when(
     need.durationSeconds < policy.minDurationSeconds || need.durationSeconds > policy.maxDurationSeconds,
     'duration',
@@ -110,7 +119,7 @@ const duration: Check = ({ need, offer: { policy } }) =>
   );
 
 /** `default` means whatever class the provider has. */
-const storageClass: Check = ({ need, offer }) => {
+const storageClass: OfOffer = ({ need, offer }) => {
   const missing = need.storageClasses.filter((name) =>
     name === 'default' ? offer.storageClasses.length === 0 : !offer.storageClasses.includes(name),
   );
@@ -119,7 +128,21 @@ const storageClass: Check = ({ need, offer }) => {
   );
 };
 
+const interconnect: OfOffer = ({ need, offer }) =>
+  when(
+    interconnectRank(offer.interconnect) < interconnectRank(need.group.interconnect),
+    'interconnect',
+    () => `has ${offer.interconnect}`,
+  );
+
+type ModelRequest = GpuRequest['models'][number];
 type OfGpu = (subject: Pick<Subject, 'need'> & { readonly offer: Pick<Offer, 'gpu'> }) => Broken | null;
+
+const hasVram = ({ vramMiB }: ModelRequest, gpu: OfferGpu): boolean =>
+  vramMiB === null || nominalVram(gpu.model, gpu.vramMiB) >= nominalVram(gpu.model, vramMiB);
+
+const hasInterface = (entry: ModelRequest, gpu: OfferGpu): boolean =>
+  entry.interface === null || entry.interface === gpu.interface;
 
 const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
   when(
@@ -128,7 +151,10 @@ const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
     () => `has ${gpu!.vendor}`,
   );
 
-/** Model, then VRAM, then interface: the first that no entry of some request passes. */
+/**
+ * Model, then VRAM, then interface: the first that no entry of some request passes. The VRAM is that of the whole card, also
+ * where slices of it are sold: it says which variant is meant, and a MIG profile has the slice's own memory in its name.
+ */
 const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
   if (need.gpuRequests.length === 0) return null;
   if (gpu === null) return failed('gpu_model', () => 'has no GPU');
@@ -136,24 +162,46 @@ const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
     if (models.length === 0) continue;
     const named = models.filter((entry) => entry.model === gpu.model);
     if (named.length === 0) return failed('gpu_model', () => `has ${gpu.model}`);
-    const vramMiB = nominalVram(gpu.model, gpu.vramMiB);
-    const large = named.filter(
-      (entry) => entry.vramMiB === null || vramMiB >= nominalVram(gpu.model, entry.vramMiB),
-    );
+    const large = named.filter((entry) => hasVram(entry, gpu));
     if (large.length === 0) return failed('gpu_vram', () => `has ${gpu.vramMiB} MiB`);
-    if (!large.some((entry) => entry.interface === null || entry.interface === gpu.interface)) {
+    if (!large.some((entry) => hasInterface(entry, gpu))) {
       return failed('gpu_interface', () => `has ${gpu.interface}`);
     }
   }
   return null;
 };
 
-/** Whether GPUs of this kind would do, whoever has them. */
-export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
-  gpuVendor({ need, offer: { gpu } }) === null && gpuModel({ need, offer: { gpu } }) === null;
+/** Whether a profile is one of those that entries ask for; entries that something else keeps out have no say in it. */
+const profileSuits = ({ models }: GpuRequest, gpu: OfferGpu, profile: string): boolean => {
+  const entries = models.filter(
+    (entry) => entry.model === gpu.model && hasVram(entry, gpu) && hasInterface(entry, gpu),
+  );
+  return (
+    entries.length === 0 || entries.some(({ migProfile }) => migProfile === null || migProfile === profile)
+  );
+};
+
+/** Whole GPUs, slices of the right profile, or large enough time slices, as asked for. */
+const gpuSharing: OfGpu = ({ need, offer: { gpu } }) => {
+  if (gpu === null) return null;
+  const { sharing } = gpu;
+  for (const request of need.gpuRequests) {
+    const suits =
+      sharingSuits(request.sharing, sharing) &&
+      (sharing.mode !== 'mig' || profileSuits(request, gpu, sharing.profile));
+    if (!suits) return failed('gpu_sharing', () => `sells ${soldInWords(sharing)}`);
+  }
+  return null;
+};
+
+/** Whether GPUs of this kind, sold so, would do, whoever has them. */
+export const gpuSuits = (need: GroupNeed, gpu: Offer['gpu']): boolean => {
+  const subject = { need, offer: { gpu } };
+  return gpuSharing(subject) === null && gpuVendor(subject) === null && gpuModel(subject) === null;
+};
 
 /** Could it ever hold the group, with nobody else on it? Names the first dimension in which it could not. */
-const shape: Check = ({ need, offer }) => {
+const shape: OfOffer = ({ need, offer }) => {
   // A missing GPU is told by its own constraint.
   const wantsMissingGpu = offer.gpu === null;
   const of = (dimension: 'gpus' | 'cpuMillis' | 'memoryMiB' | 'storageMiB') => ({
@@ -182,7 +230,7 @@ const shape: Check = ({ need, offer }) => {
   );
 };
 
-const price: Check = ({ need, offer }) => {
+const price: OfOffer = ({ need, offer }) => {
   const rate = rateMicrosPerHour(offer.price, need.total);
   return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
 };
@@ -194,20 +242,32 @@ const freeCapacity = ({ free, need }: Subject): Broken =>
     return `room for ${roomFor} of ${need.pods.length} replicas now`;
   });
 
-/** Cheap ones first: matching stops at the first that fails. */
-const STATIC_CHECKS: readonly Check[] = [
+/** Say the same of providers that are alike but for their names. */
+export const PROVIDER_CHECKS: readonly OfProvider[] = [
   providerActive,
   providerOnline,
-  providerIncluded,
-  providerExcluded,
-  providerDeclined,
   tier,
   region,
   attributes,
-  duration,
-  storageClass,
-  gpuVendor,
-  gpuModel,
+];
+/** Say the same of all providers that the order does not name. */
+export const PROVIDER_NAME_CHECKS: readonly OfProvider[] = [
+  providerIncluded,
+  providerExcluded,
+  providerDeclined,
+];
+/** Look at what an offer says beside its GPUs, machines and prices. */
+export const TERMS_CHECKS: readonly OfOffer[] = [duration, storageClass, interconnect];
+export const GPU_CHECKS: readonly OfOffer[] = [gpuVendor, gpuModel, gpuSharing];
+/** Looks at the machines as they were declared, and at whether there are GPUs. */
+export const SHAPE_CHECKS: readonly OfOffer[] = [shape];
+
+/** Cheap ones first: matching stops at the first that fails. */
+const STATIC_CHECKS: readonly Check[] = [
+  ...PROVIDER_CHECKS,
+  ...PROVIDER_NAME_CHECKS,
+  ...TERMS_CHECKS,
+  ...GPU_CHECKS,
   price,
 ];
 
@@ -232,6 +292,10 @@ const PLACE_IN_ORDER: ReadonlyMap<Constraint, number> = new Map(
   CONSTRAINTS.map((constraint, place) => [constraint, place]),
 );
 
+/** What is free counts where the machines as declared would do; GPUs that are missing are told by their own constraint. */
+export const wantsRoom = (need: GroupNeed, gpu: Offer['gpu']): boolean =>
+  gpu !== null || need.gpuRequests.length === 0;
+
 /** Every constraint that fails, in the order of CONSTRAINTS; empty when the offer fits. */
 export const brokenOf = (subject: Subject): Broken[] => {
   const broken: Broken[] = [];
@@ -241,10 +305,7 @@ export const brokenOf = (subject: Subject): Broken[] => {
   }
   const ofShape = shape(subject);
   if (ofShape) broken.push(ofShape);
-  else if (
-    (subject.offer.gpu !== null || subject.need.gpuRequests.length === 0) &&
-    !pack(subject.need.pods, subject.free)
-  ) {
+  else if (wantsRoom(subject.need, subject.offer.gpu) && !pack(subject.need.pods, subject.free)) {
     broken.push(freeCapacity(subject));
   }
   return broken.sort((a, b) => PLACE_IN_ORDER.get(a.constraint)! - PLACE_IN_ORDER.get(b.constraint)!);

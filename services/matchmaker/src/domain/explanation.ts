@@ -1,17 +1,13 @@
 import type { Explanation } from '@gridbourse/events';
 import { formatUsdc, type Micros } from '@gridbourse/kernel';
-import {
-  type Broken,
-  brokenOf,
-  CONSTRAINTS,
-  type Constraint,
-  failuresOf,
-  type Subject,
-} from './constraints.ts';
+import { CONSTRAINTS, type Constraint, failuresOf } from './constraints.ts';
+import { mostParts } from './division/portion.ts';
+import { askedInWords } from './gpu-sharing.ts';
 import { cheapestRate, type MarketView } from './matching.ts';
-import { rateMicrosPerHour } from './pricing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 import { smallestChange } from './smallest-change.ts';
+import { surveyed } from './survey/market-survey.ts';
+import type { Findings } from './survey/survey.ts';
 
 const MAX_NEAREST = 5;
 
@@ -32,6 +28,10 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
       .join(', '),
   duration: (need) => `takes leases of ${need.durationSeconds} s`,
   storage_class: (need) => `storage class ${need.storageClasses.join(' and ')}`,
+  interconnect: (need) => {
+    const { interconnect } = need.group;
+    return interconnect === null ? 'any network' : `${interconnect} or faster between machines`;
+  },
   gpu_vendor: (need) => `GPUs of ${anyOf([...new Set(need.gpuRequests.map((request) => request.vendor))])}`,
   gpu_model: (need) =>
     `GPU ${anyOf([...new Set(need.gpuRequests.flatMap(({ models }) => models.map((entry) => entry.model)))])}`,
@@ -39,6 +39,7 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
     `at least ${Math.min(...need.gpuRequests.flatMap(({ models }) => models.flatMap((m) => m.vramMiB ?? [])))} MiB of VRAM`,
   gpu_interface: (need) =>
     `interface ${anyOf([...new Set(need.gpuRequests.flatMap(({ models }) => models.flatMap((m) => m.interface ?? [])))])}`,
+  gpu_sharing: (need) => [...new Set(need.gpuRequests.map(askedInWords))].join(' and '),
   gpu_count: (need) =>
     `${Math.max(...need.pods.map((pod) => pod.needs.gpus))} GPUs in one machine, ${need.total.gpus} in all`,
   cpu: (need) =>
@@ -52,55 +53,31 @@ const EXPECTED: Readonly<Record<Constraint, (need: GroupNeed) => string>> = {
   capacity: () => 'enough of it free now',
 };
 
-type Held = { readonly subject: Subject; readonly broken: readonly Broken[]; readonly rate: Micros };
-
-const holdAgainst = (need: GroupNeed, view: MarketView): Held[] => {
-  const held: Held[] = [];
-  for (const { offer, provider } of view.offers()) {
-    const subject = { need, offer, provider, free: view.free(offer) };
-    held.push({ subject, broken: brokenOf(subject), rate: rateMicrosPerHour(offer.price, need.total) });
-  }
-  return held;
-};
-
-const countConstraints = (need: GroupNeed, held: readonly Held[]): Explanation['constraints'] => {
-  const counts = new Map<Constraint, number>();
-  for (const { broken } of held) {
-    for (const { constraint } of broken) counts.set(constraint, (counts.get(constraint) ?? 0) + 1);
-  }
-  return [...counts]
+const constraintsOf = (need: GroupNeed, { failed }: Findings): Explanation['constraints'] =>
+  [...failed]
     .sort(([a, m], [b, n]) => n - m || CONSTRAINTS.indexOf(a) - CONSTRAINTS.indexOf(b))
-    .map(([constraint, failed]) => ({
+    .map(([constraint, count]) => ({
       constraint,
-      failed,
+      failed: count,
       expected: EXPECTED[constraint](need).slice(0, 300),
     }));
-};
 
-const byNearness = (a: Held, b: Held): number => {
-  if (a.broken.length !== b.broken.length) return a.broken.length - b.broken.length;
-  if (a.rate !== b.rate) return a.rate < b.rate ? -1 : 1;
-  return a.subject.offer.offerId < b.subject.offer.offerId ? -1 : 1;
-};
-
-const nearestOffers = (held: readonly Held[]): Explanation['nearest'] => {
-  const nearest: Held[] = [];
-  for (const one of held) {
-    if (nearest.length === MAX_NEAREST && byNearness(one, nearest.at(-1)!) > 0) continue;
-    nearest.push(one);
-    nearest.sort(byNearness);
-    nearest.length = Math.min(nearest.length, MAX_NEAREST);
-  }
-  return nearest.map(({ subject }) => ({
+const nearestOffers = ({ nearest }: Findings): Explanation['nearest'] =>
+  nearest.map((subject) => ({
     offerId: subject.offer.offerId,
     providerId: subject.provider.providerId,
     failed: failuresOf(subject),
   }));
-};
 
-const summaryOf = (group: string | null, offers: number, constraints: Explanation['constraints']): string => {
+const summaryOf = (
+  group: string | null,
+  offers: number,
+  constraints: Explanation['constraints'],
+  parts: number,
+): string => {
   if (offers === 0) return 'There are no offers on the market.';
-  const about = group === null ? 'the order' : `group ${group}`;
+  const whole = group === null ? 'the order' : `group ${group}`;
+  const about = parts > 1 ? `${whole}, nor divided over up to ${parts} providers of one region` : whole;
   const main = constraints
     .slice(0, 3)
     .map(({ constraint, failed, expected }) => `${failed} fail ${constraint} (${expected})`);
@@ -111,7 +88,8 @@ const summaryOf = (group: string | null, offers: number, constraints: Explanatio
  * Why the order found no place: what each offer fails, the offers that fail least, and the smallest single change of
  * the order that would match now.
  */
-export const explain = (request: MatchRequest, view: MarketView): Explanation => {
+export const explain = (request: MatchRequest, market: MarketView): Explanation => {
+  const view = surveyed(market);
   const needs = groupNeeds(request);
   const change = smallestChange(request, view);
   const shown = change && {
@@ -122,28 +100,35 @@ export const explain = (request: MatchRequest, view: MarketView): Explanation =>
   };
   const blocked = needs.find((need) => cheapestRate(request, need, view) === null);
   const need = blocked ?? needs[0]!;
-  const held = holdAgainst(need, view);
+  const findings = view.survey.findingsFor(need, MAX_NEAREST);
+  const offersConsidered = findings.offers;
+  const nearest = nearestOffers(findings);
   if (!blocked) {
     return {
       summary: `Each of the ${needs.length} groups finds offers alone, but not all of them together: they start together or not at all.`,
-      offersConsidered: held.length,
+      offersConsidered,
       constraints: [
         {
           constraint: 'together',
-          failed: held.length,
+          failed: offersConsidered,
           expected: `room and budget for all ${needs.length} groups at once`,
         },
       ],
-      nearest: nearestOffers(held),
+      nearest,
       smallestChange: shown,
     };
   }
-  const constraints = countConstraints(need, held);
+  const constraints = constraintsOf(need, findings);
   return {
-    summary: summaryOf(needs.length > 1 ? need.group.name : null, held.length, constraints),
-    offersConsidered: held.length,
+    summary: summaryOf(
+      needs.length > 1 ? need.group.name : null,
+      offersConsidered,
+      constraints,
+      mostParts(need.group),
+    ),
+    offersConsidered,
     constraints,
-    nearest: nearestOffers(held),
+    nearest,
     smallestChange: shown,
   };
 };

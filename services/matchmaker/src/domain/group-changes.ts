@@ -1,39 +1,15 @@
-import type { GpuRequest, PlacementGroup, ServiceSpec } from '@gridbourse/events';
+import type { ServiceSpec } from '@gridbourse/events';
 import { gpuThroughput } from './catalogue.ts';
 import { single, type Change, type Try } from './change.ts';
+import { mostParts } from './division/portion.ts';
+import { type GpuEntry, withGroup, withModels, withServices } from './group-edits.ts';
 import type { MarketView } from './matching.ts';
 import { groupNeed, type MatchRequest } from './requirements.ts';
+import { networks, sharings } from './sharing-changes.ts';
+import { gpusOnSale, modelsOnSale, regionsOnSale, storageClassesOnSale } from './survey/on-sale.ts';
 
-type GpuEntry = GpuRequest['models'][number];
-
-const withGroup = (
-  request: MatchRequest,
-  at: number,
-  change: (group: PlacementGroup) => PlacementGroup,
-): MatchRequest => ({
-  ...request,
-  spec: {
-    ...request.spec,
-    groups: request.spec.groups.map((group, i) => (i === at ? change(group) : group)),
-  },
-});
-
-const withServices = (
-  request: MatchRequest,
-  at: number,
-  change: (service: ServiceSpec) => ServiceSpec,
-): MatchRequest => withGroup(request, at, (group) => ({ ...group, services: group.services.map(change) }));
-
-const withModels = (
-  request: MatchRequest,
-  at: number,
-  change: (entries: readonly GpuEntry[]) => GpuEntry[],
-): MatchRequest =>
-  withServices(request, at, (service) => {
-    const gpu = service.resources.gpu;
-    if (!gpu || gpu.models.length === 0) return service;
-    return { ...service, resources: { ...service.resources, gpu: { ...gpu, models: change(gpu.models) } } };
-  });
+/** As many as the published language allows. */
+const MAX_PROVIDERS = 16;
 
 /** The largest whole number in [low, high] that passes, null when none does; passing must be monotone downwards. */
 const largestThat = (low: number, high: number, passes: (value: number) => boolean): number | null => {
@@ -55,22 +31,22 @@ function* models(request: MatchRequest, at: number, view: MarketView, attempt: T
   ];
   if (names.length === 0) return;
   const reference = Math.max(...names.map((model) => gpuThroughput({ model })));
-  const offered = new Set([...view.offers()].flatMap(({ offer }) => offer.gpu?.model ?? []));
-  for (const model of offered) {
+  for (const model of modelsOnSale(view)) {
     if (names.includes(model)) continue;
     const changed = withModels(request, at, (entries) => [
       ...entries,
-      { model, vramMiB: null, interface: null },
+      { model, vramMiB: null, interface: null, migProfile: null },
     ]);
-    if (!attempt(changed)) continue;
     const throughput = gpuThroughput({ model });
     const distance = reference > 0 && throughput > 0 ? Math.abs(Math.log2(throughput / reference)) : 1;
+    const size = 0.3 + distance / 4;
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${group.name}.gpu.models`,
       from: names.join(', ').slice(0, 200),
       to: `${names.join(', ').slice(0, 130)} or ${model}`,
       text: `Take ${model} as well.`,
-      size: 0.3 + distance / 4,
+      size,
     });
   }
 }
@@ -82,8 +58,8 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
   for (const model of new Set(wanted.map((entry) => entry.model))) {
     const asked = wanted.filter((entry) => entry.model === model);
     const vram = Math.max(0, ...asked.map((entry) => entry.vramMiB ?? 0));
-    const smaller = [...view.offers()]
-      .flatMap(({ offer: { gpu } }) => (gpu?.model === model && gpu.vramMiB < vram ? [gpu.vramMiB] : []))
+    const smaller = gpusOnSale(view)
+      .flatMap((gpu) => (gpu.model === model && gpu.vramMiB < vram ? [gpu.vramMiB] : []))
       .sort((a, b) => b - a);
     const relaxed: { to: string; size: number; change: (entry: GpuEntry) => GpuEntry }[] = [
       { to: 'any interface', size: 0.1, change: (entry) => ({ ...entry, interface: null }) },
@@ -102,7 +78,7 @@ function* variants(request: MatchRequest, at: number, view: MarketView, attempt:
       const changed = withModels(request, at, (entries) =>
         entries.map((entry) => (entry.model === model ? change(entry) : entry)),
       );
-      if (!attempt(changed)) continue;
+      if (!attempt(changed, size)) continue;
       yield single(changed, {
         field: `groups.${group.name}.gpu.models.${model}`.slice(0, 120),
         from: describeModels(asked),
@@ -210,11 +186,10 @@ function* quantities(request: MatchRequest, at: number, attempt: Try): Generator
 function* places(request: MatchRequest, at: number, view: MarketView, attempt: Try): Generator<Change> {
   const group = request.spec.groups[at]!;
   if (group.regions.length > 0) {
-    const regions = new Set([...view.offers()].map(({ provider }) => provider.place.region));
-    for (const region of [...regions].sort()) {
+    for (const region of regionsOnSale(view)) {
       if (group.regions.includes(region)) continue;
       const changed = withGroup(request, at, (one) => ({ ...one, regions: [...one.regions, region] }));
-      if (!attempt(changed)) continue;
+      if (!attempt(changed, 0.3)) continue;
       yield single(changed, {
         field: `groups.${group.name}.regions`,
         from: group.regions.join(', ').slice(0, 200),
@@ -229,7 +204,7 @@ function* places(request: MatchRequest, at: number, view: MarketView, attempt: T
       ...one,
       attributes: Object.fromEntries(Object.entries(one.attributes).filter(([name]) => name !== key)),
     }));
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.4)) continue;
     yield single(changed, {
       field: `groups.${group.name}.attributes.${key}`.slice(0, 120),
       from: value.slice(0, 200),
@@ -244,13 +219,14 @@ function* trust(request: MatchRequest, at: number, attempt: Try): Generator<Chan
   const group = request.spec.groups[at]!;
   for (let tier = group.tierFloor + 1; tier <= 7; tier += 1) {
     const changed = withGroup(request, at, (one) => ({ ...one, tierFloor: tier }));
-    if (!attempt(changed)) continue;
+    const size = 0.2 * (tier - group.tierFloor);
+    if (!attempt(changed, size)) continue;
     yield single(changed, {
       field: `groups.${group.name}.tierFloor`,
       from: `${group.tierFloor}`,
       to: `${tier}`,
       text: `Accept providers down to tier ${tier}.`,
-      size: 0.2 * (tier - group.tierFloor),
+      size,
     });
     return;
   }
@@ -265,8 +241,7 @@ function* storageClasses(
   const group = request.spec.groups[at]!;
   const wanted = groupNeed(request, group).storageClasses;
   if (wanted.length === 0) return;
-  const offered = new Set([...view.offers()].flatMap(({ offer }) => offer.storageClasses));
-  for (const name of [...offered].sort()) {
+  for (const name of storageClassesOnSale(view)) {
     const changed = withServices(request, at, (service) =>
       resized(service, {
         volumes: service.resources.volumes.map((volume) =>
@@ -276,7 +251,7 @@ function* storageClasses(
         ),
       }),
     );
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.25)) continue;
     yield single(changed, {
       field: `groups.${group.name}.storageClass`,
       from: wanted.join(', '),
@@ -285,6 +260,30 @@ function* storageClasses(
       size: 0.25,
     });
   }
+}
+
+/** Among as few providers of one region as will do; what so many can take, more can take as well. */
+function* division(request: MatchRequest, at: number, attempt: Try): Generator<Change> {
+  if (request.auction === true) return;
+  const group = request.spec.groups[at]!;
+  const among = (maxProviders: number): MatchRequest =>
+    withGroup(request, at, (one) => ({ ...one, maxProviders }));
+  const sizeOf = (maxProviders: number): number => 0.2 + 0.05 * (maxProviders - group.maxProviders);
+  let bad = group.maxProviders;
+  let good = mostParts({ ...group, maxProviders: MAX_PROVIDERS });
+  if (good <= bad || !attempt(among(good), sizeOf(bad + 1))) return;
+  while (good - bad > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (attempt(among(middle), sizeOf(bad + 1))) good = middle;
+    else bad = middle;
+  }
+  yield single(among(good), {
+    field: `groups.${group.name}.maxProviders`,
+    from: `${group.maxProviders}`,
+    to: `${good}`,
+    text: `Let ${group.name} be divided over up to ${good} providers of one region.`.slice(0, 300),
+    size: sizeOf(good),
+  });
 }
 
 /** Changes inside one group with which the order would match. */
@@ -296,8 +295,11 @@ export function* groupChanges(
 ): Generator<Change> {
   yield* models(request, at, view, attempt);
   yield* variants(request, at, view, attempt);
+  yield* sharings(request, at, view, attempt);
+  yield* networks(request, at, attempt);
   yield* places(request, at, view, attempt);
   yield* trust(request, at, attempt);
   yield* storageClasses(request, at, view, attempt);
+  yield* division(request, at, attempt);
   yield* quantities(request, at, attempt);
 }

@@ -37,6 +37,8 @@ const terms = {
   run: 'service' as const,
   secrets: null,
   placements: [{ service: 'web', replica: 0, node: 'node-1' }],
+  gpu: null,
+  part: null,
   rateMicrosPerHour: 400_000n,
   durationSeconds: 3_600,
   lockMicros: 400_000n,

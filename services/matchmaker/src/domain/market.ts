@@ -7,6 +7,7 @@ import type {
   ProviderEvent,
 } from '@gridbourse/events';
 import { type AccountId, DomainError, type OfferId, type ProviderId } from '@gridbourse/kernel';
+import type { Interconnect } from './interconnect.ts';
 
 /** What has been heard of a provider's heartbeats; `unknown` until the first word. */
 export type Presence = 'unknown' | 'online' | 'unreachable' | 'offline';
@@ -21,6 +22,8 @@ export type Provider = {
   readonly tier: number;
   /** Share of challenges answered, the last era counting a quarter and all before it the rest; null before the first. */
   readonly uptime: number | null;
+  /** Eras that have closed since it registered: how long it has been known. */
+  readonly erasClosed: number;
   /** Its stake on chain is at least the minimum. */
   readonly activated: boolean;
   /** Its number in the contract; null until its stake was first seen. */
@@ -40,6 +43,8 @@ export type Offer = {
   readonly price: OfferPrice;
   readonly policy: OfferPublished['policy'];
   readonly storageClasses: readonly string[];
+  /** The network between its machines. */
+  readonly interconnect: Interconnect;
   readonly withdrawn: boolean;
 };
 
@@ -87,7 +92,11 @@ const evolveProvider = (provider: Provider, event: ProviderEvent): Provider => {
     case 'TierChanged':
       return { ...provider, tier: event.to };
     case 'EraClosed':
-      return { ...provider, uptime: uptimeAfter(provider.uptime, event) };
+      return {
+        ...provider,
+        uptime: uptimeAfter(provider.uptime, event),
+        erasClosed: provider.erasClosed + 1,
+      };
     default:
       return provider;
   }
@@ -102,6 +111,7 @@ const offerOf = (event: OfferPublished): Offer => ({
   price: event.price,
   policy: event.policy,
   storageClasses: event.storageClasses,
+  interconnect: event.interconnect,
   withdrawn: false,
 });
 
@@ -127,21 +137,28 @@ export const isMatchable = ({ activated, suspended, chainProviderId, presence }:
 export class Market {
   private readonly providersById = new Map<ProviderId, Provider>();
   private readonly offersById = new Map<OfferId, Offer>();
-  private watcher: MarketWatcher | null = null;
+  private readonly watchers: MarketWatcher[] = [];
 
-  /** One watcher: the last that asked. */
   watch(watcher: MarketWatcher): void {
-    this.watcher = watcher;
+    this.watchers.push(watcher);
+  }
+
+  private tellOfProvider(id: ProviderId): void {
+    for (const watcher of this.watchers) watcher.provider(id);
+  }
+
+  private tellOfOffer(id: OfferId): void {
+    for (const watcher of this.watchers) watcher.offer(id);
   }
 
   private putProvider(provider: Provider): void {
     this.providersById.set(provider.providerId, provider);
-    this.watcher?.provider(provider.providerId);
+    this.tellOfProvider(provider.providerId);
   }
 
   private putOffer(offer: Offer): void {
     this.offersById.set(offer.offerId, offer);
-    this.watcher?.offer(offer.offerId);
+    this.tellOfOffer(offer.offerId);
   }
 
   provider(id: ProviderId): Provider | undefined {
@@ -170,10 +187,10 @@ export class Market {
   /** Forgets a provider that a failed decision had introduced. */
   forget(providerId: ProviderId, offerId: OfferId | null): void {
     this.providersById.delete(providerId);
-    this.watcher?.provider(providerId);
+    this.tellOfProvider(providerId);
     if (offerId === null) return;
     this.offersById.delete(offerId);
-    this.watcher?.offer(offerId);
+    this.tellOfOffer(offerId);
   }
 
   /**
@@ -193,6 +210,7 @@ export class Market {
         attributes: event.attributes,
         tier: INITIAL_TIER,
         uptime: null,
+        erasClosed: 0,
         activated: false,
         chainProviderId: null,
         suspended: false,

@@ -1,6 +1,7 @@
 /** What matching is made of, for whoever drives it without the service around it: benchmarks do. */
 export { type Amounts } from './amounts.ts';
 export { amountsByNode, CapacityBook } from './capacity-book.ts';
+export { brokenOf } from './constraints.ts';
 export { explain } from './explanation.ts';
 export { Market, type Offer, type Provider } from './market.ts';
 export {
@@ -14,4 +15,6 @@ export {
 } from './matching.ts';
 export type { OfferId } from '@gridbourse/kernel';
 export { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
+export { rateMicrosPerHour } from './pricing.ts';
 export { PROFILE_WEIGHTS } from './scoring.ts';
+export { surveyed } from './survey/market-survey.ts';

@@ -1,12 +1,18 @@
+import type { GroupPart, PlacementGroup } from '@gridbourse/events';
 import { maxMicros, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Candidate, type CandidateSource, type Offers, scanOf } from './candidates.ts';
 import type { CapacityBook, Placement } from './capacity-book.ts';
 import { listRateMicrosPerHour } from './catalogue.ts';
+import { type Division, divisionsOf } from './division/division.ts';
+import { mostParts, partsOf } from './division/portion.ts';
+import type { Patience } from './division/spread.ts';
 import type { Market, Offer } from './market.ts';
 import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
 import type { ScoreTerms } from './scoring.ts';
+import { MarketSurvey } from './survey/market-survey.ts';
+import type { Survey } from './survey/survey.ts';
 
 export type { Candidate } from './candidates.ts';
 
@@ -16,6 +22,8 @@ export type MarketView = Offers & {
   readonly source?: CandidateSource;
   /** The same for `emptied`. */
   readonly emptiedSource?: CandidateSource;
+  /** Tells what fails without asking every offer; without it, an explanation asks every one. */
+  readonly survey?: Survey;
 };
 
 const offersOf = (market: Market, book: CapacityBook): Offers => ({
@@ -34,7 +42,8 @@ export const viewOf = (market: Market, book: CapacityBook): MarketView => offers
 /** A view over columns and boxes that follow the market and the book from now on. Finds what `viewOf` finds. */
 export const indexedViewOf = (market: Market, book: CapacityBook): MarketView => {
   const source = new OfferBook(market, book);
-  return { ...offersOf(market, book), source, emptiedSource: source.emptied };
+  const survey = new MarketSurvey(market, book);
+  return { ...offersOf(market, book), source, emptiedSource: source.emptied, survey };
 };
 
 /** The same market with nobody in it: what would fit if every lease had ended. */
@@ -44,10 +53,16 @@ export const emptied = ({ offers, emptiedSource }: MarketView): MarketView => ({
   ...(emptiedSource && { source: emptiedSource, emptiedSource }),
 });
 
-const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
+/** Where candidates for orders come from: the view's own source, or a look at every offer. */
+export const sourceOf = (view: MarketView): CandidateSource => view.source ?? scanOf(view);
 
+/** Where a group goes, or one part of it where it is divided. */
 export type GroupMatch = {
   readonly group: string;
+  /** Null: the whole group. */
+  readonly part: GroupPart | null;
+  /** What the lease is for: the group, with the replicas of the part alone where it is divided. */
+  readonly portion: PlacementGroup;
   readonly offerId: OfferId;
   readonly providerId: ProviderId;
   readonly rateMicrosPerHour: Micros;
@@ -108,74 +123,171 @@ class Shortlist {
   }
 }
 
-type Chosen = { readonly need: GroupNeed; readonly candidate: Candidate };
-
-/** All pods that the chosen groups put on one offer, packed together: their machines are shared out at once. */
-const packOffer = (chosen: readonly Chosen[], offer: Offer, view: MarketView): Packed<PodTag>[] | null => {
-  const pods: Pod<PodTag>[] = chosen
-    .filter(({ candidate }) => candidate.offer.offerId === offer.offerId)
-    .flatMap(({ need }) => need.pods);
-  return pack(pods, view.free(offer));
+/** One lease to be: a group, or a part of it, at one offer. */
+type Seat = {
+  readonly group: string;
+  readonly part: GroupPart | null;
+  readonly need: GroupNeed;
+  readonly offer: Offer;
+  readonly rateMicrosPerHour: Micros;
+  readonly score: number;
+  readonly terms: ScoreTerms;
 };
 
-const placed = (chosen: readonly Chosen[], view: MarketView): GroupMatch[] => {
+const wholeSeat = (need: GroupNeed, candidate: Candidate): Seat => ({
+  group: need.group.name,
+  part: null,
+  need,
+  ...candidate,
+});
+
+const seatsOf = (need: GroupNeed, { pieces }: Division): Seat[] => {
+  const parts = partsOf(
+    need.group,
+    pieces.map(({ replicas }) => replicas),
+  );
+  return pieces.map(({ host: { offer, score, terms }, need: portion, rateMicrosPerHour }, at) => ({
+    group: need.group.name,
+    part: parts[at]!,
+    need: portion,
+    ...{ offer, rateMicrosPerHour, score, terms },
+  }));
+};
+
+const podsAt = (seats: readonly Seat[], offerId: OfferId): Pod<PodTag>[] =>
+  seats.filter(({ offer }) => offer.offerId === offerId).flatMap(({ need }) => need.pods);
+
+/** All pods that the chosen groups put on one offer, packed together: their machines are shared out at once. */
+const packOffer = (seats: readonly Seat[], offer: Offer, view: MarketView): Packed<PodTag>[] | null =>
+  pack(podsAt(seats, offer.offerId), view.free(offer));
+
+const placed = (seats: readonly Seat[], view: MarketView): GroupMatch[] => {
   const packedByOffer = new Map<OfferId, Packed<PodTag>[]>();
-  return chosen.map(({ need, candidate }) => {
-    const { offer } = candidate;
+  return seats.map(({ group, part, need, offer, rateMicrosPerHour, score, terms }) => {
     let packed = packedByOffer.get(offer.offerId);
-    if (!packed) packedByOffer.set(offer.offerId, (packed = packOffer(chosen, offer, view)!));
+    if (!packed) packedByOffer.set(offer.offerId, (packed = packOffer(seats, offer, view)!));
     return {
-      group: need.group.name,
+      group,
+      part,
+      portion: need.group,
       offerId: offer.offerId,
       providerId: offer.providerId,
-      rateMicrosPerHour: candidate.rateMicrosPerHour,
+      rateMicrosPerHour,
       listRateMicrosPerHour: listRateMicrosPerHour(offer.gpu, need.total.gpus),
       placements: packed
-        .filter(({ tag }) => tag.group === need.group.name)
+        .filter(({ tag }) => tag.group === group)
         .map(({ tag, node }) => ({ service: tag.service, replica: tag.replica, node })),
-      score: candidate.score,
-      terms: candidate.terms,
+      score,
+      terms,
     };
   });
 };
 
+/** Places that a group may take when some are taken already, best first. */
+type Options = (need: GroupNeed, at: number, taken: readonly Seat[]) => Iterable<readonly Seat[]>;
+
 /**
- * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
- * the first combination found, groups with the most GPUs first. Changes nothing.
- * @returns null when no combination fits, or none was found within 2,000 attempts.
+ * The first combination of one option for each group that stays within the order's limit and has room for all.
  */
-export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+const combine = (
+  request: MatchRequest,
+  needs: readonly GroupNeed[],
+  view: MarketView,
+  options: Options,
+  patience: Patience,
+): readonly Seat[] | null => {
+  const choose = (at: number, taken: readonly Seat[], spent: Micros): readonly Seat[] | null => {
+    if (at === needs.length) return taken;
+    for (const option of options(needs[at]!, at, taken)) {
+      patience.steps -= 1;
+      if (patience.steps < 0) return null;
+      const total = option.reduce((sum, seat) => sum + seat.rateMicrosPerHour, spent);
+      if (total > request.maxRateMicrosPerHour) continue;
+      const seats = [...taken, ...option];
+      const shared = option.some(({ offer }) => taken.some((other) => other.offer.offerId === offer.offerId));
+      if (shared && !option.every(({ offer }) => packOffer(seats, offer, view))) continue;
+      const found = choose(at + 1, seats, total);
+      if (found) return found;
+    }
+    return null;
+  };
+  return choose(0, [], 0n);
+};
+
+function* listed(shortlist: Shortlist, need: GroupNeed): Generator<readonly Seat[]> {
+  for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
+    yield [wholeSeat(need, candidate)];
+  }
+}
+
+/** Where each group goes, groups with the most GPUs first, and for each where else it could have gone whole. */
+type Choice = {
+  readonly needs: readonly GroupNeed[];
+  readonly seats: readonly Seat[];
+  readonly shortlists: readonly Shortlist[];
+};
+
+const choose = (request: MatchRequest, view: MarketView): Choice | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
   const source = sourceOf(view);
+  const mayDivide = (need: GroupNeed): boolean => request.auction !== true && mostParts(need.group) > 1;
   const shortlists: Shortlist[] = [];
   for (const need of needs) {
     const shortlist = new Shortlist(source.candidates(request, need));
-    if (!shortlist.at(0)) return null;
+    // A group that neither fits whole nor may be divided decides it.
+    if (!shortlist.at(0) && !mayDivide(need)) return null;
     shortlists.push(shortlist);
   }
-  const chosen: Chosen[] = [];
-  let steps = 0;
-  const choose = (at: number, spent: Micros): boolean => {
-    if (at === needs.length) return true;
-    const shortlist = shortlists[at]!;
-    for (let i = 0, candidate = shortlist.at(i); candidate; candidate = shortlist.at((i += 1))) {
-      const { offer } = candidate;
-      steps += 1;
-      if (steps > MAX_GANG_STEPS) return false;
-      const total = spent + candidate.rateMicrosPerHour;
-      if (total > request.maxRateMicrosPerHour) continue;
-      chosen.push({ need: needs[at]!, candidate });
-      const shared = chosen.some((other, n) => n < at && other.candidate.offer.offerId === offer.offerId);
-      if ((!shared || packOffer(chosen, offer, view)) && choose(at + 1, total)) return true;
-      chosen.pop();
-    }
-    return false;
+  const whole: Options = (need, at) => listed(shortlists[at]!, need);
+  const divided: Options = function* (need, at, taken) {
+    yield* whole(need, at, taken);
+    if (!mayDivide(need)) return;
+    const beside = (offerId: OfferId): Pod<PodTag>[] => podsAt(taken, offerId);
+    for (const division of divisionsOf(request, need, { source, free: (offer) => view.free(offer), beside }))
+      yield seatsOf(need, division);
   };
-  if (!choose(0, 0n)) return null;
-  const groups = placed(chosen, view).sort(
+  const search = (options: Options): readonly Seat[] | null =>
+    combine(request, needs, view, options, { steps: MAX_GANG_STEPS });
+  const seats = search(whole) ?? (needs.some(mayDivide) ? search(divided) : null);
+  return seats && { needs, seats, shortlists };
+};
+
+const matchOf = (request: MatchRequest, { seats }: Choice, view: MarketView): Match => {
+  const groups = placed(seats, view).sort(
     (a, b) => groupIndex(request, a.group) - groupIndex(request, b.group),
   );
   return { groups, rateMicrosPerHour: groups.reduce((sum, group) => sum + group.rateMicrosPerHour, 0n) };
+};
+
+/**
+ * Chooses an offer for every group, all or nothing: the best of each where they do not get in each other's way, else
+ * the first combination found, groups with the most GPUs first. Only where that finds nothing are groups divided that
+ * may be; see `divisionsOf`. Changes nothing.
+ * @returns null when no combination fits, or none was found within 2,000 attempts.
+ */
+export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
+  const choice = choose(request, view);
+  return choice && matchOf(request, choice, view);
+};
+
+/** A match, and by the name of its group the best offer that fits as well and is not taken for it. */
+export type Contest = { readonly match: Match; readonly runnersUp: ReadonlyMap<string, Candidate> };
+
+/** As `matchOrder`; looks on for who came second, which costs little where the first has been found. */
+export const contestOrder = (request: MatchRequest, view: MarketView): Contest | null => {
+  const choice = choose(request, view);
+  if (!choice) return null;
+  const runnersUp = new Map<string, Candidate>();
+  choice.needs.forEach(({ group: { name } }, at) => {
+    const taken = choice.seats.find(({ group, part }) => group === name && part === null);
+    // What a divided group was preferred to are other divisions: nobody has looked for them.
+    if (!taken) return;
+    const shortlist = choice.shortlists[at]!;
+    const first = shortlist.at(0)!;
+    const runnerUp = first.offer.offerId === taken.offer.offerId ? shortlist.at(1) : first;
+    if (runnerUp) runnersUp.set(name, runnerUp);
+  });
+  return { match: matchOf(request, choice, view), runnersUp };
 };
 
 const groupIndex = (request: MatchRequest, name: string): number =>

@@ -73,6 +73,10 @@ describe('constraints', () => {
     ['region', need([service('s', { models: [] })], { regions: ['us-east'] }), ['region']],
     ['tier', need([service('s', { models: [] })], { tierFloor: 2 }), ['tier']],
     ['attributes', need([service('s', { models: [] })], { attributes: { host: 'bare' } }), ['attributes']],
+    ['network', need([service('s', { models: [] })], { interconnect: 'roce' }), ['interconnect']],
+    ['any network', need([service('s', { models: [] })], { interconnect: 'ethernet' }), []],
+    ['slices', need([service('s', { models: [], sharing: { mode: 'mig' } })]), ['gpu_sharing']],
+    ['slots', need([service('s', { models: [], sharing: { mode: 'shared', milli: 1 } })]), ['gpu_sharing']],
     ['price', need([service('s', { models: [], maxRate: '0.39' })]), ['price']],
     [
       'several',

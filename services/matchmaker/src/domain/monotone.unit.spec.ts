@@ -1,22 +1,36 @@
-import { nextInt, seededRandom } from '@gridbourse/kernel';
+import { type GpuSharing, INTERCONNECTS } from '@gridbourse/events';
+import { nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { RandomMarket } from '../../test/random-market.ts';
+import type { Interconnect } from './interconnect.ts';
 import { indexedViewOf, matchOrder } from './matching.ts';
+
+const larger = (sharing: GpuSharing, random: Random): GpuSharing =>
+  sharing.mode === 'shared' && sharing.slotsPerGpu > 2
+    ? { ...sharing, slotsPerGpu: sharing.slotsPerGpu - nextInt(random, 2) }
+    : sharing;
+
+const faster = (network: Interconnect, random: Random): Interconnect =>
+  INTERCONNECTS[Math.min(INTERCONNECTS.length - 1, INTERCONNECTS.indexOf(network) + nextInt(random, 2))]!;
 
 describe('matching is monotone', () => {
   it('what matches on a weaker market matches on a stronger one', () => {
-    let matched = 0;
+    let [matched, inParts] = [0, 0];
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
-        const weak = new RandomMarket(random).steps(60 + nextInt(random, 60));
+        const parts = seed % 2 === 0;
+        const weak = new RandomMarket(random, { parts }).steps(60 + nextInt(random, 60));
         const request = weak.request(1 + nextInt(random, 2));
         if (!matchOrder(request, indexedViewOf(weak.market, weak.book))) return;
         matched += 1;
-        // Every machine larger, every price lower, every provider better; and one provider more.
+        if (parts) inParts += 1;
+        // Every machine and slot larger, every network faster, every price lower, every provider better; and one more.
         const offers = [...weak.market.offers()].map((offer) => ({
           ...offer,
+          gpu: offer.gpu && { ...offer.gpu, sharing: larger(offer.gpu.sharing, random) },
+          interconnect: faster(offer.interconnect, random),
           nodes: offer.nodes.map((node) => ({
             ...node,
             gpus: node.gpus + nextInt(random, 3),
@@ -37,5 +51,6 @@ describe('matching is monotone', () => {
       { numRuns: 250 },
     );
     expect(matched).toBeGreaterThan(12);
+    expect(inParts).toBeGreaterThan(6);
   });
 });

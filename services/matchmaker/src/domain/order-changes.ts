@@ -4,6 +4,8 @@ import { type Change, single, type Try } from './change.ts';
 import { cheapestRate, emptied, type MarketView, matchOrder } from './matching.ts';
 import { groupBudget, ratio, scaleBudget } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
+import { PROFILE_WEIGHTS } from './scoring.ts';
+import { durationsOnSale } from './survey/on-sale.ts';
 
 /** More than anything costs: a billion USDC per hour. */
 const UNLIMITED: Micros = 10n ** 15n;
@@ -51,14 +53,22 @@ const lowestBudget = (bad: Micros, good: Micros, passes: (budget: Micros) => boo
 
 /** The lowest budget with which the order matches. */
 function* price(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
-  const unlimited: MatchRequest = { ...withBudget(request, UNLIMITED), profile: 'cheapest' };
+  const unlimited: MatchRequest = {
+    ...withBudget(request, UNLIMITED),
+    weights: PROFILE_WEIGHTS.cheapest,
+  };
   const match = attempt(unlimited);
   if (!match) return;
+  // A divided group has several leases.
+  const found = new Map<string, Micros>();
+  for (const { group, rateMicrosPerHour } of match.groups) {
+    found.set(group, (found.get(group) ?? 0n) + rateMicrosPerHour);
+  }
   const cheapest = new Map<string, Micros>();
   for (const need of groupNeeds(unlimited)) {
-    cheapest.set(need.group.name, cheapestRate(unlimited, need, view) ?? UNLIMITED);
+    const { name } = need.group;
+    cheapest.set(name, cheapestRate(unlimited, need, view) ?? found.get(name)!);
   }
-  const found = new Map(match.groups.map((group) => [group.group, group.rateMicrosPerHour]));
   const now = request.maxRateMicrosPerHour;
   const passes = (budget: Micros): boolean => attempt(withBudget(request, budget)) !== null;
   const enough = [budgetFor(request, cheapest), budgetFor(request, found)].find(
@@ -79,16 +89,16 @@ function* price(request: MatchRequest, view: MarketView, attempt: Try): Generato
 function* duration(request: MatchRequest, view: MarketView, attempt: Try): Generator<Change> {
   const now = request.spec.durationSeconds;
   const limits = new Set<number>();
-  for (const { offer } of view.offers()) {
-    if (offer.policy.maxDurationSeconds < now) limits.add(offer.policy.maxDurationSeconds);
-    if (offer.policy.minDurationSeconds > now) limits.add(offer.policy.minDurationSeconds);
+  for (const { minDurationSeconds, maxDurationSeconds } of durationsOnSale(view)) {
+    if (maxDurationSeconds < now) limits.add(maxDurationSeconds);
+    if (minDurationSeconds > now) limits.add(minDurationSeconds);
   }
   const distance = (seconds: number): number => Math.abs(Math.log2(seconds / now));
   const byDistance = [...limits].sort((a, b) => distance(a) - distance(b));
   for (const seconds of byDistance) {
     const spec: WorkloadSpec = { ...request.spec, durationSeconds: seconds };
     const changed = { ...request, spec };
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, distance(seconds))) continue;
     yield single(changed, {
       field: 'durationSeconds',
       from: `${now}`,
@@ -103,7 +113,7 @@ function* duration(request: MatchRequest, view: MarketView, attempt: Try): Gener
 function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
   if (request.includeProviders.length > 0) {
     const changed = { ...request, includeProviders: [] };
-    if (attempt(changed)) {
+    if (attempt(changed, 0.5)) {
       yield single(changed, {
         field: 'includeProviders',
         from: `${request.includeProviders.length} providers`,
@@ -118,7 +128,7 @@ function* providers(request: MatchRequest, attempt: Try): Generator<Change> {
       ...request,
       excludeProviders: request.excludeProviders.filter((one) => one !== excluded),
     };
-    if (!attempt(changed)) continue;
+    if (!attempt(changed, 0.45)) continue;
     yield single(changed, {
       field: 'excludeProviders',
       from: excluded,

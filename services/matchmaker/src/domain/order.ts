@@ -38,7 +38,7 @@ export const ORDER_TRANSITIONS: Transitions<OrderState> = {
 
 export type AnyOrderEvent = OrderEvent | PrivateOrderEvent;
 type CancelReason = Extract<OrderEvent, { type: 'OrderCancelled' }>['reason'];
-type MatchedLease = Extract<OrderEvent, { type: 'OrderMatched' }>['leases'][number];
+type Matched = Extract<OrderEvent, { type: 'OrderMatched' }>;
 
 export type Order = Omit<OrderSubmitted, 'type'> & {
   /** Events so far. */
@@ -71,8 +71,9 @@ export type OrderCommand =
   | { readonly type: 'CloseBidding'; readonly result: AuctionResult; readonly verdicts: readonly Verdict[] }
   | {
       readonly type: 'Match';
-      readonly leases: readonly MatchedLease[];
+      readonly leases: readonly Matched['leases'][number][];
       readonly rateMicrosPerHour: Micros;
+      readonly ranking: readonly Matched['ranking'][number][];
       readonly atMs: Instant;
     }
   | { readonly type: 'Unmatch'; readonly explanation: Explanation; readonly atMs: Instant }
@@ -152,6 +153,7 @@ export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrde
         orderId,
         leases: [...command.leases],
         rateMicrosPerHour: command.rateMicrosPerHour,
+        ranking: [...command.ranking],
         atMs: command.atMs,
       });
     case 'Unmatch':

@@ -40,7 +40,14 @@ const explanation: Explanation = {
 const leases = [
   { leaseId: leaseNumber(1), providerId: idOf('provider', 'p'), offerId: idOf('offer', 'o'), group: 'main' },
 ];
-const matched: AnyOrderEvent = { type: 'OrderMatched', orderId, leases, rateMicrosPerHour: 1n, atMs };
+const matched: AnyOrderEvent = {
+  type: 'OrderMatched',
+  orderId,
+  leases,
+  rateMicrosPerHour: 1n,
+  ranking: [],
+  atMs,
+};
 const unmatched: AnyOrderEvent = { type: 'OrderUnmatched', orderId, explanation, atMs };
 const cancelled: AnyOrderEvent = { type: 'OrderCancelled', orderId, reason: 'tenant', detail: '', atMs };
 const cancel: OrderCommand = { type: 'Cancel', reason: 'tenant', detail: '', atMs };
@@ -79,7 +86,7 @@ describe('an order', () => {
       .when({ type: 'Unmatch', explanation, atMs })
       .then([unmatched]);
     given(order, [...submitted, matched, unmatched])
-      .when({ type: 'Match', leases, rateMicrosPerHour: 1n, atMs })
+      .when({ type: 'Match', leases, rateMicrosPerHour: 1n, ranking: [], atMs })
       .thenState((state) =>
         expect(state).toMatchObject({ state: 'matched', leaseIds: [leaseNumber(1)], explanation }),
       );
@@ -102,7 +109,7 @@ describe('an order', () => {
       submit,
       { type: 'OpenBidding', closesAtMs: NOON + 9_000, atMs },
       closeBidding,
-      { type: 'Match', leases, rateMicrosPerHour: 1n, atMs },
+      { type: 'Match', leases, rateMicrosPerHour: 1n, ranking: [], atMs },
       { type: 'Unmatch', explanation, atMs },
       { type: 'Fulfil', atMs },
       { ...cancel, reason: 'operator' },

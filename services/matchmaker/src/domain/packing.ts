@@ -1,4 +1,4 @@
-import { type Amounts, fits, leftOf, sum } from './amounts.ts';
+import { type Amounts, DIMENSIONS, fits, leftOf, sum } from './amounts.ts';
 import type { NodeFree } from './capacity-book.ts';
 
 /** One replica that needs a machine; `tag` is handed back with it. */
@@ -99,6 +99,42 @@ const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]
   };
   if (!place(0)) return null;
   return pods.map((pod, at) => ({ tag: pod.tag, node: nodes[chosen[at]!]!.name }));
+};
+
+/** How often `needs` fits into a machine, whatever else there is. */
+const timesIn = (needs: Amounts, free: Amounts, atMost: number): number => {
+  let times = atMost;
+  for (const dimension of DIMENSIONS) {
+    if (needs[dimension] > 0) times = Math.min(times, Math.floor(free[dimension] / needs[dimension]));
+  }
+  return times;
+};
+
+/**
+ * The most pods of one kind that fit beside others that must fit as well, at most so many. Exact without others, and
+ * with them as far as `pack` is.
+ */
+export const mostAlike = <Tag>(
+  needs: Amounts,
+  nodes: readonly NodeFree[],
+  atMost: number,
+  beside: readonly Pod<Tag>[] = [],
+): number => {
+  let most = 0;
+  for (const node of nodes) {
+    most += timesIn(needs, node, atMost - most);
+    if (most === atMost) break;
+  }
+  if (beside.length === 0 || most === 0) return most;
+  const fitsBeside = (count: number): boolean =>
+    pack<Tag | null>([...beside, ...Array<Pod<null>>(count).fill({ tag: null, needs })], nodes) !== null;
+  let [good, bad] = [0, most + 1];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (fitsBeside(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
 };
 
 /**

@@ -11,6 +11,15 @@ export type Taken = Amounts & { readonly group?: string };
 /** A price list. `bids` are what is asked for single groups of one order instead, micro-USDC per hour. */
 export type Price = OfferPrice & { readonly bids?: ReadonlyMap<string, Micros> };
 
+/** Unit prices times amounts, exactly: in `1 / RATE_SCALE` micro-USDC per hour. */
+export const exactRate = (price: OfferPrice, taken: Amounts): bigint =>
+  price.perGpu * BigInt(taken.gpus) * DENOMINATOR +
+  price.perCpuCore * BigInt(taken.cpuMillis) * 1_024n +
+  price.perMemoryGiB * BigInt(taken.memoryMiB) * 1_000n +
+  price.perStorageGiB * BigInt(taken.storageMiB) * 1_000n;
+
+export const RATE_SCALE = DENOMINATOR;
+
 /**
  * Micro-USDC per hour for what is taken: what was bid for the group, else unit prices times amounts, summed exactly and
  * rounded up once per lease.
@@ -18,12 +27,7 @@ export type Price = OfferPrice & { readonly bids?: ReadonlyMap<string, Micros> }
 export const rateMicrosPerHour = (price: Price, taken: Taken): Micros => {
   const bid = taken.group === undefined ? undefined : price.bids?.get(taken.group);
   if (bid !== undefined) return bid;
-  const numerator =
-    price.perGpu * BigInt(taken.gpus) * DENOMINATOR +
-    price.perCpuCore * BigInt(taken.cpuMillis) * 1_024n +
-    price.perMemoryGiB * BigInt(taken.memoryMiB) * 1_000n +
-    price.perStorageGiB * BigInt(taken.storageMiB) * 1_000n;
-  return (numerator + DENOMINATOR - 1n) / DENOMINATOR;
+  return (exactRate(price, taken) + DENOMINATOR - 1n) / DENOMINATOR;
 };
 
 /** What the manifest allows for a group, all replicas together, micro-USDC per hour. */

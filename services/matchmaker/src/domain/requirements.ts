@@ -18,6 +18,8 @@ export type MatchRequest = {
   /** What the GPUs are for; without it their throughput over all kinds of work counts. */
   readonly workload?: WorkloadClass;
   readonly near: GeoPoint | null;
+  /** Bids are for whole groups: none is divided. */
+  readonly auction?: boolean;
   /** Empty: any. */
   readonly includeProviders: readonly ProviderId[];
   readonly excludeProviders: readonly ProviderId[];

@@ -33,8 +33,12 @@ const WORST_RTT_MS = 300;
 /** From so many GPUs on, performance weighs twice. */
 const HEAVY_GPUS = 8;
 const WORST_TIER = 7;
-/** Of reliability, what the tier counts; recent uptime is the rest. */
-const TIER_SHARE = 0.75;
+/** Of reliability, what tier, recent uptime and age count: parts of a power of two, so that they add up to 1 exactly. */
+const TIER_SHARE = 5 / 8;
+const UPTIME_SHARE = 2 / 8;
+const AGE_SHARE = 1 / 8;
+/** A provider that has been there for so many eras is no newcomer: as many as the tier table demands before the best tier. */
+const GROWN_UP_ERAS = 30;
 /** Below this uptime a provider earns no reward any more (the last line of the tier table). */
 const WORST_UPTIME = 0.75;
 /** The least uptime of tiers 1 to 7: what is supposed of a provider whose first era has not closed yet. */
@@ -43,7 +47,7 @@ const UPTIME_OF_TIER: readonly number[] = [0.99, 0.98, 0.97, 0.95, 0.9, 0.75, 0]
 /** What only the whole field of feasible offers can tell. */
 export type Field = {
   readonly cheapest: Micros;
-  /** Relative throughput of the fastest GPU that fits; 0 when no GPU is asked for. */
+  /** Relative throughput of the fastest unit (GPU, slice or slot) that fits; 0 when no GPU is asked for. */
   readonly fastest: number;
 };
 
@@ -63,19 +67,24 @@ export const costTerm = (rate: number, limit: number, cheapest: number): number 
 /** Falls from 1 at no distance to 0 at 300 ms and beyond. */
 export const geographyTerm = (roundTripMs: number): number => Math.max(0, 1 - roundTripMs / WORST_RTT_MS);
 
-/** Against the fastest that fits. @param throughput of one GPU, for the class of the workload */
+/** Against the fastest that fits. @param throughput of one unit, for the class of the workload */
 export const performanceTerm = (throughput: number, fastest: number): number =>
   fastest === 0 ? 1 : throughput / fastest;
 
 /**
- * Three quarters tier, one quarter recent uptime between 75 % and all of the time. A provider without a closed era is taken
- * to reach what its tier demands, no more.
+ * Five eighths tier, two eighths recent uptime between 75 % and all of the time, one eighth age: eras closed since it
+ * registered, of 30. A provider without a closed era is taken to reach the uptime that its tier demands, no more.
  */
-export const reliabilityTerm = ({ tier, uptime }: Pick<Provider, 'tier' | 'uptime'>): number => {
+export const reliabilityTerm = ({
+  tier,
+  uptime,
+  erasClosed,
+}: Pick<Provider, 'tier' | 'uptime' | 'erasClosed'>): number => {
   const ofTier = (WORST_TIER - tier) / (WORST_TIER - 1);
   const known = uptime ?? UPTIME_OF_TIER[tier - 1]!;
   const ofUptime = Math.max(0, known - WORST_UPTIME) / (1 - WORST_UPTIME);
-  return TIER_SHARE * ofTier + (1 - TIER_SHARE) * ofUptime;
+  const ofAge = Math.min(1, erasClosed / GROWN_UP_ERAS);
+  return TIER_SHARE * ofTier + UPTIME_SHARE * ofUptime + AGE_SHARE * ofAge;
 };
 
 /** What stays free beside a group on the machines that it touches, against what they have: 1 when nothing is left over. */

@@ -61,25 +61,30 @@ describe('the terms of the score, each in [0, 1]', () => {
     expect(performanceTerm(0, 0)).toBe(1);
   });
 
-  it('reliability grows with a better tier and with uptime; the unknown is not held against a newcomer', () => {
+  it('reliability grows with a better tier, with uptime and with age; uptime that is not known is not held against a newcomer', () => {
     const tier = fc.integer({ min: 1, max: 7 });
+    const eras = fc.oneof(fc.nat(40), fc.nat(2 ** 31 - 1));
     fc.assert(
-      fc.property(tier, tier, share, share, (a, b, u, v) => {
+      fc.property(tier, tier, share, share, eras, eras, (a, b, u, v, m, n) => {
         const [better, worse] = sorted([a, b]) as [number, number];
         const [less, more] = sorted([u, v]) as [number, number];
-        const low = reliabilityTerm({ tier: worse, uptime: less });
-        const high = reliabilityTerm({ tier: better, uptime: more });
+        const [younger, older] = sorted([m, n]) as [number, number];
+        const low = reliabilityTerm({ tier: worse, uptime: less, erasClosed: younger });
+        const high = reliabilityTerm({ tier: better, uptime: more, erasClosed: older });
         expect(inRange(low) && inRange(high)).toBe(true);
         expect(low).toBeLessThanOrEqual(high);
         const [unknownWorse, unknownBetter] = [worse, better].map((t) =>
-          reliabilityTerm({ tier: t, uptime: null }),
+          reliabilityTerm({ tier: t, uptime: null, erasClosed: younger }),
         );
         expect(unknownWorse!).toBeLessThanOrEqual(unknownBetter!);
       }),
     );
-    expect(reliabilityTerm({ tier: 1, uptime: 1 })).toBe(1);
-    expect(reliabilityTerm({ tier: 7, uptime: 0.75 })).toBe(0);
-    expect(reliabilityTerm({ tier: 4, uptime: null })).toBe(reliabilityTerm({ tier: 4, uptime: 0.95 }));
+    const reliability = (of: number, uptime: number | null, erasClosed: number): number =>
+      reliabilityTerm({ tier: of, uptime, erasClosed });
+    expect([reliability(1, 1, 30), reliability(1, 1, 31)]).toEqual([1, 1]);
+    expect(reliability(7, 0.75, 0)).toBe(0);
+    expect(reliability(4, null, 0)).toBe(reliability(4, 0.95, 0));
+    expect(reliability(4, 0.95, 15) - reliability(4, 0.95, 0)).toBe(1 / 16);
   });
 
   it('fit falls with what is left over', () => {

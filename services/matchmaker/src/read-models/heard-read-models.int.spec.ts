@@ -160,7 +160,7 @@ const MODELS = [
   {
     name: 'market',
     spoil: [
-      `UPDATE providers SET tier = 99, presence = 'wrong'`,
+      `UPDATE providers SET tier = 99, presence = 'wrong', eras_closed = 99`,
       'UPDATE offers SET withdrawn = NOT withdrawn',
     ],
   },

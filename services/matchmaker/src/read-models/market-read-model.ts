@@ -25,7 +25,7 @@ type Heard = { readonly event: ProviderEvent; readonly sequence: number };
 /** Providers and offers, made anew from what the registry said, by the rules by which it was heard. */
 export const marketReadModel: HearingReadModel<DomainEvent> = {
   name: 'market',
-  version: 1,
+  version: 2,
   tables: ['providers', 'offers'],
   hears: [
     ...[providerRegistered, providerActivated, providerDeactivated, providerOnline, providerUnreachable],

@@ -1,4 +1,4 @@
-import { offerPublished, type Place } from '@gridbourse/events';
+import { gpuSharing, interconnect, offerGpu, offerPublished, type Place } from '@gridbourse/events';
 import type { AccountId, OfferId, ProviderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ export class ProviderEntity {
   @Column({ type: 'jsonb' }) attributes!: Readonly<Record<string, string>>;
   @Column({ type: 'int' }) tier!: number;
   @Column({ type: 'double precision', nullable: true }) uptime!: number | null;
+  @Column({ name: 'eras_closed', type: 'int' }) erasClosed!: number;
   @Column({ type: 'boolean' }) activated!: boolean;
   @Column({ name: 'chain_provider_id', type: 'bigint', nullable: true, transformer: integer })
   chainProviderId!: number | null;
@@ -24,14 +25,16 @@ export class ProviderEntity {
 
 export const providerOf = (row: ProviderEntity): Provider => ({ ...row });
 
-/** The parts of a published offer that matching needs, in the JSON form of the published language. */
-const offerBody = offerPublished.schema.pick({
-  gpu: true,
-  nodes: true,
-  price: true,
-  policy: true,
-  storageClasses: true,
-});
+/**
+ * The parts of a published offer that matching needs, in the JSON form of the published language. A process of the release
+ * before, which knew neither sharing nor networks, may have written a row between our migrations and our becoming the writer.
+ */
+const offerBody = offerPublished.schema
+  .pick({ nodes: true, price: true, policy: true, storageClasses: true })
+  .extend({
+    gpu: offerGpu.extend({ sharing: gpuSharing.prefault({ mode: 'whole' }) }).nullable(),
+    interconnect: interconnect.prefault('ethernet'),
+  });
 
 @Entity('offers')
 export class OfferEntity {
@@ -53,6 +56,7 @@ export const offerRow = ({ offerId, providerId, revision, withdrawn, ...body }: 
     price: body.price,
     policy: body.policy,
     storageClasses: [...body.storageClasses],
+    interconnect: body.interconnect,
   }),
 });
 

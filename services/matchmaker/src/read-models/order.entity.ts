@@ -29,6 +29,9 @@ export class OrderEntity {
   @Column({ type: 'jsonb' }) warnings!: readonly OrderWarning[];
   @Column({ name: 'request_hash', type: 'text' }) requestHash!: string;
   @Column({ type: 'text' }) mode!: Order['mode'];
+  @Column({ type: 'text' }) profile!: Order['profile'];
+  @Column({ type: 'jsonb', nullable: true }) weights!: Order['weights'];
+  @Column({ name: 'workload_class', type: 'text' }) workloadClass!: Order['workloadClass'];
   @Column({ name: 'bidding_closes_at_ms', type: 'bigint', nullable: true, transformer: integer })
   biddingClosesAtMs!: number | null;
   @Column({ type: 'jsonb', nullable: true }) auction!: z.input<typeof auctionResult> | null;
@@ -55,6 +58,9 @@ export const orderRow = (order: Order, live: boolean): OrderEntity => ({
   warnings: order.warnings,
   requestHash: order.requestHash,
   mode: order.mode,
+  profile: order.profile,
+  weights: order.weights,
+  workloadClass: order.workloadClass,
   biddingClosesAtMs: order.auction?.closesAtMs ?? null,
   auction: order.auction?.result ? z.encode(auctionResult, order.auction.result) : null,
   live,

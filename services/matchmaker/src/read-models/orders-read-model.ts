@@ -22,7 +22,7 @@ const lastVersions = (events: readonly Stored[]): Map<string, number> =>
  */
 export const ordersReadModel = (store: EventStore): ReadModel<DomainEvent> => ({
   name: 'orders',
-  version: 2,
+  version: 3,
   tables: ['orders', 'leases', 'bids'],
   project: async (manager, events) => {
     const orders: Order[] = [];

@@ -23,7 +23,7 @@ const TEXTS: Texts = {
   OrderCancelled: (event) => `order cancelled: ${event.detail}`,
   OrderExpired: () => 'order expired: no place was found in time',
   LeaseProposed: (event) =>
-    `proposed to ${event.providerId} for ${perHour(event.rateMicrosPerHour)}; capacity is held`,
+    `${event.part ? `part ${event.part.number} of ${event.part.of} of group ${event.group.name} ` : ''}proposed to ${event.providerId} for ${perHour(event.rateMicrosPerHour)}; capacity is held`,
   LeaseAccepted: (event) =>
     event.by === 'provider' ? 'the provider accepted' : "accepted by the provider's standing policy",
   LeaseRejected: (event) => `the provider said no: ${event.reason}`,
@@ -65,6 +65,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'group',
   'placements',
   'explanation',
+  'ranking',
   'tenantWallet',
 ]);
 

@@ -48,7 +48,17 @@ export const leaseOf = (
     providerId: newProviderId(),
     chainProviderId: 1,
     offerId: id('offer'),
-    group: { name: 'group', regions: [], attributes: {}, tierFloor: 7, services },
+    group: {
+      name: 'group',
+      regions: [],
+      attributes: {},
+      tierFloor: 7,
+      interconnect: null,
+      maxProviders: 1,
+      services,
+    },
+    gpu: null,
+    part: null,
     run: 'service',
     secrets: null,
     placements: services.flatMap((service) =>

@@ -43,6 +43,18 @@ const NODES = [
     gpus: 8,
     gpu: { product: 'NVIDIA-H100-80GB-HBM3', vramMiB: 81_559 },
   },
+  {
+    ...{ name: 'whole-1', cpuMillis: 64_000, memoryMiB: 512_000, storageMiB: 2_000_000, gpus: 4 },
+    gpu: { product: 'NVIDIA-L4', vramMiB: 23_034 },
+  },
+  {
+    // Under the name of whole GPUs: only labels tell that they are not.
+    ...{ name: 'slots-1', cpuMillis: 64_000, memoryMiB: 512_000, storageMiB: 2_000_000, gpus: 8 },
+    gpu: {
+      ...{ product: 'NVIDIA-L4', vramMiB: 23_034 },
+      sharing: { mode: 'shared' as const, slotsPerGpu: 4, renamed: false },
+    },
+  },
 ];
 
 export const FAST = {

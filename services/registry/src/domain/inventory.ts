@@ -4,6 +4,8 @@ import { type Fault, type Instant, invalid } from '@gridbourse/kernel';
 export type NodeReport = {
   readonly name: string;
   readonly gpuModel: string;
+  /** What the counts below count: `whole`, `mig:1g.10gb`, `shared:4`; empty from agents of before. */
+  readonly gpuSharing: string;
   readonly gpuCapacity: number;
   readonly gpuAllocatable: number;
   readonly vramMiB: number;
@@ -17,6 +19,8 @@ export type NodeReport = {
 export type NodeCapacity = {
   /** A catalogue id. */
   readonly gpuModel: string | null;
+  /** As `sharingText` of the catalogue writes it; any other text is a way in which nothing is sold. */
+  readonly gpuSharing: string | null;
   readonly gpus: number | null;
   readonly cpuMillis: number | null;
   readonly memoryMiB: number | null;
@@ -51,6 +55,8 @@ const faultsOfNode = (node: NodeReport, index: number): Fault[] => {
     faults.push({ pointer: `/nodes/${index}/${field}`, message });
   };
   if (node.name.length === 0 || node.name.length > 253) fault('name', 'expected 1 to 253 characters');
+  if (node.gpuSharing.length > MAX_SHARING_LENGTH)
+    fault('gpuSharing', `at most ${MAX_SHARING_LENGTH} characters`);
   if (node.gpuAllocatable > node.gpuCapacity) fault('gpuAllocatable', 'more GPUs allocatable than there are');
   for (const [field, most] of Object.entries(LIMITS) as [keyof typeof LIMITS, number][]) {
     const value = node[field];
@@ -84,7 +90,15 @@ export const checkInventory = (nodes: readonly NodeReport[]): void => {
   );
 };
 
-const NOTHING_LEFT: NodeCapacity = { gpuModel: null, gpus: 0, cpuMillis: 0, memoryMiB: 0, storageMiB: 0 };
+const NOTHING_LEFT: NodeCapacity = {
+  gpuModel: null,
+  gpuSharing: null,
+  gpus: 0,
+  cpuMillis: 0,
+  memoryMiB: 0,
+  storageMiB: 0,
+};
+const MAX_SHARING_LENGTH = 60;
 /** A ready machine with no CPU, memory or disk at all does not exist: zero there means that the agent cannot tell. */
 const positive = (value: number): number | null => (value > 0 ? value : null);
 
@@ -95,6 +109,8 @@ export type InventoryOptions = {
   readonly gpuSettleMs: number;
   /** Catalogue id of a model as labels write it, null when the catalogue does not know it. */
   readonly modelOf: (label: string) => string | null;
+  /** How the GPUs of a machine are sold by the name of its GPUs alone. */
+  readonly sharingOf: (label: string) => string;
 };
 
 /**
@@ -107,7 +123,7 @@ export const nextInventory = (
   options: InventoryOptions,
 ): Inventory => {
   if (nodes.length === 0) return known;
-  const { atMs, connectedAtMs, gpuSettleMs, modelOf } = options;
+  const { atMs, connectedAtMs, gpuSettleMs, modelOf, sharingOf } = options;
   const capacities = new Map<string, NodeCapacity>();
   const readySinceMs = new Map<string, Instant>();
   let settling = false;
@@ -123,6 +139,8 @@ export const nextInventory = (
     settling ||= tooYoung;
     capacities.set(node.name, {
       gpuModel: modelOf(node.gpuModel),
+      // Before the machine says what GPUs it has, it cannot say how they are sold.
+      gpuSharing: node.gpuModel === '' ? null : node.gpuSharing || sharingOf(node.gpuModel),
       gpus: tooYoung ? null : node.gpuAllocatable,
       cpuMillis: positive(node.cpuMillisAllocatable),
       memoryMiB: positive(node.memoryMiBAllocatable),

@@ -14,6 +14,7 @@ import { type OfferContent, sellableNodes } from './offer-content.ts';
 const node = (fields: Partial<NodeReport> = {}): NodeReport => ({
   name: 'n1',
   gpuModel: 'h100',
+  gpuSharing: '',
   gpuCapacity: 8,
   gpuAllocatable: 8,
   vramMiB: 81_920,
@@ -40,6 +41,7 @@ const see = (known: Inventory, nodes: NodeReport[], atMs: number, connectedAtMs 
     connectedAtMs,
     gpuSettleMs: 1_000,
     modelOf: (label) => (label === 'h100' || label === 'a100' ? label : null),
+    sharingOf: (label) => (label.endsWith('-SHARED') ? 'shared' : 'whole'),
   });
 
 const gpus = (inventory: Inventory, name = 'n1'): number | null | undefined =>
@@ -56,6 +58,7 @@ describe('an impossible inventory', () => {
     ['a negative amount', node({ memoryMiBAllocatable: -1 }), '/nodes/0/memoryMiBAllocatable'],
     ['half a core', node({ cpuMillisAllocatable: 0.5 }), '/nodes/0/cpuMillisAllocatable'],
     ['no name', node({ name: '' }), '/nodes/0/name'],
+    ['an endless word', node({ gpuSharing: 'x'.repeat(61) }), '/nodes/0/gpuSharing'],
   ])('%s', (_, bad, pointer) => {
     expect(faultsOf(bad)).toContain(pointer);
   });
@@ -105,11 +108,12 @@ describe('what is left of the machines', () => {
 describe('what can be sold', () => {
   const content: OfferContent = {
     label: '',
-    gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm' },
+    gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
     nodes: [{ name: 'n1', gpus: 8, cpuMillis: 32_000, memoryMiB: 100_000, storageMiB: 500_000 }],
     price: { perGpu: 1n, perCpuCore: 0n, perMemoryGiB: 0n, perStorageGiB: 0n },
     policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 1 },
     storageClasses: [],
+    interconnect: 'ethernet',
   };
 
   it('has no GPUs where the cluster has another model than the offer', () => {
@@ -117,6 +121,33 @@ describe('what can be sold', () => {
     expect(sellableNodes(content, other.capacities)[0]).toMatchObject({ gpus: 0, cpuMillis: 32_000 });
     const nameless = see(EMPTY_INVENTORY, [node({ gpuModel: 'who knows' })], 0);
     expect(sellableNodes(content, nameless.capacities)[0]).toMatchObject({ gpus: 8 });
+  });
+
+  const sold = (sharing: NonNullable<OfferContent['gpu']>['sharing'], report: Partial<NodeReport>) =>
+    sellableNodes(
+      { ...content, gpu: { ...content.gpu!, sharing } },
+      see(EMPTY_INVENTORY, [node(report)], 0).capacities,
+    )[0]!.gpus;
+  const slots = { mode: 'shared', slotsPerGpu: 4 } as const;
+  const slices = { mode: 'mig', profile: '1g.10gb' } as const;
+
+  it.each([
+    ['whole GPUs', { mode: 'whole' } as const, { gpuSharing: 'whole' }, 8],
+    ['whole GPUs of which nothing is said', { mode: 'whole' } as const, { gpuSharing: '' }, 8],
+    ['slots', slots, { gpuSharing: 'shared:4' }, 8],
+    ['slices', slices, { gpuSharing: 'mig:1g.10gb' }, 8],
+    ['no whole GPUs where there are slots', { mode: 'whole' } as const, { gpuSharing: 'shared:4' }, 0],
+    ['no whole GPUs where a name says slots', { mode: 'whole' } as const, { gpuModel: 'h100-SHARED' }, 0],
+    ['no slots where nothing is said', slots, { gpuSharing: '' }, 0],
+    ['no slots of another size', slots, { gpuSharing: 'shared:8' }, 0],
+    ['no slices of another profile', slices, { gpuSharing: 'mig:2g.20gb' }, 0],
+    ['nothing that nobody sells so', { mode: 'whole' } as const, { gpuSharing: 'unsaleable' }, 0],
+  ])('is %s', (_, sharing, report, gpus) => expect(sold(sharing, report)).toBe(gpus));
+
+  it('stays as it is until a machine that comes up says what GPUs it has', () => {
+    const before = { ...content, gpu: { ...content.gpu!, sharing: slots } };
+    const booting = see(EMPTY_INVENTORY, [node({ gpuModel: '', gpuCapacity: 0, gpuAllocatable: 0 })], 0);
+    expect(sellableNodes(before, booting.capacities)[0]!.gpus).toBe(8);
   });
 
   it('is never more than declared, nor more than reported, nor negative', () => {

@@ -1,4 +1,5 @@
-import type { OfferGpu, OfferNode, OfferPrice } from '@gridbourse/events';
+import { sharingText } from '@gridbourse/catalog';
+import type { OfferGpu, OfferNode, OfferPrice, OfferPublished } from '@gridbourse/events';
 import { canonicalJson } from '@gridbourse/kernel';
 import type { Capacities, NodeCapacity } from './inventory.ts';
 
@@ -16,6 +17,7 @@ export type OfferContent = {
   readonly price: OfferPrice;
   readonly policy: OfferPolicy;
   readonly storageClasses: readonly string[];
+  readonly interconnect: OfferPublished['interconnect'];
 };
 
 export const sameContent = (a: OfferContent, b: OfferContent): boolean =>
@@ -27,13 +29,16 @@ const least = (declared: number, reported: number | null, current: number): numb
   reported === null ? current : Math.min(declared, reported);
 
 const gpusOf = (node: OfferNode, gpu: OfferGpu | null, capacity: NodeCapacity, current: number): number => {
-  const anotherModel = gpu !== null && capacity.gpuModel !== null && capacity.gpuModel !== gpu.model;
-  return anotherModel ? 0 : least(node.gpus, capacity.gpus, current);
+  const { gpuModel, gpuSharing } = capacity;
+  const anotherModel = gpu !== null && gpuModel !== null && gpuModel !== gpu.model;
+  // A slot sold as a whole GPU would cheat the tenant, a whole GPU sold as a slot the provider.
+  const soldOtherwise = gpu !== null && gpuSharing !== null && gpuSharing !== sharingText(gpu.sharing);
+  return anotherModel || soldOtherwise ? 0 : least(node.gpus, capacity.gpus, current);
 };
 
 /**
  * What can be sold of the declared machines: never more than declared, never more than their cluster reports, and no
- * GPUs of another model than the offer's. What is not known stays as it is in `current`, and is as declared at first.
+ * GPUs of another model than the offer's, nor such as are divided otherwise than it says. What is not known stays as it is in `current`, and is as declared at first.
  */
 export const sellableNodes = (
   content: OfferContent,

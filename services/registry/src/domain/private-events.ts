@@ -4,6 +4,8 @@ import {
   EventCatalogue,
   type EventOf,
   fields,
+  interconnect,
+  nextVersion,
   offerGpu,
   offerNode,
   offerPrice,
@@ -32,14 +34,14 @@ export const stakeSeen = provider(
 );
 
 /** What is declared may be more than what is published: machines that fail take their share off the market. */
-export const offerDeclared = provider(
+const offerDeclaredV1 = provider(
   'OfferDeclared',
   'What the provider says that an offer consists of.',
   z.object({
     providerId: fields.id('provider'),
     offerId: fields.id('offer'),
     label: z.string().max(60),
-    gpu: offerGpu.nullable(),
+    gpu: offerGpu.omit({ sharing: true }).nullable(),
     nodes: z.array(offerNode).min(1).max(10_000),
     price: offerPrice,
     policy: z.object({
@@ -51,6 +53,15 @@ export const offerDeclared = provider(
     declaredAtMs: fields.instant,
   }),
 );
+
+export const offerDeclared = nextVersion(offerDeclaredV1, {
+  schema: offerDeclaredV1.schema.extend({ gpu: offerGpu.nullable(), interconnect }),
+  upcast: (fields) => ({
+    ...fields,
+    gpu: fields.gpu && { ...fields.gpu, sharing: { mode: 'whole' as const } },
+    interconnect: 'ethernet' as const,
+  }),
+});
 
 /** Waiting eras towards the next tier up or down; the rules may change later, what was counted does not. */
 export const standingCounted = provider(

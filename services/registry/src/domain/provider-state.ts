@@ -63,8 +63,8 @@ const evolveOffers = (
 ): ReadonlyMap<OfferId, OfferState> => {
   const known = offers.get(event.offerId);
   if (event.type === 'OfferDeclared') {
-    const { label, gpu, nodes, price, policy, storageClasses } = event;
-    const content: OfferContent = { label, gpu, nodes, price, policy, storageClasses };
+    const { label, gpu, nodes, price, policy, storageClasses, interconnect } = event;
+    const content: OfferContent = { label, gpu, nodes, price, policy, storageClasses, interconnect };
     return new Map(offers).set(event.offerId, {
       content,
       sellable: known?.sellable ?? [],

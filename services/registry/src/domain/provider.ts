@@ -104,6 +104,7 @@ const published = (
   price: content.price,
   policy: content.policy,
   storageClasses: [...content.storageClasses],
+  interconnect: content.interconnect,
   publishedAtMs: atMs,
 });
 
@@ -122,7 +123,7 @@ const declareOffer = (command: Command<'DeclareOffer'>, state: Registered): Regi
       `a provider has at most ${MAX_OFFERS} offers at once`,
     );
   }
-  const { label, gpu, price, policy } = content;
+  const { label, gpu, price, policy, interconnect } = content;
   const nodes = [...content.nodes];
   const storageClasses = [...content.storageClasses];
   return [
@@ -136,6 +137,7 @@ const declareOffer = (command: Command<'DeclareOffer'>, state: Registered): Regi
       price,
       policy,
       storageClasses,
+      interconnect,
       declaredAtMs: atMs,
     },
     published(state, offerId, content, sellableNodes(content, capacities), (known?.revision ?? 0) + 1, atMs),

@@ -31,14 +31,20 @@ const seeStake = (stakeMicros: bigint, retracted = false): ProviderCommand => ({
 });
 const content: OfferContent = {
   label: 'a',
-  gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm' },
+  gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
   nodes: [{ name: 'n1', gpus: 8, cpuMillis: 32_000, memoryMiB: 100_000, storageMiB: 500_000 }],
   price: { perGpu: 2_000_000n, perCpuCore: 0n, perMemoryGiB: 0n, perStorageGiB: 0n },
   policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 3_600 },
   storageClasses: ['default'],
+  interconnect: 'ethernet',
 };
 const capacity = (gpus: number | null): ReadonlyMap<string, NodeCapacity> =>
-  new Map([['n1', { gpuModel: 'h100', gpus, cpuMillis: null, memoryMiB: null, storageMiB: null }]]);
+  new Map([
+    [
+      'n1',
+      { gpuModel: 'h100', gpuSharing: 'whole', gpus, cpuMillis: null, memoryMiB: null, storageMiB: null },
+    ],
+  ]);
 const declare = (changed: Partial<OfferContent> = {}): ProviderCommand => ({
   type: 'DeclareOffer',
   offerId,

@@ -1,4 +1,4 @@
-import type { OfferGpu, OfferNode } from '@gridbourse/events';
+import type { OfferGpu, OfferNode, OfferPublished } from '@gridbourse/events';
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import type { OfferPolicy } from '../domain/offer-content.ts';
 import { money, safeInteger } from './columns.ts';
@@ -52,6 +52,9 @@ export class OfferEntity {
 
   @Column({ name: 'storage_classes', type: 'text', array: true })
   storageClasses!: string[];
+
+  @Column({ type: 'text' })
+  interconnect!: OfferPublished['interconnect'];
 
   @Column({ type: 'boolean' })
   withdrawn!: boolean;

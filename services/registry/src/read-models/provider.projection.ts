@@ -26,14 +26,16 @@ const offerPublished = (manager: EntityManager, event: Event<'OfferPublished'>):
   manager.query(
     `INSERT INTO offers
        (offer_id, provider_id, revision, gpu_model, gpu, nodes, node_count, gpus_total, per_gpu_micros,
-        per_cpu_core_micros, per_memory_gib_micros, per_storage_gib_micros, policy, storage_classes, published_at_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        per_cpu_core_micros, per_memory_gib_micros, per_storage_gib_micros, policy, storage_classes, interconnect,
+        published_at_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
      ON CONFLICT (offer_id) DO UPDATE SET
        revision = excluded.revision, gpu_model = excluded.gpu_model, gpu = excluded.gpu, nodes = excluded.nodes,
        node_count = excluded.node_count, gpus_total = excluded.gpus_total, per_gpu_micros = excluded.per_gpu_micros,
        per_cpu_core_micros = excluded.per_cpu_core_micros, per_memory_gib_micros = excluded.per_memory_gib_micros,
        per_storage_gib_micros = excluded.per_storage_gib_micros, policy = excluded.policy,
-       storage_classes = excluded.storage_classes, withdrawn = false, published_at_ms = excluded.published_at_ms`,
+       storage_classes = excluded.storage_classes, interconnect = excluded.interconnect, withdrawn = false,
+       published_at_ms = excluded.published_at_ms`,
     [
       event.offerId,
       event.providerId,
@@ -49,6 +51,7 @@ const offerPublished = (manager: EntityManager, event: Event<'OfferPublished'>):
       event.price.perStorageGiB.toString(),
       JSON.stringify(event.policy),
       event.storageClasses,
+      event.interconnect,
       event.publishedAtMs,
     ],
   );

@@ -5,6 +5,7 @@ import {
   ReadModelRebuild,
   sqlMigrations,
 } from '@gridbourse/event-store';
+import { INTERCONNECTS } from '@gridbourse/events';
 import { ManualClock, newId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { silentLogger } from '@gridbourse/observability';
 import { testDatabase, type TestDatabase } from '@gridbourse/testing';
@@ -81,6 +82,7 @@ const published = (provider: Provider, random: Random): RegistryProviderEvent =>
   },
   policy: { autoAccept: random.next() < 0.5, minDurationSeconds: 0, maxDurationSeconds: 86_400 },
   storageClasses: ['default', 'b"eta'].slice(nextInt(random, 3)),
+  interconnect: INTERCONNECTS[nextInt(random, INTERCONNECTS.length)]!,
   publishedAtMs: NOON + provider.revision,
 });
 

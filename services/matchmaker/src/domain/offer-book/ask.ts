@@ -2,6 +2,7 @@ import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
 import { DIMENSIONS } from '../amounts.ts';
 import type { Ranking } from '../candidates.ts';
+import { interconnectRank } from '../interconnect.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
 import { costTerm, fitTerm, geographyTerm, originOf, scoreOf } from '../scoring.ts';
@@ -71,6 +72,8 @@ export class Ask {
   private readonly limit: number;
   private readonly tierFloor: number;
   private readonly durationSeconds: number;
+  /** Negated as the column has it. */
+  private readonly interconnect: number;
   private readonly anyRegion: boolean;
   private readonly regionsLow: number;
   private readonly regionsHigh: number;
@@ -100,6 +103,7 @@ export class Ask {
     this.limit = nearest(need.limitMicrosPerHour);
     this.tierFloor = group.tierFloor;
     this.durationSeconds = need.durationSeconds;
+    this.interconnect = -interconnectRank(group.interconnect);
     const known = group.regions.flatMap((region) => vocabularies.regions.find(region) ?? []);
     this.anyRegion = group.regions.length === 0;
     [this.regionsLow, this.regionsHigh] = union(known.map(bit64));
@@ -145,6 +149,7 @@ export class Ask {
     if ((storage & ~bits[bitsAt + BITS.storage * FANOUT]!) !== 0) return false;
     if (fields[at + FIELD.minDuration * FANOUT]! > this.durationSeconds) return false;
     if (fields[at + FIELD.maxDuration * FANOUT]! > -this.durationSeconds) return false;
+    if (fields[at + FIELD.interconnect * FANOUT]! > this.interconnect) return false;
     return this.rateAtLeast(fields, at) <= this.limit;
   }
 

@@ -33,11 +33,13 @@ export const FIELD = {
   reliabilityLow: 14,
   minDuration: 15,
   maxDuration: 16,
+  /** Rank of the network between machines. */
+  interconnect: 17,
   /** Eight fields each: the most on one machine and the sum over all, of GPUs, CPU, memory and storage. */
-  free: 17,
-  declared: 25,
+  free: 18,
+  declared: 26,
 } as const;
-export const FIELDS = 33;
+export const FIELDS = 34;
 
 export const BITS = {
   /** Two words: the region. */

@@ -1,9 +1,12 @@
+import { sharingText } from '@gridbourse/catalog';
+import type { GpuSharing } from '@gridbourse/events';
 import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Amounts, DIMENSIONS } from '../amounts.ts';
 import type { Candidate, CandidateSource } from '../candidates.ts';
 import type { CapacityBook, NodeFree } from '../capacity-book.ts';
 import { rttEndOf } from '../catalogue.ts';
 import { gpuSuits } from '../constraints.ts';
+import { interconnectRank } from '../interconnect.ts';
 import { isMatchable, type Market, type Offer, type Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
@@ -18,14 +21,22 @@ import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
 
 const shelfKey = (gpu: Offer['gpu']): string =>
-  gpu === null ? '' : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}`;
+  gpu === null
+    ? ''
+    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${sharingText(gpu.sharing)}`;
+
+const add = <Key>(lists: Map<Key, number[]>, key: Key, number: number): void => {
+  const list = lists.get(key);
+  if (list) list.push(number);
+  else lists.set(key, [number]);
+};
 
 /** The price that tells offers apart most, on a scale where a percent is a percent. */
 const priceOnScale = ({ gpu, price }: Offer): number =>
   Math.log1p(nearest(gpu === null ? price.perCpuCore : price.perGpu));
 
 /**
- * The offers that can be matched, in columns under trees of boxes, one tree for each kind of GPU. It follows the market and
+ * The offers that can be matched, in columns under trees of boxes, one tree for each kind of GPU and way of selling it. It follows the market and
  * the capacity book: what they say has changed is looked at again when the next question is asked, so that many changes
  * between two questions cost one look.
  */
@@ -34,6 +45,7 @@ export class OfferBook implements CandidateSource {
   private readonly shelves: Shelf[] = [];
   private readonly shelfNumbers = new Map<string, number>();
   private readonly shelvesByModel = new Map<string, number[]>();
+  private readonly shelvesByMode = new Map<GpuSharing['mode'], number[]>();
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
   private readonly places: number[] = [];
@@ -44,6 +56,7 @@ export class OfferBook implements CandidateSource {
   private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
   private readonly stale = new Set<OfferId>();
   private readonly staleProviders = new Set<ProviderId>();
+  private readonly effort = { looks: 0 };
 
   constructor(
     private readonly market: Market,
@@ -71,11 +84,16 @@ export class OfferBook implements CandidateSource {
     return this.search(need, capacity).cheapest();
   }
 
+  looks(): number {
+    return this.effort.looks;
+  }
+
   /** The same book as if nobody had anything. */
   get emptied(): CandidateSource {
     return {
       candidates: (request, need) => this.candidates(request, need, 'declared'),
       cheapest: (request, need) => this.cheapest(request, need, 'declared'),
+      looks: () => this.looks(),
     };
   }
 
@@ -88,6 +106,7 @@ export class OfferBook implements CandidateSource {
         offerAt: (slot) => this.bySlot[slot]!,
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
+        effort: this.effort,
         free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
       },
       new Ask(need, this.vocabularies, capacity),
@@ -103,11 +122,16 @@ export class OfferBook implements CandidateSource {
       );
       return { slots, shelves: [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))] };
     }
-    const named = need.gpuRequests.find(({ models }) => models.length > 0)?.models;
-    const shelves = named
-      ? [...new Set(named.flatMap(({ model }) => this.shelvesByModel.get(model) ?? []))]
-      : this.shelves.map((_, number) => number);
-    return { slots: null, shelves: shelves.filter((shelf) => gpuSuits(need, this.shelves[shelf]!.gpu)) };
+    const shelves = this.shelvesFor(need).filter((shelf) => gpuSuits(need, this.shelves[shelf]!.gpu));
+    return { slots: null, shelves };
+  }
+
+  /** Those that may suit, by the model or else by the way of selling that is asked for. */
+  private shelvesFor({ gpuRequests }: GroupNeed): readonly number[] {
+    const named = gpuRequests.find(({ models }) => models.length > 0)?.models;
+    if (named) return [...new Set(named.flatMap(({ model }) => this.shelvesByModel.get(model) ?? []))];
+    const [any] = gpuRequests;
+    return any ? (this.shelvesByMode.get(any.sharing.mode) ?? []) : this.shelves.map((_, number) => number);
   }
 
   /** Looks again at everything that has changed. */
@@ -186,9 +210,8 @@ export class OfferBook implements CandidateSource {
     this.shelves.push({ gpu, anchor: this.tree.open(number) });
     this.shelfNumbers.set(key, number);
     if (gpu !== null) {
-      const ofModel = this.shelvesByModel.get(gpu.model);
-      if (ofModel) ofModel.push(number);
-      else this.shelvesByModel.set(gpu.model, [number]);
+      add(this.shelvesByModel, gpu.model, number);
+      add(this.shelvesByMode, gpu.sharing.mode, number);
     }
     return number;
   }
@@ -214,6 +237,7 @@ export class OfferBook implements CandidateSource {
     set(FIELD.reliabilityLow, reliability);
     set(FIELD.minDuration, offer.policy.minDurationSeconds);
     set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
+    set(FIELD.interconnect, -interconnectRank(offer.interconnect));
     this.writeCapacity(FIELD.free, BITS.freeGpus, free);
     this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
     this.writeBits(offer, provider);

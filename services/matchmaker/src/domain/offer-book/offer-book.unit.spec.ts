@@ -27,7 +27,7 @@ describe('the offer book', () => {
     fc.assert(
       fc.property(seeds, fc.integer({ min: 0, max: 400 }), (seed, steps) => {
         const random = seededRandom(seed);
-        const scene = new RandomMarket(random);
+        const scene = new RandomMarket(random, { parts: seed % 2 === 0 });
         scene.steps(nextInt(random, 30));
         const indexed = indexedViewOf(scene.market, scene.book);
         const plain = viewOf(scene.market, scene.book);
@@ -57,8 +57,8 @@ describe('the offer book', () => {
     expect(several).toBeGreaterThan(100);
   });
 
-  it('finds the same where shelves are long', () => {
-    const scene = new RandomMarket(seededRandom(11));
+  it.each([false, true])('finds the same where shelves are long (GPUs in parts: %s)', (parts) => {
+    const scene = new RandomMarket(seededRandom(11), { parts });
     for (let i = 0; i < 200; i += 1) scene.addProvider();
     for (let i = 0; i < 3_000; i += 1) scene.addOffer();
     const indexed = indexedViewOf(scene.market, scene.book);
@@ -80,7 +80,7 @@ describe('the offer book', () => {
     let matched = 0;
     fc.assert(
       fc.property(seeds, (seed) => {
-        const scene = new RandomMarket(seededRandom(seed)).steps(250);
+        const scene = new RandomMarket(seededRandom(seed), { parts: seed % 2 === 0 }).steps(250);
         const indexed = indexedViewOf(scene.market, scene.book);
         for (let round = 0; round < 4; round += 1) {
           const request = scene.request(1 + (round % 3));

@@ -12,7 +12,7 @@ import { Frontier } from './frontier.ts';
 import { FANOUT, FIELDS, WORDS } from './layout.ts';
 import type { RoundTrips } from './round-trips.ts';
 
-/** Offers of one kind of GPU, or without one. */
+/** Offers of one kind of GPU sold in one way, or without one. */
 export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
 
 /** What a search reads; nothing of it changes while the search goes on. */
@@ -24,6 +24,8 @@ export type Stock = {
   readonly placeAt: (slot: number) => number;
   readonly roundTrips: RoundTrips;
   readonly free: (offer: Offer) => readonly NodeFree[];
+  /** Counts the offers and boxes that are looked at. */
+  readonly effort: { looks: number };
 };
 
 const NODE = 0;
@@ -52,6 +54,7 @@ export class Search {
   private fitAt(slot: number): Fit | null {
     const known = this.fits.get(slot);
     if (known !== undefined) return known;
+    this.stock.effort.looks += 1;
     const { offer, provider } = this.stock.offerAt(slot);
     const fit = fitOf({ need: this.need, offer, provider, free: this.stock.free(offer) });
     this.fits.set(slot, fit);
@@ -65,6 +68,7 @@ export class Search {
     const at = node * FIELDS * FANOUT;
     const bitsAt = node * WORDS * FANOUT;
     const size = tree.size(node);
+    this.stock.effort.looks += 1;
     for (let place = 0; place < size; place += 1) {
       if (this.ask.mayFit(fields, at + place, bits, bitsAt + place)) onEntry(node, place);
     }

@@ -24,12 +24,15 @@ export const lapse = (unit: UnitOfWork, leaseId: LeaseId, reason: LapseReason, d
   unit.tellLease(leaseId, { type: 'ReleaseCapacity', atMs: unit.now });
 };
 
+const nameOf = ({ group, part }: Lease): string =>
+  part === null ? `group ${group.name}` : `part ${part.number} of ${part.of} of group ${group.name}`;
+
 /** Leases of a gang live or die together. */
 const takeSiblingsDown = (unit: UnitOfWork, order: Order, fallen: Lease): void => {
   for (const leaseId of order.leaseIds) {
     const sibling = unit.exchange.lease(leaseId);
     if (!sibling || leaseId === fallen.leaseId || !isAlive(sibling)) continue;
-    const detail = `group ${fallen.group.name} of the same order ended (${fallen.endReason})`;
+    const detail = `${nameOf(fallen)} of the same order ended (${fallen.endReason})`;
     if (sibling.state === 'proposed' || sibling.state === 'accepted')
       lapse(unit, leaseId, 'superseded', detail);
     else unit.tellLease(leaseId, { type: 'Close', reason: 'superseded', detail, atMs: unit.now });

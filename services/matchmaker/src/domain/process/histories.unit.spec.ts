@@ -1,4 +1,4 @@
-import type { WorkloadEvent } from '@gridbourse/events';
+import type { GpuSharing, WorkloadEvent } from '@gridbourse/events';
 import { type LeaseId, nextInt, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -18,7 +18,7 @@ import {
 } from '../../../test/builders.ts';
 import { isAlive, isTerminal, type Lease } from '../lease.ts';
 import { matchOrder } from '../matching.ts';
-import { isBidding, isEnded } from '../order.ts';
+import { isBidding, isEnded, type Order } from '../order.ts';
 import { placeBid } from './bidding.ts';
 import { Exchange } from './exchange.ts';
 import {
@@ -34,6 +34,12 @@ import { hearOfExit, hearOfFailure } from './workload.ts';
 
 const PROVIDERS = ['p0', 'p1', 'p2'];
 
+const OFFERS = [
+  ...PROVIDERS.map((name) => ({ name, word: `gpu of ${name}` })),
+  { name: 'p0', word: 'slots of p0' },
+];
+const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: 4 };
+
 const openMarket = (): Bench => {
   const bench = new Bench();
   for (const [i, name] of PROVIDERS.entries()) {
@@ -48,6 +54,7 @@ const openMarket = (): Bench => {
       }),
     );
   }
+  bench.market(offerPublished('p0', 'slots of p0', { nodes: [{ gpus: 4 }], sharing: SLOTS, perGpu: '0.10' }));
   return bench;
 };
 
@@ -78,8 +85,8 @@ const workload = (bench: Bench, leaseId: LeaseId, event: WorkloadEvent['type'], 
 
 const bidOnEverything: Act = (bench, random) => {
   const orders = bench.exchange.biddingOrders();
-  for (const [order, name] of orders.flatMap((each) => PROVIDERS.map((who) => [each, who] as const))) {
-    const offerId = idOf('offer', `gpu of ${name}`);
+  for (const [order, { name, word }] of orders.flatMap((each) => OFFERS.map((one) => [each, one] as const))) {
+    const offerId = idOf('offer', word);
     const group = pick(random, order.spec.groups)!.name;
     const rateMicrosPerHour = BigInt(nextInt(random, 1_100_000));
     orRefused(() =>
@@ -97,8 +104,18 @@ const bidOnEverything: Act = (bench, random) => {
 
 const ACTS: readonly Act[] = [
   (bench, random) => {
-    const groups = Array.from({ length: 1 + nextInt(random, 3) }, (_, i) =>
-      group(`g${i}`, [service('s', { replicas: 1 + nextInt(random, 2) })]),
+    const divisible = random.next() < 0.4;
+    const groups = Array.from({ length: 1 + nextInt(random, divisible ? 2 : 3) }, (_, i) =>
+      group(
+        `g${i}`,
+        [
+          service('s', {
+            replicas: 1 + nextInt(random, divisible ? 6 : 2),
+            sharing: random.next() < 0.35 ? { mode: 'shared', milli: 250 } : { mode: 'whole' },
+          }),
+        ],
+        { maxProviders: divisible ? 2 + nextInt(random, 2) : 1 },
+      ),
     );
     orRefused(() =>
       bench.submit(
@@ -106,7 +123,7 @@ const ACTS: readonly Act[] = [
           accountId: pick(random, [TENANT, idOf('account', 'another')])!,
           expiresAtMs: bench.circumstances.now + 1 + nextInt(random, 600_000),
           run: pick(random, ['job', 'service'] as const)!,
-          ...(random.next() < 0.5 ? { biddingWindowMs: 1 + nextInt(random, 60_000) } : {}),
+          ...(!divisible && random.next() < 0.8 ? { biddingWindowMs: 1 + nextInt(random, 60_000) } : {}),
         }),
       ),
     );
@@ -251,15 +268,39 @@ const checkCapacity = (exchange: Exchange): void => {
   }
 };
 
+/** The leases of one match have every replica of every group, each once, whoever has them; and parts are in one region. */
+const checkWhole = (bench: Bench, order: Order, leases: readonly Lease[]): void => {
+  const numbers = (groupName: string, name: string): number[] =>
+    leases
+      .filter((lease) => lease.group.name === groupName)
+      .flatMap(({ group: { services }, part, placements }) => {
+        const replicas = services.find((one) => one.name === name)?.replicas ?? 0;
+        expect(placements.filter((placement) => placement.service === name)).toHaveLength(replicas);
+        const first = part?.services.find((one) => one.service === name)?.firstReplica ?? 0;
+        return Array.from({ length: replicas }, (_, i) => first + i);
+      });
+  for (const { name, services, maxProviders } of order.spec.groups) {
+    const own = leases.filter((lease) => lease.group.name === name);
+    expect(own.length).toBeLessThanOrEqual(maxProviders);
+    const regions = own.map((lease) => bench.exchange.market.provider(lease.providerId)!.place.region);
+    expect(new Set(regions).size).toBe(1);
+    for (const one of services) {
+      expect(numbers(name, one.name)).toEqual(Array.from({ length: one.replicas }, (_, i) => i));
+    }
+  }
+};
+
 const checkGangs = (bench: Bench, from: number): void => {
-  const proposed = new Map<string, number>();
-  for (const { event, orderId } of bench.log.slice(from)) {
-    if (event.type === 'LeaseProposed') proposed.set(orderId, (proposed.get(orderId) ?? 0) + 1);
+  const proposed = new Set<string>();
+  const matched = new Set<string>();
+  for (const { event } of bench.log.slice(from)) {
+    if (event.type === 'LeaseProposed') proposed.add(event.leaseId);
+    if (event.type !== 'OrderMatched') continue;
+    for (const { leaseId } of event.leases) matched.add(leaseId);
+    const leases = event.leases.map(({ leaseId }) => bench.lease(leaseId));
+    checkWhole(bench, bench.order(event.orderId), leases);
   }
-  for (const [orderId, count] of proposed) {
-    const groups = bench.order(orderId as `ord_${string}`).spec.groups.length;
-    expect(count % groups).toBe(0);
-  }
+  expect(matched).toEqual(proposed);
   for (const order of bench.exchange.orders()) {
     const match = order.leaseIds.map((id) => bench.exchange.lease(id)!);
     const dead = match.filter((lease) => !isAlive(lease) && lease.endReason !== 'completed');
@@ -287,7 +328,8 @@ const checkWinners = (bench: Bench): void => {
       expect(bench.exchange.lease(one.leaseId!)!.rateMicrosPerHour).toBe(one.rateMicrosPerHour);
     }
     const living = bench.exchange.leasesOf(order.orderId).filter(isAlive);
-    expect(new Set(living.map(({ group }) => group.name)).size).toBe(living.length);
+    const places = living.map(({ group, part }) => `${group.name}/${part?.number ?? 'whole'}`);
+    expect(new Set(places).size).toBe(living.length);
     if (isBidding(order)) expect(living).toEqual([]);
   }
 };
@@ -376,6 +418,17 @@ const checkNoMachineIsOversold = (exchange: Exchange): void => {
   }
 };
 
+/** Whole GPUs and slots each go to who asked for them. @returns leases of slots */
+const checkSharing = (bench: Bench): number => {
+  const leases = bench.leases();
+  for (const { gpu, group: asked } of leases) {
+    for (const { resources } of asked.services) {
+      expect(gpu?.sharing.mode).toBe(resources.gpu?.sharing.mode);
+    }
+  }
+  return leases.filter(({ gpu }) => gpu?.sharing.mode === 'shared').length;
+};
+
 /** As they are stored: equal bytes, not only equal meaning. */
 const bytes = (exchange: Exchange): string =>
   JSON.stringify(
@@ -391,7 +444,7 @@ const bytes = (exchange: Exchange): string =>
 describe('random histories', () => {
   it('keep every invariant at every step, rebuild to the same state, and end with nothing held', () => {
     let proposals = 0;
-    let won = 0;
+    let [won, parts, ofSlots] = [0, 0, 0];
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
@@ -408,9 +461,11 @@ describe('random histories', () => {
           checkWinners(bench);
         }
         checkTerminals(bench);
+        ofSlots += checkSharing(bench);
         expect(facts(rebuilt(bench))).toEqual(facts(bench.exchange));
         expect(bytes(rebuilt(bench))).toBe(bytes(bench.exchange));
         won += bench.leases().filter((lease) => isBidOf(bench, lease)).length;
+        parts += bench.leases().filter(({ part }) => part !== null).length;
         proposals += bench.story().filter((type) => type === 'LeaseProposed').length;
         endEverything(bench);
         expect([...bench.exchange.orders()].filter((order) => !isEnded(order.state))).toEqual([]);
@@ -423,10 +478,12 @@ describe('random histories', () => {
           expect(bench.exchange.book.takingsOf(offer.offerId)).toEqual([]);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: 80 },
     );
+    expect(ofSlots).toBeGreaterThan(5);
     expect(proposals).toBeGreaterThan(100);
     expect(won).toBeGreaterThan(20);
+    expect(parts).toBeGreaterThan(20);
   });
 
   it('that fail half-way leave no trace', () => {

@@ -3,9 +3,10 @@ import { DomainError, lockMicros, MAX_MICROS, type Micros, type ProviderId } fro
 import { stands } from '../auction.ts';
 import { auctionText } from '../auction-result.ts';
 import { withBids } from '../auction-view.ts';
+import { rankingOf } from '../contest.ts';
 import { explain } from '../explanation.ts';
 import type { Lease } from '../lease.ts';
-import { type GroupMatch, type Match, type MarketView, matchOrder } from '../matching.ts';
+import { type Contest, contestOrder, type GroupMatch, type MarketView, type Match } from '../matching.ts';
 import type { Order } from '../order.ts';
 import type { MatchRequest } from '../requirements.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -19,7 +20,10 @@ export const requestOf = (order: Order, leases: readonly Lease[]): MatchRequest 
   spec: order.spec,
   maxRateMicrosPerHour: order.maxRateMicrosPerHour,
   profile: order.profile,
+  ...(order.weights && { weights: order.weights }),
+  workload: order.workloadClass,
   near: order.near,
+  auction: order.mode === 'auction',
   includeProviders: order.includeProviders,
   excludeProviders: order.excludeProviders,
   declinedBy: [...new Set(leases.filter(declined).map((lease): ProviderId => lease.providerId))],
@@ -52,7 +56,9 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
     providerId: provider.providerId,
     chainProviderId: provider.chainProviderId!,
     offerId: offer.offerId,
-    group: order.spec.groups.find((group) => group.name === match.group)!,
+    group: match.portion,
+    gpu: offer.gpu,
+    part: match.part,
     run: order.spec.run,
     secrets: order.secrets,
     placements: match.placements.map((placement) => ({ ...placement })),
@@ -72,7 +78,8 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
   });
 };
 
-const holdAll = (unit: UnitOfWork, order: Order, match: Match): void => {
+const holdAll = (unit: UnitOfWork, order: Order, contest: Contest): void => {
+  const { match } = contest;
   const leases = match.groups.map((group) => propose(unit, order, group));
   unit.tellOrder(order.orderId, {
     type: 'Match',
@@ -83,13 +90,14 @@ const holdAll = (unit: UnitOfWork, order: Order, match: Match): void => {
       group: group.name,
     })),
     rateMicrosPerHour: match.rateMicrosPerHour,
+    ranking: rankingOf(contest),
     atMs: unit.now,
   });
 };
 
 /**
- * Looks for a place for the whole order and, where there is one, holds it: one lease for each group, all in this one
- * decision, or none.
+ * Looks for a place for the whole order and, where there is one, holds it: one lease for each group, or for each part of
+ * a divided one, all in this one decision, or none.
  * @param affordable refuses a match that is known to be beyond the tenant's means
  */
 export const tryToPlace = (
@@ -98,10 +106,10 @@ export const tryToPlace = (
   affordable: (match: Match) => boolean = () => true,
 ): 'placed' | 'no_place' | 'not_affordable' => {
   const { exchange } = unit;
-  const match = matchOrder(requestOf(order, exchange.leasesOf(order.orderId)), viewFor(unit, order));
-  if (!match) return 'no_place';
-  if (!affordable(match)) return 'not_affordable';
-  holdAll(unit, order, match);
+  const contest = contestOrder(requestOf(order, exchange.leasesOf(order.orderId)), viewFor(unit, order));
+  if (!contest) return 'no_place';
+  if (!affordable(contest.match)) return 'not_affordable';
+  holdAll(unit, order, contest);
   return 'placed';
 };
 

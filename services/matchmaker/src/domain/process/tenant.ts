@@ -7,6 +7,7 @@ import {
   notFound,
   type OrderId,
 } from '@gridbourse/kernel';
+import { checkDivisible, mostLeases } from '../division/portion.ts';
 import { isAlive, type Lease } from '../lease.ts';
 import { isEnded, type Order } from '../order.ts';
 import type { OrderWarning } from '../private-events.ts';
@@ -35,7 +36,7 @@ const checkLimits = (unit: UnitOfWork, submission: Submission): void => {
     );
   }
   const alive = orders.flatMap((order) => unit.exchange.leasesOf(order.orderId)).filter(isAlive).length;
-  if (alive + submission.spec.groups.length > maxOpenLeases) {
+  if (alive + mostLeases(submission.spec) > maxOpenLeases) {
     throw new DomainError(
       'exhausted',
       'open_leases_limit',
@@ -46,11 +47,13 @@ const checkLimits = (unit: UnitOfWork, submission: Submission): void => {
 
 /**
  * Puts an order into the book and looks for a place at once, or opens its auction. The same order id again gives the order as it is.
- * @throws DomainError `idempotency_key_reused` for another request under the same id, and the limits of the account.
+ * @throws DomainError `idempotency_key_reused` for another request under the same id, `auction_not_divisible`,
+ * `group_not_divisible`, and the limits of the account.
  */
 export const submitOrder = (unit: UnitOfWork, submission: Submission): Order => {
   const known = unit.exchange.order(submission.orderId);
   if (known) return sameRequest(known, submission.requestHash);
+  checkDivisible(submission.spec, submission.biddingWindowMs === undefined ? 'instant' : 'auction');
   checkLimits(unit, submission);
   const { biddingWindowMs, ...wishes } = submission;
   if (biddingWindowMs !== undefined) {

@@ -1,5 +1,5 @@
 import { money, moneyDto } from '@gridbourse/api';
-import { auctionResult, type BidTerms } from '@gridbourse/events';
+import { auctionResult, type BidTerms, type RankedOffer } from '@gridbourse/events';
 import { rfc3339 } from '@gridbourse/kernel';
 import { z } from 'zod';
 import type { OpenAuction } from '../../domain/process/bidding.ts';
@@ -9,15 +9,21 @@ import type { OrderEntity } from '../../read-models/order.entity.ts';
 const instant = z.iso.datetime();
 const share = z.number().min(0).max(1);
 
-const bidTermsDto = z
+/** What an offer was worth for a group of an order. */
+export const rankedOfferDto = z
   .object({
-    /** Null where an offer stood by its list price. */
-    bidId: z.string().nullable(),
     providerId: z.string(),
     offerId: z.string(),
     rate: money,
     score: share,
     terms: z.record(z.string(), share),
+  })
+  .meta({ id: 'RankedOffer' });
+
+const bidTermsDto = rankedOfferDto
+  .extend({
+    /** Null where an offer stood by its list price. */
+    bidId: z.string().nullable(),
   })
   .meta({ id: 'BidTerms' });
 
@@ -49,9 +55,23 @@ export const auctionDto = z
   .meta({ id: 'Auction' });
 export type AuctionDto = z.output<typeof auctionDto>;
 
-const toTermsDto = ({ rateMicrosPerHour, ...terms }: BidTerms): z.output<typeof bidTermsDto> => ({
-  ...terms,
+export const toRankedOfferDto = ({
+  providerId,
+  offerId,
+  rateMicrosPerHour,
+  score,
+  terms,
+}: RankedOffer): z.output<typeof rankedOfferDto> => ({
+  providerId,
+  offerId,
   rate: moneyDto(rateMicrosPerHour),
+  score,
+  terms,
+});
+
+const toTermsDto = (terms: BidTerms): z.output<typeof bidTermsDto> => ({
+  ...toRankedOfferDto(terms),
+  bidId: terms.bidId,
 });
 
 /** Null for an order that is matched at once. */

@@ -13,6 +13,7 @@ import { QuoteService } from '../quotes/quote.service.ts';
 import {
   checked,
   said,
+  toExplainOrderMessage,
   toLeaseMessage,
   toManifestRequest,
   toOrderMessage,
@@ -72,6 +73,14 @@ export class OrderServiceController {
     @Caller() caller: Caller,
   ): Promise<matchmakerV1.GetOrderResponse> {
     return { order: toOrderMessage(await this.reader.order(caller.accountId, orderId)) };
+  }
+
+  @RequireScopes('orders:read')
+  async explainOrder(
+    @Payload() { orderId }: matchmakerV1.ExplainOrderRequest,
+    @Caller() caller: Caller,
+  ): Promise<matchmakerV1.ExplainOrderResponse> {
+    return toExplainOrderMessage(await this.desk.explain(caller, orderId));
   }
 
   @RequireScopes('orders:write')

@@ -6,7 +6,14 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { OrderReader } from '../../read-models/order-reader.ts';
 import type { TimelineEntity } from '../../read-models/timeline.entity.ts';
-import { type OrderDto, orderDto, orderExplanationDto, toOrderDto } from './order.dto.ts';
+import {
+  type OrderDto,
+  orderDto,
+  orderExplanationDto,
+  type OrderExplanationDto,
+  toOrderDto,
+  toOrderExplanationDto,
+} from './order.dto.ts';
 import { OrderDeskService } from './order-desk.service.ts';
 import { orderRequest, type OrderRequest } from './order-request.ts';
 import { preferredWaitMs } from './prefer.ts';
@@ -111,11 +118,11 @@ export class OrdersController {
   @RequireScopes('orders:read')
   @ApiOperation({
     summary:
-      'Why the order has no place, and the smallest change with which it would have one; how its auction ended',
+      'Why the order has no place, and the smallest change with which it would have one; what it was matched with, and what came second',
   })
   @Returns(200, orderExplanationDto)
-  explanation(@Param('id') orderId: string, @Caller() caller: Caller) {
-    return this.desk.explain(caller, orderId);
+  async explanation(@Param('id') orderId: string, @Caller() caller: Caller): Promise<OrderExplanationDto> {
+    return toOrderExplanationDto(await this.desk.explain(caller, orderId));
   }
 
   @Get(':id/timeline')

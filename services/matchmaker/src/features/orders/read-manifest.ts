@@ -41,6 +41,12 @@ const check = (spec: WorkloadSpec, maxRate: Micros, config: MatchmakerConfig): v
   }
 };
 
+/** The request's word on dividing is on every group; without it each keeps what its manifest says. */
+const dividedAmong = (spec: WorkloadSpec, maxProviders: number | undefined): WorkloadSpec =>
+  maxProviders === undefined
+    ? spec
+    : { ...spec, groups: spec.groups.map((group) => ({ ...group, maxProviders })) };
+
 /**
  * Reads a request's manifest into what matching needs.
  * @throws DomainError `invalid_manifest` with the line, column and path of every fault, and this service's own limits.
@@ -48,13 +54,18 @@ const check = (spec: WorkloadSpec, maxRate: Micros, config: MatchmakerConfig): v
 export const readRequest = (request: ManifestRequest, config: MatchmakerConfig): ReadRequest => {
   const maxRate =
     request.maxRateUsdcPerHour === undefined ? undefined : parseUsdc(request.maxRateUsdcPerHour);
-  const { spec, secrets, warnings } = parseManifest(request.manifest, {
+  const {
+    spec: read,
+    secrets,
+    warnings,
+  } = parseManifest(request.manifest, {
     ...(request.run === undefined ? {} : { run: request.run }),
     ...(request.durationSeconds === undefined ? {} : { durationSeconds: request.durationSeconds }),
     ...(maxRate === undefined ? {} : { maxRateMicrosPerHour: maxRate }),
     ...(request.regions === undefined ? {} : { regions: request.regions }),
     ...(request.tierFloor === undefined ? {} : { tierFloor: request.tierFloor }),
   });
+  const spec = dividedAmong(read, request.maxProviders);
   const maxRateMicrosPerHour = maxRate ?? spec.groups.reduce((sum, group) => sum + groupBudget(group), 0n);
   check(spec, maxRateMicrosPerHour, config);
   return {
@@ -62,6 +73,8 @@ export const readRequest = (request: ManifestRequest, config: MatchmakerConfig):
       spec,
       maxRateMicrosPerHour,
       profile: request.profile,
+      ...(request.weights === undefined ? {} : { weights: request.weights }),
+      ...(request.workloadClass === undefined ? {} : { workload: request.workloadClass }),
       near: request.near ?? null,
       includeProviders: request.includeProviders as ProviderId[],
       excludeProviders: request.excludeProviders as ProviderId[],

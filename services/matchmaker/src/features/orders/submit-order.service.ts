@@ -57,6 +57,8 @@ export class SubmitOrderService {
         secrets: sealed,
         maxRateMicrosPerHour: wishes.maxRateMicrosPerHour,
         profile: wishes.profile,
+        weights: wishes.weights ?? null,
+        workloadClass: wishes.workload ?? 'general',
         near: wishes.near,
         includeProviders: [...wishes.includeProviders],
         excludeProviders: [...wishes.excludeProviders],

@@ -2,8 +2,16 @@ import { CLOCK, RANDOM, SERVICE_CONFIG } from '@gridbourse/api';
 import type { Explanation } from '@gridbourse/events';
 import { type Clock, lockMicros, type Micros, newId, type Random } from '@gridbourse/kernel';
 import { Inject, Injectable } from '@nestjs/common';
+import { checkDivisible } from '../../domain/division/portion.ts';
 import { explain } from '../../domain/explanation.ts';
-import { type Candidate, candidatesOf, listRateOf, type Match, matchOrder } from '../../domain/matching.ts';
+import {
+  type Candidate,
+  candidatesOf,
+  type GroupMatch,
+  listRateOf,
+  type Match,
+  matchOrder,
+} from '../../domain/matching.ts';
 import { groupNeeds, type MatchRequest } from '../../domain/requirements.ts';
 import type { MatchmakerConfig } from '../../matchmaker.config.ts';
 import { OrderReader } from '../../read-models/order-reader.ts';
@@ -17,6 +25,8 @@ export type Quote = {
   readonly totalMicros: Micros | null;
   readonly listRateMicros: Micros | null;
   readonly saving: number | null;
+  /** Parts of groups that would be divided. */
+  readonly parts: readonly GroupMatch[];
   readonly groups: readonly { readonly group: string; readonly candidates: readonly Candidate[] }[];
   readonly explanation: Explanation | null;
   readonly estimatedStartMs: number | null;
@@ -42,9 +52,10 @@ export class QuoteService {
     @Inject(SERVICE_CONFIG) private readonly config: MatchmakerConfig,
   ) {}
 
-  /** @throws DomainError `invalid_manifest` with the place of every fault. */
+  /** @throws DomainError `invalid_manifest` with the place of every fault; `group_not_divisible`. */
   async quote(input: ManifestRequest): Promise<Quote> {
     const { wishes, warnings } = readRequest(input, this.config);
+    checkDivisible(wishes.spec, 'instant');
     const request: MatchRequest = {
       ...wishes,
       orderId: newId('order', this.clock.now(), this.random),
@@ -65,6 +76,7 @@ export class QuoteService {
         match.groups.reduce((sum, group) => sum + lockMicros(group.rateMicrosPerHour, durationSeconds), 0n),
       listRateMicros: match && listRateOf(match),
       saving: match && savingOfMatch(match),
+      parts: match?.groups.filter(({ part }) => part !== null) ?? [],
       groups,
       explanation,
       estimatedStartMs: match && (await this.reader.usualStartMs()),

@@ -1,8 +1,11 @@
 import { money, moneyDto, moneyDtoOrNull, RequireScopes, Returns } from '@gridbourse/api';
+import { interconnect } from '@gridbourse/events';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
 import { z } from 'zod';
-import { explanationDto } from '../orders/order.dto.ts';
+import { partOf } from '../../read-models/lease.entity.ts';
+import { offeredGpuDto } from '../orders/offered-gpu.dto.ts';
+import { explanationDto, leasePartDto, toLeasePartDto } from '../orders/order.dto.ts';
 import { manifestRequest, type ManifestRequest } from '../orders/order-request.ts';
 import { QuoteService } from './quote.service.ts';
 
@@ -20,12 +23,25 @@ const quoteDto = z
     leases: z.array(
       z.object({
         group: z.string(),
+        /** Where the group would be divided: one lease each. Empty where it goes to the first candidate whole. */
+        parts: z.array(
+          leasePartDto.extend({
+            offerId: z.string(),
+            providerId: z.string(),
+            rate: money,
+            score: share,
+          }),
+        ),
         /** Best first. */
         candidates: z.array(
           z.object({
             offerId: z.string(),
             providerId: z.string(),
             region: z.string(),
+            /** Null for plain CPU machines. */
+            gpu: offeredGpuDto.nullable(),
+            /** The network between its machines. */
+            interconnect,
             rate: money,
             score: share,
             terms: z.object({
@@ -66,10 +82,21 @@ export class QuotesController {
       saving: quote.saving,
       leases: quote.groups.map(({ group, candidates }) => ({
         group,
+        parts: quote.parts
+          .filter((part) => part.group === group)
+          .map((part) => ({
+            ...toLeasePartDto(partOf({ part: part.part, group: part.portion }))!,
+            offerId: part.offerId,
+            providerId: part.providerId,
+            rate: moneyDto(part.rateMicrosPerHour),
+            score: part.score,
+          })),
         candidates: candidates.map(({ offer, provider, rateMicrosPerHour, score, terms }) => ({
           offerId: offer.offerId,
           providerId: provider.providerId,
           region: provider.place.region,
+          gpu: offer.gpu,
+          interconnect: offer.interconnect,
           rate: moneyDto(rateMicrosPerHour),
           score,
           terms: { ...terms },

@@ -74,7 +74,10 @@ export const namespaceSchema = z.object({
   status: z.object({ phase: z.string().optional() }).nullish(),
 });
 
-export const nodeSchema = z.object({ metadata: z.object({ name: z.string(), labels }) });
+export const nodeSchema = z.object({
+  metadata: z.object({ name: z.string(), labels }),
+  status: z.object({ capacity: z.record(z.string(), z.union([z.string(), z.number()])).nullish() }).nullish(),
+});
 
 export const serviceSchema = z.object({
   metadata: z.object({ name: z.string() }),
@@ -185,9 +188,17 @@ export const namespaceView = ({
   deletedAtMs: meta.deletionTimestamp ?? null,
 });
 
-export const nodeFacts = ({ metadata: meta }: z.output<typeof nodeSchema>): NodeFacts => ({
+const NVIDIA_RESOURCE = /^nvidia\.com\/(gpu|mig-)/;
+const readReplicas = (label: string | undefined): number | null =>
+  label !== undefined && /^\d{1,4}$/.test(label) ? Number(label) : null;
+
+export const nodeFacts = ({ metadata: meta, status }: z.output<typeof nodeSchema>): NodeFacts => ({
   hostname: meta.labels['kubernetes.io/hostname'] ?? meta.name,
   gpuProduct: meta.labels['nvidia.com/gpu.product'] ?? null,
+  gpuReplicas: readReplicas(meta.labels['nvidia.com/gpu.replicas']),
+  gpuResources: Object.entries(status?.capacity ?? {})
+    .filter(([name, quantity]) => NVIDIA_RESOURCE.test(name) && !/^0*$/.test(String(quantity)))
+    .map(([name]) => name),
 });
 
 export const clusterEvent = (event: z.output<typeof eventSchema>): ClusterEvent => ({

@@ -6,8 +6,11 @@ import { podTemplate } from './pod-template.ts';
 import { headlessName } from './services.ts';
 import { hasPersistentVolume } from './volumes.ts';
 
+/** What a machine gets of a service, and how many replicas the machines before it have. */
+type OnNode = { readonly node: string; readonly replicas: number; readonly before: number };
+
 /** How many replicas of a service each machine gets, in the order in which the machines first appear. */
-const replicasByNode = (lease: LeaseTerms, service: ServiceSpec): [node: string, replicas: number][] => {
+const replicasByNode = (lease: LeaseTerms, service: ServiceSpec): OnNode[] => {
   const byNode = new Map<string, number>();
   for (const placement of lease.placements) {
     if (placement.service !== service.name) continue;
@@ -20,7 +23,12 @@ const replicasByNode = (lease: LeaseTerms, service: ServiceSpec): [node: string,
       `${placed} of ${service.replicas} replicas of ${service.name} have a machine`,
     );
   }
-  return [...byNode];
+  let before = 0;
+  return [...byNode].map(([node, replicas]) => {
+    const here = { node, replicas, before };
+    before += replicas;
+    return here;
+  });
 };
 
 const isStateful = (lease: LeaseTerms, service: ServiceSpec): boolean =>
@@ -35,12 +43,12 @@ const controllerOf = (
   service: ServiceSpec,
   secrets: WorkloadSecrets | null,
   options: ObjectOptions,
-  placed: { node: string; replicas: number; name: string },
+  placed: OnNode & { readonly name: string },
 ): KubernetesObject => {
   const wrap = wrapper(lease, options);
-  const { node, replicas, name } = placed;
+  const { node, replicas, before, name } = placed;
   const claims = isStateful(lease, service);
-  const pod = podTemplate(lease, service, secrets, options, { node, controller: name, claims });
+  const pod = podTemplate(lease, service, secrets, options, { node, before, controller: name, claims });
   const labels = { [LABEL_SERVICE]: service.name };
   const { template } = pod;
   const selector = { matchLabels: { 'gridbourse.dev/controller': name, [LABEL_SERVICE]: service.name } };
@@ -84,8 +92,8 @@ export const controllerObjects = (
   options: ObjectOptions,
 ): KubernetesObject[] =>
   lease.group.services.flatMap((service) =>
-    replicasByNode(lease, service).map(([node, replicas], index) => {
+    replicasByNode(lease, service).map((onNode, index) => {
       const name = objectName(service.name, index === 0 ? '' : `--${index}`);
-      return controllerOf(lease, service, secrets, options, { node, replicas, name });
+      return controllerOf(lease, service, secrets, options, { ...onNode, name });
     }),
   );

@@ -1,8 +1,7 @@
 import { groupTotals } from '@gridbourse/events';
+import { gpuTotals } from './gpu-units.ts';
 import { namespaceOf, ownerLabels, wrapper } from './names.ts';
 import type { KubernetesObject, LeaseTerms, ObjectOptions } from './object-types.ts';
-
-export const GPU_RESOURCES = { nvidia: 'nvidia.com/gpu', amd: 'amd.com/gpu' } as const;
 
 /** The namespace enforces pod security itself, whatever may later be created in it. */
 export const namespaceObject = (lease: LeaseTerms, options: ObjectOptions): KubernetesObject => ({
@@ -19,14 +18,8 @@ export const namespaceObject = (lease: LeaseTerms, options: ObjectOptions): Kube
   },
 });
 
-const gpusOf = (lease: LeaseTerms, vendor: 'nvidia' | 'amd'): number =>
-  lease.group.services.reduce((sum, { replicas, resources }) => {
-    const { gpu } = resources;
-    return gpu?.vendor === vendor ? sum + replicas * gpu.count : sum;
-  }, 0);
-
 /** Exactly what the lease pays for, and nothing beside it. */
-const quota = (lease: LeaseTerms): Record<string, string> => {
+const quota = (lease: LeaseTerms, { nodes }: ObjectOptions): Record<string, string> => {
   const { cpuMillis, memoryMiB, storageMiB } = groupTotals(lease.group);
   const { services } = lease.group;
   const pods = services.reduce((sum, service) => sum + service.replicas, 0);
@@ -48,8 +41,9 @@ const quota = (lease: LeaseTerms): Record<string, string> => {
     'limits.ephemeral-storage': `${storageMiB - persistentMiB}Mi`,
     'requests.storage': `${persistentMiB}Mi`,
     persistentvolumeclaims: `${claims}`,
-    [`requests.${GPU_RESOURCES.nvidia}`]: `${gpusOf(lease, 'nvidia')}`,
-    [`requests.${GPU_RESOURCES.amd}`]: `${gpusOf(lease, 'amd')}`,
+    ...Object.fromEntries(
+      [...gpuTotals(lease, nodes)].map(([resource, count]) => [`requests.${resource}`, `${count}`]),
+    ),
     pods: `${pods}`,
     'services.loadbalancers': '0',
   };
@@ -71,7 +65,7 @@ const limits = (lease: LeaseTerms): Record<string, unknown> => {
 export const limitObjects = (lease: LeaseTerms, options: ObjectOptions): KubernetesObject[] => {
   const wrap = wrapper(lease, options);
   return [
-    wrap({ apiVersion: 'v1', kind: 'ResourceQuota' }, 'lease', { spec: { hard: quota(lease) } }),
+    wrap({ apiVersion: 'v1', kind: 'ResourceQuota' }, 'lease', { spec: { hard: quota(lease, options) } }),
     wrap({ apiVersion: 'v1', kind: 'LimitRange' }, 'lease', { spec: { limits: [limits(lease)] } }),
   ];
 };

@@ -16,15 +16,19 @@ export type KubernetesObject = {
 /** The part of a lease that its objects follow from. */
 export type LeaseTerms = Pick<
   LeaseProposed,
-  'leaseId' | 'orderId' | 'accountId' | 'providerId' | 'group' | 'run' | 'placements'
+  'leaseId' | 'orderId' | 'accountId' | 'providerId' | 'group' | 'part' | 'gpu' | 'run' | 'placements'
 >;
 
-/** What a machine says of itself by its labels. */
+/** What a machine says of itself by its labels and by what its kubelet counts. */
 export type NodeFacts = {
   /** `kubernetes.io/hostname`, which may differ from the name. */
   readonly hostname: string;
   /** `nvidia.com/gpu.product` as GPU Feature Discovery writes it; null where it does not run. */
   readonly gpuProduct: string | null;
+  /** `nvidia.com/gpu.replicas`: among how many each GPU is shared by time; null where no label says it. */
+  readonly gpuReplicas: number | null;
+  /** Names of the NVIDIA resources of which the machine has any. */
+  readonly gpuResources: readonly string[];
 };
 
 export type ObjectOptions = {

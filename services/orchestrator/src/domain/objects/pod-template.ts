@@ -1,8 +1,7 @@
-import { readGpuName } from '@gridbourse/catalog';
-import type { GpuRequest, ServiceSpec, WorkloadSecrets } from '@gridbourse/events';
-import { conflict } from '@gridbourse/kernel';
+import type { ServiceSpec, WorkloadSecrets } from '@gridbourse/events';
+import { gangVariables } from './gang.ts';
+import { type GpuUnit, gpuUnit, WHOLE_GPUS } from './gpu-units.ts';
 import { LABEL_SERVICE, ownerLabels } from './names.ts';
-import { GPU_RESOURCES } from './namespace.ts';
 import type { LeaseTerms, ObjectOptions } from './object-types.ts';
 import { envKey, envSecretName, hasRegistrySecret, registrySecretName } from './secrets.ts';
 import { ephemeralMiB, volumeParts } from './volumes.ts';
@@ -35,14 +34,14 @@ const containerSecurity = ({ hardening }: ObjectOptions): Part => ({
   ...(hardening === 'restricted' ? { runAsNonRoot: true } : {}),
 });
 
-const resourcesOf = (service: ServiceSpec): Part => {
+const resourcesOf = (service: ServiceSpec, unit: GpuUnit | null): Part => {
   const { cpuMillis, memoryMiB, gpu } = service.resources;
   const diskMiB = ephemeralMiB(service);
   const amounts = {
     cpu: `${cpuMillis}m`,
     memory: `${memoryMiB}Mi`,
     ...(diskMiB > 0 ? { 'ephemeral-storage': `${diskMiB}Mi` } : {}),
-    ...(gpu ? { [GPU_RESOURCES[gpu.vendor]]: `${gpu.count}` } : {}),
+    ...(gpu && unit ? { [unit.resource]: `${gpu.count}` } : {}),
   };
   // Requests equal limits: a tenant has what it pays for, no less when neighbours are busy and no more when not.
   return { requests: amounts, limits: amounts };
@@ -59,72 +58,69 @@ const portsOf = (service: ServiceSpec): Part[] => {
   });
 };
 
-const environmentOf = (service: ServiceSpec): Part[] =>
-  service.envNames.map((name, index) => ({
+const environmentOf = (lease: LeaseTerms, service: ServiceSpec, before: number): Part[] => [
+  ...service.envNames.map((name, index) => ({
     name,
     valueFrom: { secretKeyRef: { name: envSecretName(service.name), key: envKey(service, index) } },
-  }));
-
-const fits = (product: string, { models }: GpuRequest): boolean => {
-  const name = readGpuName(product);
-  return (
-    models.length === 0 ||
-    models.some(
-      ({ model, interface: bus }) =>
-        name?.model.id === model && (bus === null || name.interface === null || name.interface === bus),
-    )
-  );
-};
+  })),
+  ...gangVariables(lease, service, before),
+];
 
 /**
- * Pins the pod to the machine that the book placed it on, and, where GPU Feature Discovery says what GPUs that machine
- * has, to those GPUs.
- * @throws DomainError `gpu_mismatch` when the machine says that it has other GPUs than the lease is for
+ * Pins the pod to the machine that the book placed it on, and, where labels say what GPUs that machine has and how it
+ * divides them, to a machine that says so.
  */
-const affinityOf = (service: ServiceSpec, node: string, options: ObjectOptions): Part => {
-  const facts = options.nodes[node];
-  const { gpu } = service.resources;
-  const expressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: [facts?.hostname ?? node] }];
-  if (gpu?.vendor === 'nvidia' && facts?.gpuProduct) {
-    if (!fits(facts.gpuProduct, gpu)) {
-      const wanted = gpu.models.map(({ model }) => model).join(' or ');
-      throw conflict('gpu_mismatch', `machine ${node} has ${facts.gpuProduct}, the lease is for ${wanted}`);
-    }
-    expressions.push({ key: 'nvidia.com/gpu.product', operator: 'In', values: [facts.gpuProduct] });
-  }
-  return {
-    nodeAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: {
-        nodeSelectorTerms: [{ matchExpressions: expressions }],
-      },
+const affinityOf = (node: string, unit: GpuUnit | null, { nodes }: ObjectOptions): Part => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [
+        {
+          matchExpressions: [
+            { key: 'kubernetes.io/hostname', operator: 'In', values: [nodes[node]?.hostname ?? node] },
+            ...(unit?.requirements ?? []),
+          ],
+        },
+      ],
     },
-  };
-};
+  },
+});
+
+/** GPU machines are mostly tainted by the name of whole GPUs, or else by that of what they have. */
+const tolerationsOf = (vendor: keyof typeof WHOLE_GPUS, { resource }: GpuUnit): Part[] =>
+  [...new Set([WHOLE_GPUS[vendor], resource])].map((key) => ({
+    key,
+    operator: 'Exists',
+    effect: 'NoSchedule',
+  }));
 
 export type PodTemplate = { template: Part; claimTemplates: Part[]; labels: Record<string, string> };
 
-/** @param placed.claims the pod belongs to a StatefulSet, which makes claims of its own */
+/**
+ * @param placed.before replicas of the service that the machines before this one have
+ * @param placed.claims the pod belongs to a StatefulSet, which makes claims of its own
+ * @throws DomainError `gpu_mismatch`
+ */
 export const podTemplate = (
   lease: LeaseTerms,
   service: ServiceSpec,
   secrets: WorkloadSecrets | null,
   options: ObjectOptions,
-  placed: { node: string; controller: string; claims: boolean },
+  placed: { node: string; before: number; controller: string; claims: boolean },
 ): PodTemplate => {
   const owner = ownerLabels(lease, options);
   const parts = volumeParts(service, { ...options, claims: placed.claims, labels: owner });
   const labels = { ...owner, [LABEL_SERVICE]: service.name, 'gridbourse.dev/controller': placed.controller };
   const { gpu } = service.resources;
+  const unit = gpu && gpuUnit(lease, gpu, placed.node, options.nodes[placed.node]);
+  const environment = environmentOf(lease, service, placed.before);
   const spec: Part = {
     restartPolicy: lease.run === 'job' ? 'Never' : 'Always',
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: options.terminationGraceSeconds,
     securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-    affinity: affinityOf(service, placed.node, options),
-    ...(gpu
-      ? { tolerations: [{ key: GPU_RESOURCES[gpu.vendor], operator: 'Exists', effect: 'NoSchedule' }] }
-      : {}),
+    affinity: affinityOf(placed.node, unit, options),
+    ...(gpu && unit ? { tolerations: tolerationsOf(gpu.vendor, unit) } : {}),
     ...(options.userNamespaces ? { hostUsers: false } : {}),
     ...(options.runtimeClassName === null ? {} : { runtimeClassName: options.runtimeClassName }),
     ...(options.priorityClassName === null ? {} : { priorityClassName: options.priorityClassName }),
@@ -138,9 +134,9 @@ export const podTemplate = (
         ...(service.imagePullPolicy === null ? {} : { imagePullPolicy: service.imagePullPolicy }),
         ...(service.command.length > 0 ? { command: service.command } : {}),
         ...(service.args.length > 0 ? { args: service.args } : {}),
-        ...(service.envNames.length > 0 ? { env: environmentOf(service) } : {}),
+        ...(environment.length > 0 ? { env: environment } : {}),
         ...(service.ports.length > 0 ? { ports: portsOf(service) } : {}),
-        resources: resourcesOf(service),
+        resources: resourcesOf(service, unit),
         securityContext: containerSecurity(options),
         ...(parts.mounts.length > 0 ? { volumeMounts: parts.mounts } : {}),
       },

@@ -84,7 +84,7 @@ describe('the namespace of a lease', () => {
   });
 
   it('holds what the lease pays for, GPUs included, and no more', () => {
-    const gpu = { count: 4, vendor: 'nvidia' as const, models: [] };
+    const gpu = { count: 4, vendor: 'nvidia' as const, sharing: { mode: 'whole' as const }, models: [] };
     const volumes = [
       disk({ mountPath: null }),
       disk({ kind: 'persistent', sizeMiB: 2_048 }),
@@ -209,12 +209,13 @@ describe('placement', () => {
   const h100 = {
     count: 2,
     vendor: 'nvidia' as const,
-    models: [{ model: 'h100', vramMiB: null, interface: null }],
+    sharing: { mode: 'whole' as const },
+    models: [{ model: 'h100', vramMiB: null, interface: null, migProfile: null }],
   };
   const services = [serviceOf({ replicas: 3, resources: resources({ gpu: h100 }) })];
   const nodes = {
-    a: { hostname: 'host-a', gpuProduct: 'NVIDIA-H100-80GB-HBM3' },
-    b: { hostname: 'b', gpuProduct: null },
+    a: { hostname: 'host-a', gpuProduct: 'NVIDIA-H100-80GB-HBM3', gpuReplicas: 1, gpuResources: [] },
+    b: { hostname: 'b', gpuProduct: null, gpuReplicas: null, gpuResources: [] },
   };
   const placements = ['a', 'b', 'a'].map((node, replica) => ({ service: 'web', replica, node }));
 
@@ -243,7 +244,7 @@ describe('placement', () => {
   });
 
   it('refuses a machine that has other GPUs than the lease is for', () => {
-    const wrong = { a: { hostname: 'a', gpuProduct: 'NVIDIA-L4' } };
+    const wrong = { a: { hostname: 'a', gpuProduct: 'NVIDIA-L4', gpuReplicas: null, gpuResources: [] } };
     expect(() => objectsOf({ services, placements }, { nodes: wrong })).toThrow(/NVIDIA-L4/);
   });
 

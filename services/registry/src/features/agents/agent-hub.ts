@@ -1,5 +1,5 @@
 import { CLOCK, LOGGER, RANDOM, SERVICE_CONFIG } from '@gridbourse/api';
-import { findGpu } from '@gridbourse/catalog';
+import { findGpu, readGpuName, sharingText } from '@gridbourse/catalog';
 import {
   type Clock,
   conflict,
@@ -27,6 +27,14 @@ import { TelemetryMetrics } from './telemetry-metrics.ts';
 import { track, type TrackedProvider } from './tracked-provider.ts';
 
 type LivenessCommand = Extract<ProviderCommand, { type: 'HearHeartbeat' | 'MissHeartbeats' | 'GiveUp' }>;
+
+/** A label tells a MIG profile, but of time slices not how many there are: those are never what an offer says. */
+const sharingOfLabel = (label: string): string => {
+  const sharing = readGpuName(label)?.sharing;
+  return sharing?.kind === 'mig'
+    ? sharingText({ mode: 'mig', profile: sharing.profile })
+    : (sharing?.kind ?? 'whole');
+};
 
 /** Every provider that was ever heard of, with its agent's stream where there is one. */
 @Injectable()
@@ -139,6 +147,7 @@ export class AgentHub implements OnModuleInit, OnModuleDestroy {
         connectedAtMs: provider.connectedAtMs,
         gpuSettleMs: this.config.gpuSettleMs,
         modelOf: (label) => (label === '' ? null : (findGpu(label)?.id ?? null)),
+        sharingOf: sharingOfLabel,
       });
       provider.offersBehind = true;
     }

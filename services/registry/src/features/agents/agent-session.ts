@@ -44,6 +44,7 @@ const skips = (code: string, message: string): Refused => new Refused(code, mess
 const reportOf = (node: registryV1.NodeInventory): NodeReport => ({
   name: node.name,
   gpuModel: node.gpuModel,
+  gpuSharing: node.gpuSharing,
   gpuCapacity: node.gpuCapacity,
   gpuAllocatable: node.gpuAllocatable,
   vramMiB: node.vramMib,

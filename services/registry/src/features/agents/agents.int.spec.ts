@@ -274,6 +274,20 @@ describe('what an agent says', () => {
     await eventually(() => expect(agent.refusals).toContain('too_many_messages'));
   });
 
+  it('may be signed without the field that agents of before do not know', async () => {
+    const provider = await onboard();
+    const agent = await connected(provider);
+    const { gpuSharing, ...before } = healthyNode('n1');
+    expect(gpuSharing).toBe('');
+    await agent.heartbeat([before as registryV1.NodeInventory], { sentNodes: [healthyNode('n1')] });
+    await eventually(() => expect(registry.typesOf(provider.providerId)).toContain('ProviderOnline'));
+    const forged = await connected(await onboard());
+    await forged.heartbeat([before as registryV1.NodeInventory], {
+      sentNodes: [healthyNode('n1', { gpuSharing: 'whole' })],
+    });
+    await eventually(() => expect(forged.refusals).toContain('invalid_signature'));
+  });
+
   it('may be signed with 64-bit fields as numbers', async () => {
     const provider = await onboard();
     const agent = await connected(provider);
@@ -291,6 +305,20 @@ describe('offers', () => {
         revision: event['revision'] as number,
         gpus: (event['nodes'] as { gpus: number }[]).map((node) => node.gpus),
       }));
+
+  it('sell nothing of a machine that divides its GPUs otherwise than they say', async () => {
+    const provider = await onboard();
+    const { providerId, token } = provider;
+    await registry.call('POST', `/v1/providers/${providerId}/offers`, { token, body: offerBody() });
+    const agent = await connected(provider);
+    await agent.heartbeat([healthyNode('n1', { gpuSharing: 'shared:4' }), healthyNode('n2')]);
+    await eventually(() => expect(offersOf(providerId).at(-1)).toEqual({ revision: 2, gpus: [0, 8] }));
+    await agent.heartbeat([
+      healthyNode('n1'),
+      healthyNode('n2', { gpuModel: 'NVIDIA-H100-80GB-HBM3-MIG-1g.10gb' }),
+    ]);
+    await eventually(() => expect(offersOf(providerId).at(-1)).toEqual({ revision: 3, gpus: [8, 0] }));
+  });
 
   it('shrink with the machines at once, wait for GPUs that are not known yet, and grow back', async () => {
     const provider = await onboard();

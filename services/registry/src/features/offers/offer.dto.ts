@@ -1,5 +1,6 @@
 import { money, moneyDto, moneyDtoOrNull } from '@gridbourse/api';
-import { findGpu, listPriceMicrosPerGpuHour } from '@gridbourse/catalog';
+import { findGpu, listPriceMicrosPerGpuHour, unitShare } from '@gridbourse/catalog';
+import { gpuSharing, interconnect, type OfferGpu } from '@gridbourse/events';
 import type { Micros } from '@gridbourse/kernel';
 import { z } from 'zod';
 import { statusOf } from '../../domain/provider-state.ts';
@@ -33,6 +34,7 @@ export const offerBody = z
           .meta({ description: 'A catalogue id or any name the catalogue knows' }),
         vramMiB: z.int().min(1).max(1_048_576),
         interface: z.enum(['pcie', 'sxm']),
+        sharing: gpuSharing.default({ mode: 'whole' }),
       })
       .nullable(),
     nodes: z
@@ -59,6 +61,7 @@ export const offerBody = z
       maxDurationSeconds: z.int().min(1).max(TEN_YEARS_SECONDS),
     }),
     storageClasses: z.array(z.string().min(1).max(63)).max(20).default([]),
+    interconnect: interconnect.default('ethernet'),
   })
   .meta({ id: 'OfferRequest' });
 
@@ -68,15 +71,25 @@ export const offerDto = z
     providerId: z.string(),
     providerName: z.string(),
     revision: z.int(),
-    gpu: z.object({ model: z.string(), vramMiB: z.int(), interface: z.string() }).nullable(),
+    gpu: z
+      .object({
+        model: z.string(),
+        vramMiB: z.int(),
+        interface: z.enum(['pcie', 'sxm']),
+        sharing: gpuSharing,
+      })
+      .nullable(),
     nodes: z.int().meta({ description: 'Machines' }),
-    gpusTotal: z.int().meta({ description: 'GPUs that work now, over all machines' }),
+    gpusTotal: z
+      .int()
+      .meta({ description: 'GPUs that work now, over all machines, in the units that are sold' }),
     price: z.object({ perGpu: money, perCpuCore: money, perMemoryGiB: money, perStorageGiB: money }),
-    listPricePerGpuHour: money
-      .nullable()
-      .meta({ description: 'What the large clouds ask, where it is known' }),
+    listPricePerGpuHour: money.nullable().meta({
+      description: 'What the large clouds ask for the share of a GPU that is sold, where it is known',
+    }),
     saving: z.number().nullable().meta({ description: 'Share saved against the list price, at most 1' }),
     region: z.string(),
+    interconnect,
     policy: z.object({ autoAccept: z.boolean(), minDurationSeconds: z.int(), maxDurationSeconds: z.int() }),
     state: z
       .enum(['available', 'unavailable', 'withdrawn'])
@@ -88,9 +101,17 @@ export const offerDto = z
 export const savingOf = (price: Micros, list: Micros | null): number | null =>
   list === null || list === 0n ? null : Number(((list - price) * 10_000n) / list) / 10_000;
 
+/** The list price of what is sold: of a slice or a slot its share of the compute, cut to whole micros. */
+const listPriceOfUnit = (gpu: OfferGpu | null): Micros | null => {
+  const model = gpu && findGpu(gpu.model);
+  const list = model ? listPriceMicrosPerGpuHour(model) : null;
+  return gpu === null || list === null
+    ? null
+    : BigInt(Math.floor(Number(list) * unitShare(gpu, gpu.sharing).compute));
+};
+
 export const toOfferDto = (offer: OfferEntity): z.input<typeof offerDto> => {
-  const model = offer.gpuModel === null ? null : findGpu(offer.gpuModel);
-  const list = model === null ? null : listPriceMicrosPerGpuHour(model);
+  const list = listPriceOfUnit(offer.gpu);
   const active = statusOf(offer.provider) === 'active';
   return {
     offerId: offer.offerId,
@@ -109,6 +130,7 @@ export const toOfferDto = (offer: OfferEntity): z.input<typeof offerDto> => {
     listPricePerGpuHour: moneyDtoOrNull(list),
     saving: savingOf(offer.perGpuMicros, list),
     region: offer.provider.region,
+    interconnect: offer.interconnect,
     policy: offer.policy,
     state: offer.withdrawn ? 'withdrawn' : active ? 'available' : 'unavailable',
   };

@@ -1,4 +1,5 @@
 import { Caller, page, pageQuery, Public, RequireScopes, Returns } from '@gridbourse/api';
+import { INTERCONNECTS } from '@gridbourse/events';
 import type { OfferId, ProviderId } from '@gridbourse/kernel';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
@@ -17,6 +18,14 @@ const offerQuery = pageQuery.extend({
     .optional()
     .meta({ description: 'A GPU model, by any name the catalogue knows' }),
   region: z.string().min(1).max(40).optional(),
+  sharing: z
+    .enum(['whole', 'mig', 'shared'])
+    .optional()
+    .meta({ description: 'What is sold of the GPUs; without it every way' }),
+  interconnect: z
+    .enum(INTERCONNECTS)
+    .optional()
+    .meta({ description: 'The slowest network between machines that will do' }),
 });
 
 @ApiTags('offers')

@@ -1,6 +1,13 @@
 import { CLOCK, decodeCursor, deterministicId, type PageQuery, toPage } from '@gridbourse/api';
-import { findGpu } from '@gridbourse/catalog';
-import type { OfferGpu } from '@gridbourse/events';
+import {
+  findGpu,
+  findMigProfile,
+  type GpuModel,
+  migProfilesOf,
+  nominalVramMiB,
+  sharingText,
+} from '@gridbourse/catalog';
+import { INTERCONNECTS, type OfferGpu, type OfferPublished } from '@gridbourse/events';
 import {
   type Clock,
   type Fault,
@@ -11,7 +18,7 @@ import {
   type ProviderId,
 } from '@gridbourse/kernel';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, MoreThan } from 'typeorm';
+import { DataSource, In, MoreThan, Raw } from 'typeorm';
 import type { z } from 'zod';
 import { Aggregates } from '../../aggregates/aggregates.ts';
 import { providers } from '../../aggregates/registry-aggregates.ts';
@@ -21,7 +28,36 @@ import { AgentHub } from '../agents/agent-hub.ts';
 import { type offerBody, type offerDto, toOfferDto } from './offer.dto.ts';
 
 type Body = z.output<typeof offerBody>;
-export type OfferFilter = PageQuery & { model?: string | undefined; region?: string | undefined };
+export type OfferFilter = PageQuery & {
+  model?: string | undefined;
+  region?: string | undefined;
+  sharing?: OfferGpu['sharing']['mode'] | undefined;
+  interconnect?: OfferPublished['interconnect'] | undefined;
+};
+
+/** What cannot be sold of such GPUs, because they cannot be divided so. */
+const checkSharing = (
+  model: GpuModel,
+  { vramMiB, sharing }: NonNullable<Body['gpu']>,
+  faults: Fault[],
+): void => {
+  if (sharing.mode === 'whole') return;
+  if (model.vendor !== 'nvidia') {
+    faults.push({ pointer: '/gpu/sharing/mode', message: `a GPU of ${model.vendor} is only sold whole` });
+    return;
+  }
+  if (sharing.mode === 'shared') return;
+  const gpu = { model: model.id, vramMiB: nominalVramMiB(model, vramMiB) ?? vramMiB };
+  if (findMigProfile(gpu, sharing.profile)) return;
+  const possible = migProfilesOf(gpu).map(({ name }) => name);
+  faults.push({
+    pointer: '/gpu/sharing/profile',
+    message:
+      possible.length === 0
+        ? `${model.name} with ${vramMiB} MiB has no MIG profiles`
+        : `${model.name} with ${vramMiB} MiB has no profile ${sharing.profile}; it has ${possible.join(', ')}`,
+  });
+};
 
 const gpuOf = (gpu: Body['gpu'], faults: Fault[]): OfferGpu | null => {
   if (gpu === null) return null;
@@ -30,7 +66,14 @@ const gpuOf = (gpu: Body['gpu'], faults: Fault[]): OfferGpu | null => {
     faults.push({ pointer: '/gpu/model', message: `the catalogue knows no GPU "${gpu.model}"` });
     return null;
   }
-  return { model: model.id, vendor: model.vendor, vramMiB: gpu.vramMiB, interface: gpu.interface };
+  checkSharing(model, gpu, faults);
+  return {
+    model: model.id,
+    vendor: model.vendor,
+    vramMiB: gpu.vramMiB,
+    interface: gpu.interface,
+    sharing: gpu.sharing,
+  };
 };
 
 /** What the schema alone cannot say of a body. */
@@ -67,7 +110,14 @@ const contentOf = (body: Body): OfferContent => {
     },
     policy: body.policy,
     storageClasses: body.storageClasses,
+    interconnect: body.interconnect,
   };
+};
+
+/** Whole GPUs keep the ids that offers had before there was anything else. */
+const soldAs = (gpu: OfferGpu | null): string[] => {
+  if (gpu === null) return ['cpu'];
+  return gpu.sharing.mode === 'whole' ? [gpu.model] : [gpu.model, sharingText(gpu.sharing)];
 };
 
 @Injectable()
@@ -80,15 +130,15 @@ export class Offers {
   ) {}
 
   /**
-   * Publishes an offer, or replaces the one of this id, or of this provider, GPU model and label. The same content again
-   * changes nothing.
+   * Publishes an offer, or replaces the one of this id, or of this provider, GPU model, way of sharing and label. The
+   * same content again changes nothing.
    * @throws DomainError `invalid_offer`, `offer_not_found` (an offer id that is not this provider's), `too_many_offers`
    */
   async publish(providerId: ProviderId, body: Body): Promise<z.input<typeof offerDto>> {
     const content = contentOf(body);
     const offerId = body.offerId
       ? await this.ownOffer(providerId, body.offerId)
-      : deterministicId('offer', providerId, content.gpu?.model ?? 'cpu', content.label);
+      : deterministicId('offer', providerId, ...soldAs(content.gpu), content.label);
     await this.aggregates.execute(providers, providerId, [
       {
         type: 'DeclareOffer',
@@ -109,7 +159,7 @@ export class Offers {
   }
 
   /** Offers that are not withdrawn, by id. */
-  async list({ limit, cursor, model, region }: OfferFilter): Promise<{
+  async list({ limit, cursor, model, region, sharing, interconnect }: OfferFilter): Promise<{
     items: z.input<typeof offerDto>[];
     nextCursor: string | null;
   }> {
@@ -126,6 +176,12 @@ export class Offers {
         offerId: MoreThan(String(after)),
         ...(known === undefined ? {} : { gpuModel: known.id }),
         ...(region === undefined ? {} : { provider: { region } }),
+        ...(sharing === undefined
+          ? {}
+          : { gpu: Raw((gpu) => `${gpu} -> 'sharing' ->> 'mode' = :sharing`, { sharing }) }),
+        ...(interconnect === undefined
+          ? {}
+          : { interconnect: In(INTERCONNECTS.slice(INTERCONNECTS.indexOf(interconnect))) }),
       },
       relations: { provider: true },
       order: { offerId: 'ASC' },

@@ -318,6 +318,76 @@ describe('offers', () => {
     );
   });
 
+  it('say in which units GPUs are sold, and are apart by it', async () => {
+    const { providerId, token } = await onboard();
+    const a100 = { model: 'a100', vramMiB: 81_920, interface: 'sxm' };
+    const slices = { ...a100, sharing: { mode: 'mig', profile: '1g.10gb' } };
+    const slots = { ...a100, sharing: { mode: 'shared', slotsPerGpu: 4 } };
+    const price = { ...offerBody().price, perGpuUsdcPerHour: '0.5' };
+    const whole = await publish(providerId, token, offerBody({ gpu: a100 }));
+    const sliced = await publish(
+      providerId,
+      token,
+      offerBody({ gpu: slices, price, interconnect: 'infiniband' }),
+    );
+    const slotted = await publish(providerId, token, offerBody({ gpu: slots, price }));
+    expect(whole.body).toMatchObject({ gpu: { sharing: { mode: 'whole' } }, interconnect: 'ethernet' });
+    // Of 8 USDC/h for a whole one: a seventh, and a quarter.
+    expect(sliced.body).toMatchObject({
+      ...{ gpu: slices, interconnect: 'infiniband' },
+      ...{ listPricePerGpuHour: { micros: '1142857' }, saving: 0.5624 },
+    });
+    expect(slotted.body).toMatchObject({
+      gpu: slots,
+      listPricePerGpuHour: { micros: '2000000' },
+      saving: 0.75,
+    });
+    const ids = [whole, sliced, slotted].map(({ body }) => body.offerId);
+    expect(new Set(ids).size).toBe(3);
+    const list = async (query: string): Promise<string[]> =>
+      (await registry.call<{ items: Offer[] }>('GET', `/v1/offers?limit=200&model=a100${query}`)).body.items
+        .map(({ offerId }) => offerId)
+        .filter((id) => ids.includes(id));
+    expect(await list('')).toEqual([...ids].sort());
+    expect(await list('&sharing=mig')).toEqual([ids[1]]);
+    expect(await list('&sharing=shared')).toEqual([ids[2]]);
+    expect(await list('&sharing=whole')).toEqual([ids[0]]);
+    expect(await list('&interconnect=roce')).toEqual([ids[1]]);
+    expect(await list('&interconnect=ethernet')).toEqual([...ids].sort());
+  });
+
+  it.each([
+    ['a profile of another size', { mode: 'mig', profile: '1g.5gb' }, {}, '/gpu/sharing/profile'],
+    [
+      'slices of a GPU that has none',
+      { mode: 'mig', profile: '1g.10gb' },
+      { model: 'rtx4090', vramMiB: 24_576 },
+      '/gpu/sharing/profile',
+    ],
+    [
+      'slices of another maker’s GPU',
+      { mode: 'mig', profile: '1g.10gb' },
+      { model: 'mi300x', vramMiB: 196_608 },
+      '/gpu/sharing/mode',
+    ],
+    [
+      'slots of another maker’s GPU',
+      { mode: 'shared', slotsPerGpu: 2 },
+      { model: 'mi300x', vramMiB: 196_608 },
+      '/gpu/sharing/mode',
+    ],
+    ['one slot', { mode: 'shared', slotsPerGpu: 1 }, {}, '/gpu/sharing/slotsPerGpu'],
+    ['too many slots', { mode: 'shared', slotsPerGpu: 129 }, {}, '/gpu/sharing/slotsPerGpu'],
+    ['another way', { mode: 'mps' }, {}, '/gpu/sharing/mode'],
+  ])('are refused with %s', async (_, sharing, more, pointer) => {
+    const { providerId, token } = await onboard();
+    const gpu = { model: 'a100', vramMiB: 81_920, interface: 'sxm', sharing, ...more };
+    expect(await publish(providerId, token, offerBody({ gpu }))).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer }] },
+    });
+  });
+
   it('tell every fault and its place', async () => {
     const { providerId, token } = await onboard();
     const bad = offerBody({

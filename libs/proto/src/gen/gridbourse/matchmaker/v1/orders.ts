@@ -27,6 +27,20 @@ export interface ManifestRequest {
   regions: string[];
   /** Worst tier that will do, 1 to 7; 0 means 7. */
   tierFloor: number;
+  /**
+   * How much each term of the score counts against the others, in place of the profile's: `cost`, `geography`, `performance`,
+   * `reliability`, `fit`, each 0 to 1; a term that is not named counts nothing. Empty keeps the profile's.
+   */
+  weights: { [key: string]: number };
+  /** The kind of work by which the throughput of GPUs is compared: `general` (default), `language`, `vision`, `speech`, `recommendation`. */
+  workloadClass: string;
+  /** Each group may be divided among up to so many providers of one region, 1 to 16; 0 keeps what the manifest says. */
+  maxProviders: number;
+}
+
+export interface ManifestRequest_WeightsEntry {
+  key: string;
+  value: number;
 }
 
 export interface QuoteRequest {
@@ -42,7 +56,11 @@ export interface QuoteResponse {
   /** Share saved against the cloud list price, 0 to 1. */
   saving: number;
   candidates: Candidate[];
-  explanation: Explanation | undefined;
+  explanation:
+    | Explanation
+    | undefined;
+  /** Where groups would be divided: one lease each. */
+  parts: QuotedPart[];
 }
 
 export interface Candidate {
@@ -51,6 +69,12 @@ export interface Candidate {
   region: string;
   rateMicrosPerHour: string;
   score: number;
+  /** Empty for plain CPU machines. */
+  gpuModel: string;
+  /** What one of its GPUs is: `whole`, a slice such as `mig:1g.10gb`, or a time slice such as `shared:10` (a tenth). */
+  gpuSharing: string;
+  /** The network between its machines: `ethernet`, `roce`, `infiniband` or `nvlink`. */
+  interconnect: string;
 }
 
 export interface Explanation {
@@ -87,6 +111,52 @@ export interface GetOrderRequest {
 
 export interface GetOrderResponse {
   order: Order | undefined;
+}
+
+export interface ExplainOrderRequest {
+  orderId: string;
+}
+
+export interface ExplainOrderResponse {
+  explanation:
+    | Explanation
+    | undefined;
+  /** Absent for an order that is matched at once. */
+  auction:
+    | Auction
+    | undefined;
+  /** The last match; absent while the order waits, and where it never had a place. */
+  match: Match | undefined;
+}
+
+/** What an order was matched with, beside what it was preferred to. */
+export interface Match {
+  matchedAt: string;
+  rateMicrosPerHour: string;
+  /** Empty for orders that were matched before this was noted. */
+  groups: GroupRanking[];
+}
+
+export interface GroupRanking {
+  group: string;
+  winner:
+    | RankedOffer
+    | undefined;
+  /** The best that fits as well and was not taken; absent where nothing else did. */
+  runnerUp: RankedOffer | undefined;
+}
+
+export interface RankedOffer {
+  providerId: string;
+  offerId: string;
+  rateMicrosPerHour: string;
+  score: number;
+  terms: { [key: string]: number };
+}
+
+export interface RankedOffer_TermsEntry {
+  key: string;
+  value: number;
 }
 
 export interface CancelOrderRequest {
@@ -126,7 +196,18 @@ export interface Order {
   /** `instant` or `auction`. */
   mode: string;
   /** Absent for an order that is matched at once. */
-  auction: Auction | undefined;
+  auction:
+    | Auction
+    | undefined;
+  /** Empty where the profile's weights hold. */
+  weights: { [key: string]: number };
+  workloadClass: string;
+  profile: string;
+}
+
+export interface Order_WeightsEntry {
+  key: string;
+  value: number;
 }
 
 export interface Auction {
@@ -267,6 +348,37 @@ export interface Lease {
   runningSince: string;
   paidMicros: string;
   refundedMicros: string;
+  /** As in Candidate; empty for plain CPU machines, and for leases of before it was noted. */
+  gpuModel: string;
+  gpuSharing: string;
+  group: string;
+  /** Absent where the lease has the whole group. */
+  part: LeasePart | undefined;
+}
+
+/** Which replicas of a divided group a lease has. */
+export interface LeasePart {
+  number: number;
+  of: number;
+  services: ServicePart[];
+}
+
+export interface ServicePart {
+  service: string;
+  /** Its replicas are numbered from here on, in the whole group and from 0. */
+  firstReplica: number;
+  replicas: number;
+  /** In all parts together. */
+  ofReplicas: number;
+}
+
+/** One lease of a group that would be divided. */
+export interface QuotedPart {
+  group: string;
+  offerId: string;
+  providerId: string;
+  rateMicrosPerHour: string;
+  part: LeasePart | undefined;
 }
 
 export const GRIDBOURSE_MATCHMAKER_V1_PACKAGE_NAME = "gridbourse.matchmaker.v1";
@@ -283,6 +395,10 @@ export interface OrderServiceClient {
   submitOrder(request: SubmitOrderRequest, metadata?: Metadata): Observable<SubmitOrderResponse>;
 
   getOrder(request: GetOrderRequest, metadata?: Metadata): Observable<GetOrderResponse>;
+
+  /** Why an order has no place, worked out anew while it waits; what it was matched with, and what came second. */
+
+  explainOrder(request: ExplainOrderRequest, metadata?: Metadata): Observable<ExplainOrderResponse>;
 
   /** Cancels an order; leases of it that are already funded are closed. */
 
@@ -314,6 +430,13 @@ export interface OrderServiceController {
     metadata?: Metadata,
   ): Promise<GetOrderResponse> | Observable<GetOrderResponse> | GetOrderResponse;
 
+  /** Why an order has no place, worked out anew while it waits; what it was matched with, and what came second. */
+
+  explainOrder(
+    request: ExplainOrderRequest,
+    metadata?: Metadata,
+  ): Promise<ExplainOrderResponse> | Observable<ExplainOrderResponse> | ExplainOrderResponse;
+
   /** Cancels an order; leases of it that are already funded are closed. */
 
   cancelOrder(
@@ -333,7 +456,15 @@ export interface OrderServiceController {
 
 export function OrderServiceControllerMethods() {
   return function (constructor: Function) {
-    const grpcMethods: string[] = ["quote", "submitOrder", "getOrder", "cancelOrder", "closeLease", "watchOrder"];
+    const grpcMethods: string[] = [
+      "quote",
+      "submitOrder",
+      "getOrder",
+      "explainOrder",
+      "cancelOrder",
+      "closeLease",
+      "watchOrder",
+    ];
     for (const method of grpcMethods) {
       const descriptor: any = Reflect.getOwnPropertyDescriptor(constructor.prototype, method);
       GrpcMethod("OrderService", method)(constructor.prototype[method], method, descriptor);

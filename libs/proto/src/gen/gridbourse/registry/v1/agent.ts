@@ -76,6 +76,12 @@ export interface NodeInventory {
   storageMibAllocatable: number;
   ready: boolean;
   xidErrors: number[];
+  /**
+   * What gpu_capacity and gpu_allocatable count: `whole` GPUs, `mig:1g.10gb` for slices of that one profile, `shared:4`
+   * for time slices of which each GPU has four. Any other text: nothing of the GPUs is sold. Empty, as agents of before
+   * send it: what gpu_model says, `whole` when it says nothing; what is signed may lack the empty field.
+   */
+  gpuSharing: string;
 }
 
 /** A question at a moment the platform chooses. The answer's delay is the response time. */
