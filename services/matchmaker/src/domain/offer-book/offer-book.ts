@@ -88,7 +88,7 @@ export class OfferBook implements CandidateSource {
         offerAt: (slot) => this.bySlot[slot]!,
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
-        free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
+        freeAt: (slot) => (capacity === 'free' ? this.bySlot[slot]!.free : this.bySlot[slot]!.offer.nodes),
       },
       new Ask(need, this.vocabularies, capacity),
       need,
