@@ -64,6 +64,13 @@ class Skipped<E> extends Error {
   }
 }
 
+/** How long commands are decided at a stretch while a batch is being committed: its statements wait for so long. */
+const SLICE_MS = 2;
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What was decided while the batch before it was being committed, and stands only if that one does. */
+type Ahead<E> = { readonly verdicts: Verdict<E>[]; open: boolean };
+
 type Witness = { readonly streamId: string; readonly version: number };
 
 /** The connection broke while committing; nobody knows yet whether the transaction counts. */
@@ -81,11 +88,13 @@ class InDoubt extends Error {
 /**
  * A single writer with group commit. Commands queue; each decides alone, in the order of the queue, against state in
  * memory that already has the effects of those before it; one transaction persists a whole batch; then the replies go
- * out. While a batch is committed the next one gathers, so the batch grows with the load.
+ * out. While a batch is committed the next one is decided, so deciding and storing overlap, and the batch grows with the
+ * load. Transactions stay one behind the other: what was decided ahead is stored only when what it rests on is.
  *
- * When a transaction fails, memory is rebuilt (`onReload`) and each command of the batch is decided again and committed
- * alone, so that one that cannot be stored fails alone. When the connection breaks in the middle of a commit, Postgres is
- * asked whether that transaction counts, so that no command is carried out twice.
+ * When a transaction fails, what was decided ahead goes back to the queue, memory is rebuilt (`onReload`), and each command
+ * of the batch is decided again and committed alone, so that one that cannot be stored fails alone. When the connection
+ * breaks in the middle of a commit, Postgres is asked whether that transaction counts, so that no command is carried out
+ * twice.
  */
 export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   private readonly o: GroupCommitOptions<E>;
@@ -96,6 +105,8 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   private readonly maxBatch: number;
   private readonly maxQueue: number;
   private worker: Promise<void> | null = null;
+  /** Called when a command arrives. */
+  private onArrival: (() => void) | null = null;
   private stopping = false;
   /** Memory may differ from what is committed: nothing is decided before it is rebuilt. */
   private dirty = false;
@@ -115,7 +126,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   /**
    * @param decide runs synchronously and alone. It must apply its events to memory before it returns, and throw before it
-   *   changes anything. It may run a second time, against rebuilt memory, when its batch could not be committed.
+   *   changes anything. It may run again, against rebuilt memory, when its batch or the one before could not be committed.
    * @returns the result of the decision, once it is committed
    * @throws whatever `decide` throws; DomainError exhausted `queue_full`; unavailable `writer_stopping`,
    *   `store_unavailable` (not carried out, or not known: ask again with the same idempotency key)
@@ -135,6 +146,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
         reject,
         causation: currentCausation(),
       });
+      this.onArrival?.();
       this.worker ??= this.work();
     });
   }
@@ -152,45 +164,101 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   private async work(): Promise<void> {
     // Everything that arrives in this turn of the event loop belongs to the first batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     try {
-      while (this.queue.length > 0) {
-        this.depth.record(this.queue.length, this.labels);
-        const units = this.queue.splice(0, this.maxBatch);
-        this.commands.add(units.length, this.labels);
-        await this.carryOut(units);
+      let verdicts: readonly Verdict<E>[] = [];
+      while (verdicts.length > 0 || this.queue.length > 0) {
+        if (verdicts.length === 0) {
+          if (this.dirty && !(await this.reload())) {
+            this.refuse(this.taken(this.maxBatch));
+            continue;
+          }
+          verdicts = this.taken(this.maxBatch).map((unit) => this.decide(unit));
+        }
+        verdicts = await this.carryOut(verdicts);
       }
     } finally {
       this.worker = null;
     }
   }
 
-  private async carryOut(units: readonly Unit<E>[]): Promise<void> {
-    if (this.dirty && !(await this.reload())) return this.refuse(units);
-    const verdicts = units.map((unit) => this.decide(unit));
+  private taken(most: number): Unit<E>[] {
+    this.depth.record(this.queue.length, this.labels);
+    const units = this.queue.splice(0, most);
+    this.commands.add(units.length, this.labels);
+    return units;
+  }
+
+  /** @returns what was decided meanwhile, on top of it; nothing when it could not be stored as it was decided */
+  private async carryOut(verdicts: readonly Verdict<E>[]): Promise<readonly Verdict<E>[]> {
     const decided = verdicts.filter(isDecided);
-    if (decided.length > 0) {
-      try {
-        await this.commit(decided);
-      } catch (error) {
-        this.dirty = true;
-        if (error instanceof InDoubt) {
-          const outcome = await this.verdictOn(error);
-          if (outcome === 'unknown') return this.refuse(units);
-          if (outcome === 'committed') {
-            this.dirty = false;
-            return this.reply(verdicts);
-          }
-        }
-        this.batches.add(1, { ...this.labels, outcome: 'failed' });
-        this.o.logger?.warn(
-          { err: error, ...this.labels, commands: units.length },
-          'a batch could not be committed; its commands are tried one by one',
-        );
-        return this.oneByOne(verdicts, error);
-      }
+    if (decided.length === 0) {
+      this.reply(verdicts);
+      return [];
     }
+    const ahead: Ahead<E> = { verdicts: [], open: true };
+    const committing = this.commit(decided);
+    const deciding = this.decideAhead(ahead);
+    try {
+      await committing;
+    } catch (error) {
+      this.close(ahead);
+      await deciding;
+      return this.afterFailure(verdicts, ahead.verdicts, error);
+    }
+    this.close(ahead);
     this.reply(verdicts);
+    await deciding;
+    return ahead.verdicts;
+  }
+
+  private close(ahead: Ahead<E>): void {
+    ahead.open = false;
+    this.onArrival?.();
+  }
+
+  /** Decides what is queued and what arrives until it is closed, in slices, so that the commit gets its turns. */
+  private async decideAhead(ahead: Ahead<E>): Promise<void> {
+    await nextTurn();
+    while (ahead.open && ahead.verdicts.length < this.maxBatch) {
+      if (this.queue.length === 0) {
+        await new Promise<void>((resolve) => (this.onArrival = resolve));
+        this.onArrival = null;
+        continue;
+      }
+      const until = performance.now() + SLICE_MS;
+      do {
+        for (const unit of this.taken(1)) ahead.verdicts.push(this.decide(unit));
+      } while (this.queue.length > 0 && ahead.verdicts.length < this.maxBatch && performance.now() < until);
+      await nextTurn();
+    }
+  }
+
+  /** @returns what was decided ahead, where the batch is stored after all; else that is queued again */
+  private async afterFailure(
+    verdicts: readonly Verdict<E>[],
+    ahead: readonly Verdict<E>[],
+    error: unknown,
+  ): Promise<readonly Verdict<E>[]> {
+    this.dirty = true;
+    const outcome = error instanceof InDoubt ? await this.verdictOn(error) : 'aborted';
+    if (outcome === 'committed') {
+      this.dirty = false;
+      this.reply(verdicts);
+      return ahead;
+    }
+    this.queue.unshift(...ahead.map(({ unit }) => unit));
+    if (outcome === 'unknown') {
+      this.refuse(verdicts.map(({ unit }) => unit));
+      return [];
+    }
+    this.batches.add(1, { ...this.labels, outcome: 'failed' });
+    this.o.logger?.warn(
+      { err: error, ...this.labels, commands: verdicts.length },
+      'a batch could not be committed; its commands are tried one by one',
+    );
+    await this.oneByOne(verdicts, error);
+    return [];
   }
 
   /** Each command again, alone, against rebuilt memory. */

@@ -107,7 +107,7 @@ export class OfferBook implements CandidateSource {
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
         effort: this.effort,
-        free: capacity === 'free' ? (offer) => this.capacity.free(offer) : (offer) => offer.nodes,
+        freeAt: (slot) => (capacity === 'free' ? this.bySlot[slot]!.free : this.bySlot[slot]!.offer.nodes),
       },
       new Ask(need, this.vocabularies, capacity),
       need,

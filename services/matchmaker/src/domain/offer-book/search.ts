@@ -23,7 +23,7 @@ export type Stock = {
   /** Number of the provider's place. */
   readonly placeAt: (slot: number) => number;
   readonly roundTrips: RoundTrips;
-  readonly free: (offer: Offer) => readonly NodeFree[];
+  readonly freeAt: (slot: number) => readonly NodeFree[];
   /** Counts the offers and boxes that are looked at. */
   readonly effort: { looks: number };
 };
@@ -42,6 +42,8 @@ export type Start = { readonly shelves: readonly number[]; readonly slots: reado
  */
 export class Search {
   private readonly fits = new Map<number, Fit | null>();
+  /** Of each node that was looked into: bit n says that its entry n may fit. The searches of one group meet on many. */
+  private readonly masks = new Map<number, number>();
 
   constructor(
     private readonly stock: Stock,
@@ -56,21 +58,32 @@ export class Search {
     if (known !== undefined) return known;
     this.stock.effort.looks += 1;
     const { offer, provider } = this.stock.offerAt(slot);
-    const fit = fitOf({ need: this.need, offer, provider, free: this.stock.free(offer) });
+    const fit = fitOf({ need: this.need, offer, provider, free: this.stock.freeAt(slot) });
     this.fits.set(slot, fit);
     return fit;
   }
 
-  /** Calls back with each entry of a node that may fit: its place in the node. */
-  private below(node: number, onEntry: (node: number, place: number) => void): void {
+  private maskOf(node: number): number {
+    const known = this.masks.get(node);
+    if (known !== undefined) return known;
     const { tree } = this.stock;
     const { fields, bits } = tree;
     const at = node * FIELDS * FANOUT;
     const bitsAt = node * WORDS * FANOUT;
     const size = tree.size(node);
     this.stock.effort.looks += 1;
+    let mask = 0;
     for (let place = 0; place < size; place += 1) {
-      if (this.ask.mayFit(fields, at + place, bits, bitsAt + place)) onEntry(node, place);
+      if (this.ask.mayFit(fields, at + place, bits, bitsAt + place)) mask |= 1 << place;
+    }
+    this.masks.set(node, mask);
+    return mask;
+  }
+
+  /** Calls back with each entry of a node that may fit: its place in the node. */
+  private below(node: number, onEntry: (node: number, place: number) => void): void {
+    for (let mask = this.maskOf(node); mask !== 0; mask &= mask - 1) {
+      onEntry(node, 31 - Math.clz32(mask & -mask));
     }
   }
 
@@ -111,15 +124,25 @@ export class Search {
     return cheapest;
   }
 
-  /** Throughput of the fastest GPU among offers that fit; 0 when no GPU is asked for. */
+  /** Throughput of the fastest GPU among offers that fit, of which some are known; 0 when no GPU is asked for. */
   private fastest(): number {
     const speeds = this.start.shelves.map((shelf) => ({ shelf, speed: this.speedOf(shelf) }));
     speeds.sort((a, b) => b.speed - a.speed);
+    const known = this.fastestKnown();
     for (const { shelf, speed } of speeds) {
-      if (speed === 0) return 0;
+      if (speed <= known) return known;
       if (this.anyFitsOn(shelf)) return speed;
     }
-    return 0;
+    return known;
+  }
+
+  private fastestKnown(): number {
+    const { tree } = this.stock;
+    let fastest = 0;
+    for (const [slot, fit] of this.fits) {
+      if (fit) fastest = Math.max(fastest, this.speedOf(tree.shelfOf(tree.leafOf(slot))));
+    }
+    return fastest;
   }
 
   private speedOf(shelf: number): number {
@@ -192,7 +215,7 @@ export class Search {
         const fit = this.fitAt(item);
         if (!fit) continue;
         const { offer, provider } = this.stock.offerAt(item);
-        exact.push(ranked(ranking, { offer, provider, free: this.stock.free(offer), fit }));
+        exact.push(ranked(ranking, { offer, provider, free: this.stock.freeAt(item), fit }));
         frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
       } else yield exact[item]!;
     }
