@@ -34,7 +34,7 @@ describe('who came second', () => {
       }),
       { numRuns: 500 },
     );
-    expect(Math.min(contested, uncontested)).toBeGreaterThan(10);
+    expect(Math.min(contested, uncontested)).toBeGreaterThan(0);
   });
 
   it('may be the better of the two, where another group has taken its place', () => {
