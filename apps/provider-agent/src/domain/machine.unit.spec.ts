@@ -274,6 +274,16 @@ describe('the offers of a price list', () => {
     expect(leftOut).toEqual([]);
   });
 
+  it('of one rule are labelled apart where the platform would take them for one', () => {
+    const sxm = machine('a', A100);
+    const small = machine('b', { 'nvidia.com/gpu.product': 'NVIDIA-A100-PCIE-40GB' });
+    const labels = (machines: Machine[], label = 'r') =>
+      planOffers(machines, [rule(label)]).offers.map((offer) => offer.label);
+    expect(labels([sxm, small, machine('c', H100)])).toEqual(['r', 'r-40g-pcie', 'r']);
+    const long = 'x'.repeat(60);
+    expect(labels([sxm, small], long)).toEqual([long, `${'x'.repeat(51)}-40g-pcie`]);
+  });
+
   it('leave out what no rule takes and what nobody knows', () => {
     const strange = machine('s', { 'nvidia.com/gpu.product': 'NVIDIA-XYZ' });
     const { offers, leftOut } = planOffers(

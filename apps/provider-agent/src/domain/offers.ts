@@ -43,6 +43,24 @@ const gpuFor = (machine: Machine, rule: PriceRule): OfferRequest['gpu'] | undefi
   return { model: gpu.model.id, vramMiB: gpu.vramMiB, interface: bus, sharing: gpu.sharing };
 };
 
+const MAX_LABEL = 60;
+
+/**
+ * The platform knows a provider's offers apart by label, model and unit alone. So where one rule takes two sizes of a
+ * model, say A100s of 40 and of 80 GB, the label says which, or the second offer would replace the first.
+ */
+const labelledApart = (offers: readonly OfferRequest[]): OfferRequest[] => {
+  const taken = new Set<string>();
+  return offers.map((offer) => {
+    const { gpu, label } = offer;
+    const key = (text: string): string => JSON.stringify([text, gpu?.model, gpu && sharingText(gpu.sharing)]);
+    const size = gpu ? `-${Math.round(gpu.vramMiB / 1_024)}g-${gpu.interface}` : '';
+    const own = taken.has(key(label)) ? `${label.slice(0, MAX_LABEL - size.length)}${size}` : label;
+    taken.add(key(own));
+    return own === label ? offer : { ...offer, label: own };
+  });
+};
+
 export type OfferPlan = {
   readonly offers: readonly OfferRequest[];
   /** Machines that are not offered, and why. */
@@ -84,7 +102,7 @@ export const planOffers = (machines: readonly Machine[], rules: readonly PriceRu
     });
     groups.set(key, offer);
   }
-  return { offers: [...groups.values()], leftOut };
+  return { offers: labelledApart([...groups.values()]), leftOut };
 };
 
 const partsOf = ({ label, price, policy, storageClasses, interconnect }: PriceRule) => ({
