@@ -1,5 +1,5 @@
 import type { PlacementGroup } from '@gridbourse/events';
-import { nextInt, parseUsdc, type Random, seededRandom } from '@gridbourse/kernel';
+import { formatUsdc, nextInt, parseUsdc, type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -109,6 +109,37 @@ describe('dividing a group', () => {
     // (3 x 8 x 1.00 + 8 x 3.00) / 4 = 12 for the GPUs of a replica, and a little for the rest.
     expect(find('12.20')).toEqual(named({ cheap: 3, dear: 1 }));
     expect(find('11.90')).toBeNull();
+  });
+
+  it('counts each lease as it is rounded up, to the millionth', () => {
+    const one = { machines: 1, gpus: 1 };
+    const { view } = marketOf({ a: { ...one, perGpu: '2.00' }, b: { ...one, perGpu: '2.000001' } });
+    // 3 MiB of memory at 139 micro-USDC a GiB are 0.4 micro-USDC: 0.8 for both, and 2 where each lease is rounded up.
+    const find = (maxRate: string) =>
+      matchOrder(
+        requestFor(
+          [
+            group(
+              'gang',
+              [
+                service('worker', {
+                  gpus: 1,
+                  ...{ models: [{ model: 'h100' }], replicas: 2, memoryMiB: 8_195, maxRate },
+                }),
+              ],
+              { maxProviders: 2 },
+            ),
+          ],
+          { maxRateMicrosPerHour: parseUsdc('1000') },
+        ),
+        view,
+      );
+    const rates = find('40')!.groups.map(({ rateMicrosPerHour }) => rateMicrosPerHour);
+    const dearer = rates.reduce((most, rate) => (rate > most ? rate : most));
+    expect(rates.reduce((sum, rate) => sum + rate, 0n)).toBe(2n * dearer - 1n);
+    // Twice the cheaper rate is one millionth less than both cost; of the exact rates it would be more.
+    expect(find(formatUsdc(dearer))).not.toBeNull();
+    expect(find(formatUsdc(dearer - 1n))).toBeNull();
   });
 
   it('takes the better hosts where they serve as well, by the profile', () => {
