@@ -55,6 +55,9 @@ type Refused<E> = { readonly unit: Unit<E>; readonly refusal: unknown };
 
 type Verdict<E> = Decided<E> | Refused<E>;
 
+/** How long commands are decided at a stretch while a commit is under way: it needs the event loop between its queries. */
+const AHEAD_SLICE_MS = 2;
+
 const isDecided = <E>(verdict: Verdict<E>): verdict is Decided<E> => 'decision' in verdict;
 
 /** The batch cannot stand as decided: a command in it turned out to be done already. */
@@ -81,15 +84,21 @@ class InDoubt extends Error {
 /**
  * A single writer with group commit. Commands queue; each decides alone, in the order of the queue, against state in
  * memory that already has the effects of those before it; one transaction persists a whole batch; then the replies go
- * out. While a batch is committed the next one gathers, so the batch grows with the load.
+ * out. While a batch is committed the next one gathers and is decided ahead, so the batch grows with the load, and memory
+ * may be two batches ahead of what is committed. Batches are committed one after the other all the same.
  *
- * When a transaction fails, memory is rebuilt (`onReload`) and each command of the batch is decided again and committed
- * alone, so that one that cannot be stored fails alone. When the connection breaks in the middle of a commit, Postgres is
+ * When a transaction fails, what was decided ahead is forgotten: it may rest on what could not be stored. Memory is rebuilt
+ * (`onReload`), each command of the failed batch is decided again and committed alone, so that one that cannot be stored
+ * fails alone, and those that were ahead have their turn again after them, in their order. When the connection breaks in the middle of a commit, Postgres is
  * asked whether that transaction counts, so that no command is carried out twice.
  */
 export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   private readonly o: GroupCommitOptions<E>;
   private readonly queue: Unit<E>[] = [];
+  /** The beginning of the next batch, decided while a commit is under way, on top of what that commit stores. */
+  private ahead: Verdict<E>[] = [];
+  private committing = false;
+  private lookingAhead = false;
   private readonly batches;
   private readonly commands;
   private readonly depth;
@@ -123,7 +132,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   execute<R>(decide: () => Decision<E, R>): Promise<R> {
     if (this.stopping)
       return Promise.reject(new DomainError('unavailable', 'writer_stopping', 'shutting down'));
-    if (this.queue.length >= this.maxQueue) {
+    if (this.queued >= this.maxQueue) {
       return Promise.reject(
         new DomainError('exhausted', 'queue_full', `${this.maxQueue} commands are waiting already`),
       );
@@ -136,12 +145,13 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
         causation: currentCausation(),
       });
       this.worker ??= this.work();
+      this.lookAhead();
     });
   }
 
   /** How many commands wait. */
   get queued(): number {
-    return this.queue.length;
+    return this.ahead.length + this.queue.length;
   }
 
   /** Takes no more, carries out what is queued, and resolves when the last reply is out. */
@@ -154,43 +164,90 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     // Everything that arrives in this turn of the event loop belongs to the first batch.
     await new Promise((resolve) => setImmediate(resolve));
     try {
-      while (this.queue.length > 0) {
-        this.depth.record(this.queue.length, this.labels);
-        const units = this.queue.splice(0, this.maxBatch);
-        this.commands.add(units.length, this.labels);
-        await this.carryOut(units);
+      while (this.queued > 0) {
+        this.depth.record(this.queued, this.labels);
+        if (this.dirty && !(await this.reload())) {
+          this.refuse(this.queue.splice(0, this.maxBatch));
+          continue;
+        }
+        await this.carryOut(this.nextBatch());
       }
     } finally {
       this.worker = null;
     }
   }
 
-  private async carryOut(units: readonly Unit<E>[]): Promise<void> {
-    if (this.dirty && !(await this.reload())) return this.refuse(units);
-    const verdicts = units.map((unit) => this.decide(unit));
+  /** What was decided ahead, and as many more as there is room for. */
+  private nextBatch(): readonly Verdict<E>[] {
+    const verdicts = this.ahead;
+    this.ahead = [];
+    const more = this.queue.splice(0, this.maxBatch - verdicts.length);
+    for (const unit of more) verdicts.push(this.decide(unit));
+    this.commands.add(verdicts.length, this.labels);
+    return verdicts;
+  }
+
+  private async carryOut(verdicts: readonly Verdict<E>[]): Promise<void> {
     const decided = verdicts.filter(isDecided);
     if (decided.length > 0) {
       try {
-        await this.commit(decided);
+        await this.commitLookingAhead(decided);
       } catch (error) {
         this.dirty = true;
         if (error instanceof InDoubt) {
           const outcome = await this.verdictOn(error);
-          if (outcome === 'unknown') return this.refuse(units);
           if (outcome === 'committed') {
             this.dirty = false;
             return this.reply(verdicts);
           }
+          if (outcome === 'unknown') {
+            this.forgetAhead();
+            return this.refuse(verdicts.map(({ unit }) => unit));
+          }
         }
+        this.forgetAhead();
         this.batches.add(1, { ...this.labels, outcome: 'failed' });
         this.o.logger?.warn(
-          { err: error, ...this.labels, commands: units.length },
+          { err: error, ...this.labels, commands: verdicts.length },
           'a batch could not be committed; its commands are tried one by one',
         );
         return this.oneByOne(verdicts, error);
       }
     }
     this.reply(verdicts);
+  }
+
+  private async commitLookingAhead(decided: readonly Decided<E>[]): Promise<void> {
+    this.committing = true;
+    this.lookAhead();
+    try {
+      await this.commit(decided);
+    } finally {
+      this.committing = false;
+    }
+  }
+
+  /** Decides commands of the next batch in the turns that the commit under way leaves free. */
+  private lookAhead(): void {
+    if (!this.committing || this.lookingAhead) return;
+    this.lookingAhead = true;
+    setImmediate(() => {
+      this.lookingAhead = false;
+      if (!this.committing) return;
+      const until = performance.now() + AHEAD_SLICE_MS;
+      while (this.ahead.length < this.maxBatch && performance.now() < until) {
+        const unit = this.queue.shift();
+        if (!unit) return;
+        this.ahead.push(this.decide(unit));
+      }
+      if (this.ahead.length < this.maxBatch) this.lookAhead();
+    });
+  }
+
+  /** What was decided ahead rests on a batch that is not stored: its commands wait again, before all others. */
+  private forgetAhead(): void {
+    this.queue.unshift(...this.ahead.map(({ unit }) => unit));
+    this.ahead = [];
   }
 
   /** Each command again, alone, against rebuilt memory. */
