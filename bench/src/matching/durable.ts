@@ -130,6 +130,9 @@ export type DurableFigures = {
   readonly replyMsP50: number;
   readonly replyMsP99: number;
   readonly barePerSecond: number;
+  /** Of one matched order: of this process, with the relay and the bus in it, and of Postgres; null where unknown. */
+  readonly nodeCpuMs: number;
+  readonly postgresCpuMs: number | null;
 };
 
 /**
@@ -193,10 +196,18 @@ export const durable = async (
   await run(warmUp);
   latencies.length = 0;
   matched = 0;
+  const [nodeBefore, postgresBefore] = [process.cpuUsage(), postgres.cpuSeconds()];
   const ms = await run(orders);
+  const node = process.cpuUsage(nodeBefore);
+  const postgresAfter = postgres.cpuSeconds();
   const barePerSecond = await bareInserts(databaseUrl, orders + warmUp, Math.min(1_000, concurrency));
   return {
     barePerSecond,
+    nodeCpuMs: rounded((node.user + node.system) / 1_000 / orders),
+    postgresCpuMs:
+      postgresBefore === null || postgresAfter === null
+        ? null
+        : rounded(((postgresAfter - postgresBefore) * 1_000) / orders),
     matchedPerSecond: perSecond(matched, ms),
     replyMsP50: rounded(percentile(latencies, 0.5)),
     replyMsP99: rounded(percentile(latencies, 0.99)),

@@ -17,6 +17,10 @@ export const versionConflict = (streamId: string): DomainError =>
 export const mixedTopics = (message: string): DomainError =>
   new DomainError('internal', 'mixed_topics', message);
 
+/** Counts only what may be too long: a unit of UTF-16 takes three bytes of UTF-8 at most. */
+const isLarger = (text: string, bytes: number): boolean =>
+  text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+
 /** What of a store this needs to know. */
 export type Appender<E extends DomainEvent> = {
   readonly context: string;
@@ -81,7 +85,7 @@ export const appendParameters = <E extends DomainEvent>(
       const { type, schemaVersion, data } = store.catalogue.encode(event);
       const nthPublic = note(store, stream, type);
       const text = JSON.stringify(data);
-      if (Buffer.byteLength(text) > MAX_EVENT_BYTES) {
+      if (isLarger(text, MAX_EVENT_BYTES)) {
         throw new DomainError(
           'internal',
           'event_too_large',

@@ -55,6 +55,9 @@ type Refused<E> = { readonly unit: Unit<E>; readonly refusal: unknown };
 
 type Verdict<E> = Decided<E> | Refused<E>;
 
+/** How long commands are decided at a stretch while a commit is under way: it needs the event loop between its queries. */
+const AHEAD_SLICE_MS = 2;
+
 const isDecided = <E>(verdict: Verdict<E>): verdict is Decided<E> => 'decision' in verdict;
 
 /** The batch cannot stand as decided: a command in it turned out to be done already. */
@@ -63,13 +66,6 @@ class Skipped<E> extends Error {
     super('a command of the batch has been carried out before');
   }
 }
-
-/** How long commands are decided at a stretch while a batch is being committed: its statements wait for so long. */
-const SLICE_MS = 2;
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** What was decided while the batch before it was being committed, and stands only if that one does. */
-type Ahead<E> = { readonly verdicts: Verdict<E>[]; open: boolean };
 
 type Witness = { readonly streamId: string; readonly version: number };
 
@@ -88,25 +84,27 @@ class InDoubt extends Error {
 /**
  * A single writer with group commit. Commands queue; each decides alone, in the order of the queue, against state in
  * memory that already has the effects of those before it; one transaction persists a whole batch; then the replies go
- * out. While a batch is committed the next one is decided, so deciding and storing overlap, and the batch grows with the
- * load. Transactions stay one behind the other: what was decided ahead is stored only when what it rests on is.
+ * out. While a batch is committed the next one gathers and is decided ahead, so the batch grows with the load, and memory
+ * may be two batches ahead of what is committed. Batches are committed one after the other all the same.
  *
- * When a transaction fails, what was decided ahead goes back to the queue, memory is rebuilt (`onReload`), and each command
- * of the batch is decided again and committed alone, so that one that cannot be stored fails alone. When the connection
- * breaks in the middle of a commit, Postgres is asked whether that transaction counts, so that no command is carried out
- * twice.
+ * When a transaction fails, what was decided ahead is forgotten: it may rest on what could not be stored. Memory is rebuilt
+ * (`onReload`), each command of the failed batch is decided again and committed alone, so that one that cannot be stored
+ * fails alone, and those that were ahead have their turn again after them, in their order. When the connection breaks in the middle of a commit, Postgres is
+ * asked whether that transaction counts, so that no command is carried out twice.
  */
 export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   private readonly o: GroupCommitOptions<E>;
   private readonly queue: Unit<E>[] = [];
+  /** The beginning of the next batch, decided while a commit is under way, on top of what that commit stores. */
+  private ahead: Verdict<E>[] = [];
+  private committing = false;
+  private lookingAhead = false;
   private readonly batches;
   private readonly commands;
   private readonly depth;
   private readonly maxBatch: number;
   private readonly maxQueue: number;
   private worker: Promise<void> | null = null;
-  /** Called when a command arrives. */
-  private onArrival: (() => void) | null = null;
   private stopping = false;
   /** Memory may differ from what is committed: nothing is decided before it is rebuilt. */
   private dirty = false;
@@ -126,7 +124,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   /**
    * @param decide runs synchronously and alone. It must apply its events to memory before it returns, and throw before it
-   *   changes anything. It may run again, against rebuilt memory, when its batch or the one before could not be committed.
+   *   changes anything. It may run a second time, against rebuilt memory, when its batch could not be committed.
    * @returns the result of the decision, once it is committed
    * @throws whatever `decide` throws; DomainError exhausted `queue_full`; unavailable `writer_stopping`,
    *   `store_unavailable` (not carried out, or not known: ask again with the same idempotency key)
@@ -134,7 +132,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   execute<R>(decide: () => Decision<E, R>): Promise<R> {
     if (this.stopping)
       return Promise.reject(new DomainError('unavailable', 'writer_stopping', 'shutting down'));
-    if (this.queue.length >= this.maxQueue) {
+    if (this.queued >= this.maxQueue) {
       return Promise.reject(
         new DomainError('exhausted', 'queue_full', `${this.maxQueue} commands are waiting already`),
       );
@@ -146,14 +144,14 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
         reject,
         causation: currentCausation(),
       });
-      this.onArrival?.();
       this.worker ??= this.work();
+      this.lookAhead();
     });
   }
 
   /** How many commands wait. */
   get queued(): number {
-    return this.queue.length;
+    return this.ahead.length + this.queue.length;
   }
 
   /** Takes no more, carries out what is queued, and resolves when the last reply is out. */
@@ -164,101 +162,92 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   private async work(): Promise<void> {
     // Everything that arrives in this turn of the event loop belongs to the first batch.
-    await nextTurn();
+    await new Promise((resolve) => setImmediate(resolve));
     try {
-      let verdicts: readonly Verdict<E>[] = [];
-      while (verdicts.length > 0 || this.queue.length > 0) {
-        if (verdicts.length === 0) {
-          if (this.dirty && !(await this.reload())) {
-            this.refuse(this.taken(this.maxBatch));
-            continue;
-          }
-          verdicts = this.taken(this.maxBatch).map((unit) => this.decide(unit));
+      while (this.queued > 0) {
+        this.depth.record(this.queued, this.labels);
+        if (this.dirty && !(await this.reload())) {
+          this.refuse(this.queue.splice(0, this.maxBatch));
+          continue;
         }
-        verdicts = await this.carryOut(verdicts);
+        await this.carryOut(this.nextBatch());
       }
     } finally {
       this.worker = null;
     }
   }
 
-  private taken(most: number): Unit<E>[] {
-    this.depth.record(this.queue.length, this.labels);
-    const units = this.queue.splice(0, most);
-    this.commands.add(units.length, this.labels);
-    return units;
+  /** What was decided ahead, and as many more as there is room for. */
+  private nextBatch(): readonly Verdict<E>[] {
+    const verdicts = this.ahead;
+    this.ahead = [];
+    const more = this.queue.splice(0, this.maxBatch - verdicts.length);
+    for (const unit of more) verdicts.push(this.decide(unit));
+    this.commands.add(verdicts.length, this.labels);
+    return verdicts;
   }
 
-  /** @returns what was decided meanwhile, on top of it; nothing when it could not be stored as it was decided */
-  private async carryOut(verdicts: readonly Verdict<E>[]): Promise<readonly Verdict<E>[]> {
+  private async carryOut(verdicts: readonly Verdict<E>[]): Promise<void> {
     const decided = verdicts.filter(isDecided);
-    if (decided.length === 0) {
-      this.reply(verdicts);
-      return [];
-    }
-    const ahead: Ahead<E> = { verdicts: [], open: true };
-    const committing = this.commit(decided);
-    const deciding = this.decideAhead(ahead);
-    try {
-      await committing;
-    } catch (error) {
-      this.close(ahead);
-      await deciding;
-      return this.afterFailure(verdicts, ahead.verdicts, error);
-    }
-    this.close(ahead);
-    this.reply(verdicts);
-    await deciding;
-    return ahead.verdicts;
-  }
-
-  private close(ahead: Ahead<E>): void {
-    ahead.open = false;
-    this.onArrival?.();
-  }
-
-  /** Decides what is queued and what arrives until it is closed, in slices, so that the commit gets its turns. */
-  private async decideAhead(ahead: Ahead<E>): Promise<void> {
-    await nextTurn();
-    while (ahead.open && ahead.verdicts.length < this.maxBatch) {
-      if (this.queue.length === 0) {
-        await new Promise<void>((resolve) => (this.onArrival = resolve));
-        this.onArrival = null;
-        continue;
+    if (decided.length > 0) {
+      try {
+        await this.commitLookingAhead(decided);
+      } catch (error) {
+        this.dirty = true;
+        if (error instanceof InDoubt) {
+          const outcome = await this.verdictOn(error);
+          if (outcome === 'committed') {
+            this.dirty = false;
+            return this.reply(verdicts);
+          }
+          if (outcome === 'unknown') {
+            this.forgetAhead();
+            return this.refuse(verdicts.map(({ unit }) => unit));
+          }
+        }
+        this.forgetAhead();
+        this.batches.add(1, { ...this.labels, outcome: 'failed' });
+        this.o.logger?.warn(
+          { err: error, ...this.labels, commands: verdicts.length },
+          'a batch could not be committed; its commands are tried one by one',
+        );
+        return this.oneByOne(verdicts, error);
       }
-      const until = performance.now() + SLICE_MS;
-      do {
-        for (const unit of this.taken(1)) ahead.verdicts.push(this.decide(unit));
-      } while (this.queue.length > 0 && ahead.verdicts.length < this.maxBatch && performance.now() < until);
-      await nextTurn();
+    }
+    this.reply(verdicts);
+  }
+
+  private async commitLookingAhead(decided: readonly Decided<E>[]): Promise<void> {
+    this.committing = true;
+    this.lookAhead();
+    try {
+      await this.commit(decided);
+    } finally {
+      this.committing = false;
     }
   }
 
-  /** @returns what was decided ahead, where the batch is stored after all; else that is queued again */
-  private async afterFailure(
-    verdicts: readonly Verdict<E>[],
-    ahead: readonly Verdict<E>[],
-    error: unknown,
-  ): Promise<readonly Verdict<E>[]> {
-    this.dirty = true;
-    const outcome = error instanceof InDoubt ? await this.verdictOn(error) : 'aborted';
-    if (outcome === 'committed') {
-      this.dirty = false;
-      this.reply(verdicts);
-      return ahead;
-    }
-    this.queue.unshift(...ahead.map(({ unit }) => unit));
-    if (outcome === 'unknown') {
-      this.refuse(verdicts.map(({ unit }) => unit));
-      return [];
-    }
-    this.batches.add(1, { ...this.labels, outcome: 'failed' });
-    this.o.logger?.warn(
-      { err: error, ...this.labels, commands: verdicts.length },
-      'a batch could not be committed; its commands are tried one by one',
-    );
-    await this.oneByOne(verdicts, error);
-    return [];
+  /** Decides commands of the next batch in the turns that the commit under way leaves free. */
+  private lookAhead(): void {
+    if (!this.committing || this.lookingAhead) return;
+    this.lookingAhead = true;
+    setImmediate(() => {
+      this.lookingAhead = false;
+      if (!this.committing) return;
+      const until = performance.now() + AHEAD_SLICE_MS;
+      while (this.ahead.length < this.maxBatch && performance.now() < until) {
+        const unit = this.queue.shift();
+        if (!unit) return;
+        this.ahead.push(this.decide(unit));
+      }
+      if (this.ahead.length < this.maxBatch) this.lookAhead();
+    });
+  }
+
+  /** What was decided ahead rests on a batch that is not stored: its commands wait again, before all others. */
+  private forgetAhead(): void {
+    this.queue.unshift(...this.ahead.map(({ unit }) => unit));
+    this.ahead = [];
   }
 
   /** Each command again, alone, against rebuilt memory. */

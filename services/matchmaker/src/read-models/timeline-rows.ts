@@ -1,3 +1,4 @@
+import { integerArray, jsonTextArray, textArray } from '@gridbourse/event-store';
 import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 
@@ -26,13 +27,13 @@ const ORDERS = 'SELECT lease_id, order_id FROM leases WHERE lease_id = ANY($1)';
 export const addToTimeline = async (manager: EntityManager, rows: readonly TimelineRow[]): Promise<void> => {
   if (rows.length === 0) return;
   await manager.query(ADD, [
-    rows.map(({ place }) => place),
-    rows.map(({ atMs }) => atMs),
-    rows.map(({ orderId }) => orderId),
-    rows.map(({ leaseId }) => leaseId),
-    rows.map(({ type }) => type),
-    rows.map(({ text }) => text),
-    rows.map(({ data }) => JSON.stringify(data)),
+    textArray(rows.map(({ place }) => place)),
+    integerArray(rows.map(({ atMs }) => atMs)),
+    textArray(rows.map(({ orderId }) => orderId)),
+    textArray(rows.map(({ leaseId }) => leaseId)),
+    textArray(rows.map(({ type }) => type)),
+    textArray(rows.map(({ text }) => text)),
+    jsonTextArray(rows.map(({ data }) => JSON.stringify(data))),
   ]);
 };
 

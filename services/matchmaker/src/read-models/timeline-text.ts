@@ -69,11 +69,13 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'tenantWallet',
 ]);
 
+const ownTypes: ReadonlySet<string> = new Set(matchmakerCatalogue.all().map(({ type }) => type));
 const published = new EventCatalogue<LifeEvent>(publishedEvents);
 
 const dataOf = (event: LifeEvent): Record<string, unknown> => {
-  const own = matchmakerCatalogue.all().some((definition) => definition.type === event.type);
-  const { data } = (own ? (matchmakerCatalogue as EventCatalogue<LifeEvent>) : published).encode(event);
+  const { data } = (
+    ownTypes.has(event.type) ? (matchmakerCatalogue as EventCatalogue<LifeEvent>) : published
+  ).encode(event);
   return Object.fromEntries(Object.entries(data as object).filter(([field]) => !LEFT_OUT.has(field)));
 };
 
