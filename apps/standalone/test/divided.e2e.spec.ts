@@ -4,15 +4,13 @@ import { type KubeSim, type Pod, PODS, startKubeSim } from '@gridbourse/kube-sim
 import { GridbourseClient, type Lease } from '@gridbourse/sdk';
 import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type AgentProcess, priceRule, startAgent } from './support/agent-process.ts';
 
 // Real here: the platform without its local market, and two providers of one region, each an agent in a process of its own.
 // Their clusters are kube-sims in this process.
 
-const AGENT = fileURLToPath(new URL('../../provider-agent/dist/main.js', import.meta.url));
 const GPUS_EACH = 2;
 /** More replicas than any one provider has GPUs. */
 const REPLICAS = 3;
@@ -26,8 +24,7 @@ describe('a job that is divided over two providers', () => {
   let platform: PlatformProcess;
   let client: GridbourseClient;
   const clusters: KubeSim[] = [];
-  const agents: ChildProcess[] = [];
-  let said = '';
+  const agents: AgentProcess[] = [];
 
   const joins = async (name: string, wallet: number): Promise<void> => {
     const cluster = await startKubeSim({
@@ -40,53 +37,13 @@ describe('a job that is divided over two providers', () => {
       storageClasses: ['default'],
     });
     clusters.push(cluster);
-    const { chain } = await client.escrow();
-    const { contracts } = platform.read<{ deployment: { contracts: Record<string, string> } }>(
-      'deployment.json',
-    ).deployment;
-    const config = join(platform.dataDir, `${name}.config.json`);
-    writeFileSync(
-      config,
-      JSON.stringify({
-        platformOrigin: platform.origin,
-        grpcTarget: `127.0.0.1:${platform.grpcPort}`,
-        grpcPlaintext: true,
-        walletKey: devKey(wallet).privateKey,
-        provider: {
-          name,
-          place: { country: 'FR', city: 'Paris', location: { latitude: 48.86, longitude: 2.35 } },
-        },
-        kubeconfig: cluster.kubeconfig,
-        chain: {
-          ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, token: chain.usdc },
-          providerRegistry: contracts['ProviderRegistry'],
-          stakeMicros: '1000000000',
-          mintStake: true,
-        },
-        prices: [
-          {
-            label: 'rtx4090',
-            match: { gpu: 'rtx4090' },
-            price: {
-              perGpuUsdcPerHour: '0.35',
-              perCpuCoreUsdcPerHour: '0.001',
-              perMemoryGiBUsdcPerHour: '0.000139',
-              perStorageGiBUsdcPerHour: '0.000014',
-            },
-            policy: { autoAccept: true, minDurationSeconds: 0, maxDurationSeconds: 2_592_000 },
-            storageClasses: ['default'],
-          },
-        ],
-        inventoryEveryMs: 1_000,
-      }),
-    );
-    const agent = spawn(process.execPath, [AGENT], {
-      env: { ...process.env, NODE_OPTIONS: '', PROVIDER_AGENT_CONFIG: config },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const agent = await startAgent(platform, {
+      name,
+      walletKey: devKey(wallet).privateKey,
+      kubeconfig: cluster.kubeconfig,
+      prices: [priceRule('rtx4090', { gpu: 'rtx4090' }, '0.35')],
     });
     agents.push(agent);
-    for (const stream of [agent.stdout, agent.stderr])
-      stream.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
   };
 
   beforeAll(async () => {
@@ -98,7 +55,10 @@ describe('a job that is divided over two providers', () => {
     await eventually(
       async () => {
         const { items } = await client.offers({ limit: 200 });
-        expect({ said, gpus: items.map(({ gpusTotal }) => gpusTotal) }).toMatchObject({
+        expect({
+          said: agents.map((agent) => agent.said()),
+          gpus: items.map(({ gpusTotal }) => gpusTotal),
+        }).toMatchObject({
           gpus: [GPUS_EACH, GPUS_EACH],
         });
       },
@@ -107,7 +67,7 @@ describe('a job that is divided over two providers', () => {
     expect((await platform.cli(['escrow', 'deposit', '20'])).code).toBe(0);
   }, STARTING_TEST_MS);
   afterAll(async () => {
-    for (const agent of agents) agent.kill('SIGKILL');
+    for (const agent of agents) agent.kill();
     await platform.discard();
     for (const cluster of clusters) await cluster.close();
   }, 60_000);

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AgentProcess, priceRule, startAgent } from './support/agent-process.ts';
 
 // Real here: the platform without its local market, and a provider whose agent is a process of its own. Its cluster is a
-// kube-sim in this process: one machine shares its GPUs by time, one divides them by MIG, one has several profiles.
+// kube-sim in this process: one machine shares its GPUs by time, one divides them by MIG, one has a whole one.
 
 const PATIENT = { deadlineMs: 120_000, everyMs: 100 };
 /** One core and 1 GiB each of memory and storage, beside the GPU: micro-USDC per hour. */

@@ -40,7 +40,7 @@ export const startAgent = async (
   const { contracts } = platform.read<{ deployment: { contracts: Record<string, string> } }>(
     'deployment.json',
   ).deployment;
-  const config = join(platform.dataDir, 'agent.config.json');
+  const config = join(platform.dataDir, `${agent.name}.config.json`);
   writeFileSync(
     config,
     JSON.stringify({
