@@ -39,6 +39,8 @@ const GROUP = {
   regions: [],
   attributes: {},
   tierFloor: 7,
+  interconnect: null,
+  maxProviders: 1,
   services: [
     {
       name: 'web',
@@ -256,6 +258,8 @@ export class World {
         chainProviderId: 1,
         offerId: idOf('offer', 'one'),
         group: GROUP,
+        part: null,
+        gpu: null,
         run: 'service',
         secrets: null,
         placements: [],
