@@ -124,52 +124,6 @@ describe('the group commit writer', () => {
     expect(await stored('last')).toBe(1);
   });
 
-  it('decides what comes while a batch is being committed, and stores it behind that', async () => {
-    const decidedAhead: boolean[] = [];
-    let committing = false;
-    const whileCommitting = async (): Promise<void> => {
-      committing = true;
-      const ahead = writer.execute(() => {
-        decidedAhead.push(committing);
-        return add('a')();
-      });
-      await eventually(() => decidedAhead.length > 0);
-      committing = false;
-      void ahead.then((count) => order.push(count));
-    };
-    const order: number[] = [];
-    const first = writer.execute(add('a', { inTransaction: whileCommitting }));
-    void first.then((count) => order.push(count));
-    expect(await first).toBe(1);
-    await eventually(() => order.length === 2);
-    expect([decidedAhead, order, await stored('a'), reloads]).toEqual([[true], [1, 2], 2, 0]);
-  });
-
-  it('decides again what it had decided ahead on something that could not be stored', async () => {
-    const answers: unknown[] = [];
-    const decided: number[] = [];
-    const ahead = (): void => {
-      const answer = writer.execute(() => {
-        const decision = add('a', { limit: 2 })();
-        decided.push(decision.result);
-        return decision;
-      });
-      answers.push(answer);
-    };
-    const poison = async (): Promise<void> => {
-      if (answers.length === 0) {
-        ahead();
-        ahead(); // refused, for the basket of two seems full
-        await eventually(() => decided.length > 0);
-      }
-      throw new Error('poison');
-    };
-    await expect(writer.execute(add('a', { inTransaction: poison }))).rejects.toThrow('poison');
-    expect(await Promise.all(answers)).toEqual([1, 2]);
-    expect(decided).toEqual([2, 1, 2]);
-    expect(await stored('a')).toBe(2);
-  });
-
   it('finds one poisoned command among many batches of commands, and loses no other', async () => {
     writer = writerWith({ maxBatch: 50 });
     const poisoned = new Set([7, 60, 61, 149]);
@@ -292,27 +246,6 @@ describe('the group commit writer, when the connection breaks', () => {
     expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
     expect(await stored('a')).toBe(2);
     expect(reloads).toBe(0);
-  });
-
-  it('keeps what was decided ahead when only the answer to a commit was lost', async () => {
-    let broken = false;
-    let decisions = 0;
-    let ahead: Promise<number> | undefined;
-    writer = writerWith({
-      dataSource: faulty(async (_, commit) => {
-        await commit();
-        if (broken) return;
-        broken = true;
-        ahead = writer.execute(() => {
-          decisions += 1;
-          return add('a')();
-        });
-        await eventually(() => decisions > 0);
-        throw connectionLost();
-      }),
-    });
-    expect(await writer.execute(add('a'))).toBe(1);
-    expect([await ahead, decisions, reloads, await stored('a')]).toEqual([2, 1, 0, 2]);
   });
 
   it('does nothing twice, though its events bear the number of an event before them', async () => {
