@@ -1,4 +1,5 @@
 import {
+  type BatchHandler,
   BusStrategy,
   type Delivery,
   type EventBus,
@@ -10,6 +11,19 @@ import { DataSource } from 'typeorm';
 import { benchCatalogue, measured } from './load.ts';
 import type { Subject } from './subject.ts';
 
+type Noted = { readonly delivery: Delivery; readonly prepared: unknown };
+
+const observedBatch = (batch: BatchHandler, note: (delivery: Delivery) => void): BatchHandler<Noted> => ({
+  prepare: (delivery) => {
+    const prepared = batch.prepare(delivery);
+    return prepared === null ? null : { delivery, prepared };
+  },
+  handle: async (noted) => {
+    await batch.handle(noted.map(({ prepared }) => prepared));
+    for (const { delivery } of noted) note(delivery);
+  },
+});
+
 /** Tells of each record when its handler has returned, which is when its transaction is committed. */
 const observed = (options: SubscribeOptions, note: (delivery: Delivery) => void): SubscribeOptions => ({
   ...options,
@@ -17,17 +31,7 @@ const observed = (options: SubscribeOptions, note: (delivery: Delivery) => void)
     await options.handler(delivery);
     note(delivery);
   },
-  ...(options.batch
-    ? {
-        batch: {
-          accepts: options.batch.accepts,
-          handle: async (deliveries: readonly Delivery[]) => {
-            await options.batch!.handle(deliveries);
-            deliveries.forEach(note);
-          },
-        },
-      }
-    : {}),
+  ...(options.batch ? { batch: observedBatch(options.batch, note) } : {}),
 });
 
 /** The bus with what a service has behind it: the strategy, the inbox in a durable database, an empty handler. */

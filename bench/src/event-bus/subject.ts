@@ -1,5 +1,5 @@
 import type { BusRecord } from '@gridbourse/event-bus';
-import { percentile } from '../frame/statistics.ts';
+import { perSecond } from '../frame/statistics.ts';
 import { Load } from './load.ts';
 
 /** What carries records: a bus with a service behind it, or a peer. Each has a topic of its own, empty at first. */
@@ -10,11 +10,8 @@ export type Subject = {
   close(): Promise<void>;
 };
 
-export type Measured = { eventsPerSecond: number; latencyMsP50: number; latencyMsP99: number };
-
 const BATCH = 500;
 const TICK_MS = 10;
-const WARM_UP_EVENTS = 2_000;
 
 class Count {
   private reached = 0;
@@ -34,42 +31,55 @@ class Count {
   }
 }
 
-/** Publishing and handling at once, as fast as it goes; then at a steady rate, for the latency. */
-export const measure = async (
-  subject: Subject,
-  options: { events: number; payloadBytes: number; ratePerSecond: number; seconds: number },
-): Promise<Measured> => {
-  const load = new Load(options.payloadBytes);
-  const count = new Count();
-  let latencies: number[] | null = null;
-  subject.onHandled((sentAtMs) => {
-    latencies?.push(performance.now() - sentAtMs);
-    count.add();
-  });
-  const flood = (events: number) => async (): Promise<void> => {
-    for (let sent = 0; sent < events; sent += BATCH) await subject.publish(load.next(BATCH));
-  };
-  await count.more(WARM_UP_EVENTS, flood(WARM_UP_EVENTS));
-  const from = performance.now();
-  await count.more(options.events, flood(options.events));
-  const eventsPerSecond = (options.events / (performance.now() - from)) * 1_000;
+/** Loads a subject: as fast as it goes, or at a steady rate. */
+export class Driver {
+  private readonly load: Load;
+  private readonly count = new Count();
+  private latencies: number[] | null = null;
 
-  const each = Math.max(1, Math.round((options.ratePerSecond * TICK_MS) / 1_000));
-  const ticks = Math.round((options.seconds * 1_000) / TICK_MS);
-  latencies = [];
-  await count.more(ticks * each, async () => {
-    const sends: Promise<void>[] = [];
-    const start = performance.now();
-    for (let tick = 0; tick < ticks; tick += 1) {
-      const waitMs = start + tick * TICK_MS - performance.now();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      sends.push(subject.publish(load.next(each)));
-    }
-    await Promise.all(sends);
-  });
-  return {
-    eventsPerSecond: Math.round(eventsPerSecond),
-    latencyMsP50: percentile(latencies, 0.5),
-    latencyMsP99: percentile(latencies, 0.99),
-  };
-};
+  constructor(
+    private readonly subject: Subject,
+    payloadBytes: number,
+  ) {
+    this.load = new Load(payloadBytes);
+    subject.onHandled((sentAtMs) => {
+      this.latencies?.push(performance.now() - sentAtMs);
+      this.count.add();
+    });
+  }
+
+  /** Publishing and handling at once, as fast as it goes. @returns events a second, from the first sent to the last handled */
+  async flood(events: number): Promise<number> {
+    const from = performance.now();
+    await this.count.more(events, async () => {
+      for (let sent = 0; sent < events; sent += BATCH) {
+        await this.subject.publish(this.load.next(Math.min(BATCH, events - sent)));
+      }
+    });
+    return perSecond(events, performance.now() - from);
+  }
+
+  /** @returns milliseconds from the publishing of each event to the commit of its effect */
+  async steady(ratePerSecond: number, seconds: number): Promise<number[]> {
+    const each = Math.max(1, Math.round((ratePerSecond * TICK_MS) / 1_000));
+    const ticks = Math.round((seconds * 1_000) / TICK_MS);
+    const latencies: number[] = [];
+    this.latencies = latencies;
+    await this.count.more(ticks * each, async () => {
+      const sends: Promise<void>[] = [];
+      const start = performance.now();
+      for (let tick = 0; tick < ticks; tick += 1) {
+        const waitMs = start + tick * TICK_MS - performance.now();
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+        sends.push(this.subject.publish(this.load.next(each)));
+      }
+      await Promise.all(sends);
+    });
+    this.latencies = null;
+    return latencies;
+  }
+
+  close(): Promise<void> {
+    return this.subject.close();
+  }
+}

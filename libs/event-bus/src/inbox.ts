@@ -85,6 +85,10 @@ export const recordInbox = async (
   throw inboxGap(entry, seen);
 };
 
+/** No topic has a space in it. */
+const nameOf = ({ topic, key }: { readonly topic: string; readonly key: string }): string =>
+  `${topic} ${key}`;
+
 /**
  * Notes several records of one consumer as taken, in the caller's transaction: two statements however many they are.
  *
@@ -98,20 +102,18 @@ export const recordInboxes = async (
   consumer: string,
   entries: readonly Omit<InboxEntry, 'consumer'>[],
 ): Promise<number[]> => {
-  const keys = new Map(entries.map(({ topic, key }) => [JSON.stringify([topic, key]), { topic, key }]));
+  const keys = new Map(entries.map((entry) => [nameOf(entry), entry]));
   const wanted = [...keys.values()];
   const rows = await manager.query<(Row & { topic: string; key: string })[]>(READ_ALL, [
     consumer,
     wanted.map(({ topic }) => topic),
     wanted.map(({ key }) => key),
   ]);
-  const before = new Map(
-    rows.map(({ topic, key, sequence }) => [JSON.stringify([topic, key]), Number(sequence)]),
-  );
+  const before = new Map(rows.map((row) => [nameOf(row), Number(row.sequence)]));
   const after = new Map<string, number>();
   const fresh: number[] = [];
   entries.forEach((entry, place) => {
-    const name = JSON.stringify([entry.topic, entry.key]);
+    const name = nameOf(entry);
     const seen = after.get(name) ?? before.get(name) ?? 0;
     if (entry.sequence <= seen) return;
     if (entry.sequence > seen + 1) throw inboxGap({ ...entry, consumer }, seen);

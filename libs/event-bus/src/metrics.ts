@@ -17,8 +17,8 @@ export class BusMetrics {
     });
   }
 
-  delivered(labels: { group: string; topic: string }, outcome: DeliveryOutcome): void {
-    this.deliveries.add(1, { ...labels, outcome });
+  delivered(labels: { group: string; topic: string }, outcome: DeliveryOutcome, count = 1): void {
+    this.deliveries.add(count, { ...labels, outcome });
   }
 
   gap(labels: { group: string; topic: string }): void {

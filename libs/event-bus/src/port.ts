@@ -17,15 +17,18 @@ export type Delivery = BusRecord & {
 };
 
 /** For consumers that can handle many records at a lower price than one by one. */
-export type BatchHandler = {
-  /** Whether a record may be handled together with others; the others are handled alone. */
-  readonly accepts: (delivery: Delivery) => boolean;
+export interface BatchHandler<Prepared = unknown> {
   /**
-   * Handles all of them, or none: when it throws, each is given to the handler alone, so that one that fails keeps back
-   * no other. Records of one key come in order; at most 500.
+   * Reads a record that is next in line.
+   * @returns what `handle` needs of it; null when it has to be handled alone, as one is for which this throws
    */
-  readonly handle: (deliveries: readonly Delivery[]) => Promise<void>;
-};
+  prepare(delivery: Delivery): Prepared | null;
+  /**
+   * Handles all of them, or none: when it throws, it is called with parts of them, and what then still fails is given to
+   * the handler one by one, so that one that fails keeps back no other. Records of one key come in order; at most 500.
+   */
+  handle(prepared: readonly Prepared[]): Promise<void>;
+}
 
 export type SubscribeOptions = {
   /** Members of one group share the records; each group gets all of them, from the first one on. */

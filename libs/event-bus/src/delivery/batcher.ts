@@ -1,16 +1,24 @@
 import type { BatchHandler, Delivery } from '../port.ts';
 import type { Slots } from './signal.ts';
 
-type Run = {
-  readonly deliveries: readonly Delivery[];
-  readonly stopping: AbortSignal;
+/** A lane that has records ready. It is asked for them when a batch begins: by then it may have more. */
+export type Run = {
+  /** @returns what the batch handler has prepared of its next records, in order; none when it must not begin now */
+  readonly take: (most: number) => readonly unknown[];
+  /** Called once, with whether all that was taken is handled. If it is not, each has to be handled alone. Must not throw. */
   readonly done: (handled: boolean) => void;
 };
 
+type Taken = { readonly run: Run; readonly prepared: readonly unknown[] };
+
 /** Records in one batch, at most. */
 const MOST = 500;
-/** So many waiting are worth another batch beside those that run. */
+/** Of them, those of one lane. */
+const MOST_OF_ONE = 50;
+/** So many lanes waiting are worth another batch beside those that run. */
 const WORTH_ANOTHER = 50;
+/** From so many failures of one batch and its parts on, it is not one record's fault, and the rest goes one by one. */
+const MOST_FAILURES = 20;
 /** Fewer than that wait so long for company, in milliseconds. */
 const PATIENCE_MS = 5;
 
@@ -19,8 +27,7 @@ const PATIENCE_MS = 5;
  * load a record goes alone and at once; while a batch is being handled the next one gathers.
  */
 export class Batcher {
-  private readonly waiting: Run[] = [];
-  private waitingDeliveries = 0;
+  private waiting: Run[] = [];
   private running = 0;
   private timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
 
@@ -30,27 +37,20 @@ export class Batcher {
     private readonly concurrency: number,
   ) {}
 
-  accepts(delivery: Delivery): boolean {
-    return this.batch.accepts(delivery);
+  prepare(delivery: Delivery): unknown {
+    return this.batch.prepare(delivery);
   }
 
-  /**
-   * @param deliveries of one key, in order
-   * @returns true when all are handled; false when none is, and each has to be handled alone
-   */
-  submit(deliveries: readonly Delivery[], stopping: AbortSignal): Promise<boolean> {
-    return new Promise((done) => {
-      this.waiting.push({ deliveries, stopping, done });
-      this.waitingDeliveries += deliveries.length;
-      // What becomes ready in the same turn of the event loop goes together.
-      this.timer ??= setImmediate(() => this.launch());
-    });
+  submit(run: Run): void {
+    this.waiting.push(run);
+    // What becomes ready in the same turn of the event loop goes together.
+    this.timer ??= setImmediate(() => this.launch());
   }
 
   private launch(): void {
     this.timer = null;
     while (this.waiting.length > 0 && this.running < this.concurrency) {
-      if (this.running > 0 && this.waitingDeliveries < WORTH_ANOTHER) {
+      if (this.running > 0 && this.waiting.length < WORTH_ANOTHER) {
         this.timer = setTimeout(() => this.launchOne(), PATIENCE_MS);
         return;
       }
@@ -67,37 +67,50 @@ export class Batcher {
   private begin(): void {
     this.running += 1;
     void this.slots
-      .use(() => this.handle(this.gather()))
+      .use(() => this.handleNext())
       .finally(() => {
         this.running -= 1;
         if (this.waiting.length > 0 && !this.timer) this.launch();
       });
   }
 
-  private gather(): Run[] {
-    const runs: Run[] = [];
-    let count = 0;
-    while (this.waiting[0] && (count === 0 || count + this.waiting[0].deliveries.length <= MOST)) {
-      const run = this.waiting.shift()!;
-      count += run.deliveries.length;
-      runs.push(run);
+  private async handleNext(): Promise<void> {
+    const taken: Taken[] = [];
+    const apart: Run[] = [];
+    let [asked, count] = [0, 0];
+    while (asked < this.waiting.length && count < MOST) {
+      const run = this.waiting[asked]!;
+      asked += 1;
+      const prepared = run.take(Math.min(MOST_OF_ONE, MOST - count));
+      count += prepared.length;
+      if (prepared.length > 0) taken.push({ run, prepared });
+      else apart.push(run);
     }
-    this.waitingDeliveries -= count;
-    return runs;
+    this.waiting = this.waiting.slice(asked);
+    if (taken.length > 0) await this.handle(taken, { failures: 0 });
+    for (const run of apart) run.done(false);
   }
 
-  private async handle(runs: readonly Run[]): Promise<void> {
-    const live = runs.filter(({ stopping }) => !stopping.aborted);
-    const deliveries = live.flatMap((run) => run.deliveries);
-    let handled = false;
-    if (deliveries.length > 1) {
-      // Why it failed is said by whichever record fails alone.
-      handled = await this.batch.handle(deliveries).then(
+  /**
+   * Handles them together; where that fails, in halves, so that one record that fails costs a few transactions and not one
+   * for each of the others.
+   */
+  private async handle(taken: readonly Taken[], soFar: { failures: number }): Promise<void> {
+    const together = taken.flatMap(({ prepared }) => prepared);
+    // Why it failed is said by whichever record fails alone.
+    const handled =
+      together.length > 1 &&
+      (await this.batch.handle(together).then(
         () => true,
         () => false,
-      );
+      ));
+    if (!handled) soFar.failures += 1;
+    if (handled || taken.length === 1 || soFar.failures >= MOST_FAILURES) {
+      for (const { run } of taken) run.done(handled);
+      return;
     }
-    const together = new Set(handled ? live : []);
-    for (const run of runs) run.done(together.has(run));
+    const half = taken.length >> 1;
+    await this.handle(taken.slice(0, half), soFar);
+    await this.handle(taken.slice(half), soFar);
   }
 }

@@ -1,4 +1,4 @@
-import { type EventHeaders, eventHeaders } from '@gridbourse/events';
+import { type EventHeaders, readEventHeaders } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import type { BusRecord } from '../port.ts';
 
@@ -27,8 +27,8 @@ export const checkedRecord = (
   if (key.length === 0 || key.length > 200 || key.includes('\0') || !key.isWellFormed()) {
     throw invalidRecord('the key of a record has 1 to 200 characters of well-formed text, none of them NUL');
   }
-  const parsed = eventHeaders.safeParse(headers);
-  if (!parsed.success) throw invalidRecord(`headers of ${topic} ${key}: ${parsed.error.message}`);
+  const read = readEventHeaders(headers);
+  if (typeof read === 'string') throw invalidRecord(`headers of ${topic} ${key}: ${read}`);
   const text = JSON.stringify(value ?? null);
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
@@ -38,5 +38,5 @@ export const checkedRecord = (
       `a record of ${topic} is larger than ${maxBytes} bytes`,
     );
   }
-  return { headers: parsed.data, text, bytes };
+  return { headers: read, text, bytes };
 };

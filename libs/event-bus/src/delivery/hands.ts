@@ -6,13 +6,32 @@ export class Hands {
 
   async use<T>(work: () => Promise<T>): Promise<T> {
     while (this.gate) await this.gate.promise;
-    this.busy += 1;
+    this.begin();
     try {
       return await work();
     } finally {
-      this.busy -= 1;
-      if (this.busy === 0) for (const done of this.waiting.splice(0)) done();
+      this.end();
     }
+  }
+
+  /** Whether nothing may begin now. */
+  get held(): boolean {
+    return this.gate !== null;
+  }
+
+  /** Resolves when something may begin again, unless it is held back anew meanwhile. */
+  async freed(): Promise<void> {
+    await this.gate?.promise;
+  }
+
+  /** For work that is not one function: each `begin`, while nothing is held, has its `end`. */
+  begin(): void {
+    this.busy += 1;
+  }
+
+  end(): void {
+    this.busy -= 1;
+    if (this.busy === 0) for (const done of this.waiting.splice(0)) done();
   }
 
   /** Lets nothing begin until released. Resolves when what had begun has ended. */

@@ -1,4 +1,4 @@
-import { eventHeaders } from '@gridbourse/events';
+import { readEventHeaders } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import type { Logger } from '@gridbourse/observability';
 import { inDeliveryScope } from '../delivery-scope.ts';
@@ -16,8 +16,13 @@ type Job = { readonly kind: 'record'; readonly record: LoggedRecord } | { readon
 
 type Outcome = 'handled' | Failure;
 
-/** Records of one key that are handled together. */
-const LONGEST_RUN = 50;
+/** The records of one key that are not settled, in order. */
+type Lane = {
+  readonly key: string;
+  readonly jobs: Job[];
+  /** So many of the next records must not share a batch: one that they were in has failed. */
+  alone: number;
+};
 
 /** Thrown inside a lane to leave it: the partition is being given up, whatever is not settled is delivered again. */
 class Stopped extends Error {}
@@ -61,12 +66,13 @@ export class PartitionWorker {
   readonly topic: string;
   readonly partition: number;
   private readonly o: WorkerOptions;
-  private readonly lanes = new Map<string, Job[]>();
-  private readonly running = new Set<Promise<void>>();
+  private readonly lanes = new Map<string, Lane>();
+  private readonly waitingForEnd: (() => void)[] = [];
   private readonly parked: Set<string>;
   private readonly watermark: Watermark;
   private readonly stopping = new AbortController();
   private readonly hands = new Hands();
+  private readonly labels: { readonly group: string; readonly topic: string };
 
   constructor(options: WorkerOptions) {
     this.o = options;
@@ -74,6 +80,7 @@ export class PartitionWorker {
     this.partition = options.partition;
     this.watermark = new Watermark(options.firstOffset);
     this.parked = new Set(options.parkedKeys);
+    this.labels = { group: options.subscription.group, topic: options.topic };
   }
 
   /** The first offset that has not been taken in. */
@@ -103,7 +110,7 @@ export class PartitionWorker {
   /** Takes a parked key up again, behind what is queued for it. */
   replay(key: string): void {
     if (!this.parked.has(key)) this.parked.add(key);
-    if (this.lanes.get(key)?.some((job) => job.kind === 'replay')) return;
+    if (this.lanes.get(key)?.jobs.some((job) => job.kind === 'replay')) return;
     this.enqueue(key, { kind: 'replay' });
   }
 
@@ -120,7 +127,7 @@ export class PartitionWorker {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.hands.release();
-    await Promise.allSettled([...this.running]);
+    if (this.lanes.size > 0) await new Promise<void>((resolve) => this.waitingForEnd.push(resolve));
   }
 
   /** Keys that are being worked on, for whoever waits too long. */
@@ -132,57 +139,104 @@ export class PartitionWorker {
     if (this.stopping.signal.aborted) return;
     const lane = this.lanes.get(key);
     if (lane) {
-      lane.push(job);
+      lane.jobs.push(job);
       return;
     }
-    const jobs = [job];
-    this.lanes.set(key, jobs);
-    const run = this.drain(key, jobs).finally(() => this.running.delete(run));
-    this.running.add(run);
+    const opened = { key, jobs: [job], alone: 0 };
+    this.lanes.set(key, opened);
+    this.proceed(opened);
   }
 
-  private async drain(key: string, jobs: Job[]): Promise<void> {
+  /** Takes the next of a lane in hand: with records of other keys where it may be, else alone. */
+  private proceed(lane: Lane): void {
+    const [job] = lane.jobs;
+    if (!job) this.leave(lane);
+    else if (this.hands.held) void this.hands.freed().then(() => this.proceed(lane));
+    else if (job.kind !== 'record' || !this.offer(lane, job.record)) void this.handleFirst(lane, job);
+  }
+
+  private leave(lane: Lane): void {
+    this.lanes.delete(lane.key);
+    if (this.lanes.size === 0) for (const ended of this.waitingForEnd.splice(0)) ended();
+  }
+
+  private async handleFirst(lane: Lane, job: Job): Promise<void> {
     try {
-      for (let job = jobs[0]; job; job = jobs[0]) {
-        if (job.kind === 'replay') await this.replayParked(key);
-        else {
-          const together = await this.handleTogether(key, jobs);
-          if (together > 0) {
-            jobs.splice(0, together);
-            continue;
-          }
-          await this.settle(job.record);
-        }
-        jobs.shift();
+      if (job.kind === 'replay') await this.replayParked(lane.key);
+      else {
+        await this.settle(job.record);
+        lane.alone = Math.max(0, lane.alone - 1);
       }
+      lane.jobs.shift();
     } catch (error) {
       if (!(error instanceof Stopped)) this.o.onBroken(error);
-    } finally {
-      this.lanes.delete(key);
+      this.leave(lane);
+      return;
+    }
+    this.proceed(lane);
+  }
+
+  /** Offers the next records of a lane to the batcher. @returns false when the first of them has to go alone */
+  private offer(lane: Lane, record: LoggedRecord): boolean {
+    const { batcher } = this.o;
+    const { signal } = this.stopping;
+    if (!batcher || lane.alone > 0 || this.parked.has(lane.key) || signal.aborted) return false;
+    const first = this.prepared(batcher, record);
+    if (first === null) return false;
+    let taken = 0;
+    batcher.submit({
+      take: (most) => {
+        if (this.hands.held || signal.aborted) return [];
+        this.hands.begin();
+        const run = this.runOf(batcher, lane, first, most);
+        taken = run.length;
+        return run;
+      },
+      done: (handled) => {
+        if (taken > 0) this.hands.end();
+        if (handled) this.settleTogether(lane, taken);
+        else {
+          lane.alone = taken;
+          this.proceed(lane);
+        }
+      },
+    });
+    return true;
+  }
+
+  private runOf(batcher: Batcher, { jobs }: Lane, first: unknown, most: number): unknown[] {
+    const run = [first];
+    for (let job = jobs[1]; job?.kind === 'record' && run.length < most; job = jobs[run.length]) {
+      const next = this.prepared(batcher, job.record);
+      if (next === null) break;
+      run.push(next);
+    }
+    return run;
+  }
+
+  private prepared(batcher: Batcher, record: LoggedRecord): unknown {
+    const delivery = this.deliveryOf(record, 1);
+    if ('error' in delivery) return null;
+    try {
+      return batcher.prepare(delivery);
+    } catch {
+      return null; // it will fail alone, and then say why
     }
   }
 
-  /** Gives what is ready of the key to the batcher. @returns how many records are settled; none when they must go alone */
-  private async handleTogether(key: string, jobs: readonly Job[]): Promise<number> {
-    const { batcher, metrics } = this.o;
-    if (!batcher || this.parked.has(key) || this.stopping.signal.aborted) return 0;
-    const deliveries: Delivery[] = [];
-    for (const job of jobs) {
-      const delivery = job.kind === 'record' ? this.deliveryOf(job.record) : null;
-      if (!delivery || 'error' in delivery || deliveries.length === LONGEST_RUN) break;
-      const first = { ...delivery, attempt: 1 };
-      if (!batcher.accepts(first)) break;
-      deliveries.push(first);
+  private settleTogether(lane: Lane, count: number): void {
+    try {
+      for (const job of lane.jobs.splice(0, count)) {
+        if (job.kind === 'record') this.watermark.settle(job.record.offset);
+      }
+      this.o.metrics.delivered(this.labels, 'handled', count);
+      this.o.onProgress();
+    } catch (error) {
+      this.o.onBroken(error);
+      this.leave(lane);
+      return;
     }
-    if (deliveries.length === 0) return 0;
-    const handled = await this.hands.use(() => batcher.submit(deliveries, this.stopping.signal));
-    if (!handled) return 0;
-    for (const job of jobs.slice(0, deliveries.length)) {
-      metrics.delivered(this.labels, 'handled');
-      if (job.kind === 'record') this.watermark.settle(job.record.offset);
-    }
-    this.o.onProgress();
-    return deliveries.length;
+    this.proceed(lane);
   }
 
   private async settle(record: LoggedRecord): Promise<void> {
@@ -238,7 +292,7 @@ export class PartitionWorker {
   /** Tries a record until it is handled, the budget is used up, or it cannot ever be handled. */
   private async attempt(record: LoggedRecord, handler: SubscribeOptions['handler']): Promise<Outcome> {
     const { retry, logger, metrics, slots } = this.o;
-    const delivery = this.deliveryOf(record);
+    const delivery = this.deliveryOf(record, 1);
     if ('error' in delivery) return delivery;
     for (let attempt = 1, pauses = 1; ; pauses += 1) {
       let failure: unknown;
@@ -273,29 +327,17 @@ export class PartitionWorker {
     }
   }
 
-  private deliveryOf(record: LoggedRecord): Omit<Delivery, 'attempt'> | Failure {
+  private deliveryOf(record: LoggedRecord, attempt: number): Delivery | Failure {
     if (record.fault !== undefined) {
       return { code: record.fault.split(':', 1)[0]!, error: record.fault, attempts: 0 };
     }
-    const headers = eventHeaders.safeParse(record.headers);
-    if (!headers.success) {
-      return {
-        code: 'invalid_headers',
-        error: `invalid_headers: ${headers.error.message}`,
-        attempts: 0,
-      };
+    const headers = readEventHeaders(record.headers);
+    if (typeof headers === 'string') {
+      return { code: 'invalid_headers', error: `invalid_headers: ${headers}`, attempts: 0 };
     }
-    return {
-      topic: this.topic,
-      key: record.key,
-      headers: headers.data,
-      value: record.value,
-      sequence: Number(headers.data.sequence),
-    };
-  }
-
-  private get labels(): { group: string; topic: string } {
-    return { group: this.o.subscription.group, topic: this.topic };
+    const { topic } = this;
+    const { key, value } = record;
+    return { topic, key, headers, value, sequence: Number(headers.sequence), attempt };
   }
 
   private nameOf(record: LoggedRecord): {

@@ -48,6 +48,9 @@ type Handled = {
   readonly journal: boolean;
 };
 
+/** A delivery that can share a transaction, with its handlers; none where nobody here asked for it. */
+type Prepared = { readonly delivery: Delivery; readonly handled: Handled | null };
+
 const entryOfJournal = (delivery: Delivery, { heardAtMs }: Hearing): JournalEntry => ({
   ...delivery,
   heardAtMs,
@@ -68,8 +71,6 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
   private readonly metrics: BusMetrics;
   private readonly clock: Clock;
   private subscription: Subscription | null = null;
-  /** What was found out about a delivery when it was asked whether it can go with others. */
-  private readonly resolved = new WeakMap<Delivery, Handled | null>();
 
   constructor(private readonly options: BusStrategyOptions) {
     super();
@@ -142,8 +143,8 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
       topics: [...topics].sort(),
       handler: (delivery) => this.deliver(delivery),
       batch: {
-        accepts: (delivery) => this.canShare(delivery),
-        handle: (deliveries) => this.deliverTogether(deliveries),
+        prepare: (delivery) => this.prepare(delivery),
+        handle: (prepared: readonly Prepared[]) => this.deliverTogether(prepared),
       },
       onSkip: (delivery) => this.skip(delivery),
     });
@@ -160,26 +161,24 @@ export class BusStrategy extends Server implements CustomTransportStrategy {
     }
   }
 
-  /** Whether the effect of an event can be part of a transaction with others. What cannot be read goes alone. */
-  private canShare(delivery: Delivery): boolean {
-    try {
-      const handled = this.resolve(delivery);
-      this.resolved.set(delivery, handled);
-      return handled?.handlers[0]?.extras.transaction !== 'handler';
-    } catch {
-      return false;
-    }
+  /** What the effect of an event takes if it can be part of a transaction with others. */
+  private prepare(delivery: Delivery): Prepared | null {
+    const handled = this.resolve(delivery);
+    return handled?.handlers[0]?.extras.transaction === 'handler' ? null : { delivery, handled };
   }
 
   /** One transaction for the inbox and the effects of several events: all of them or none. */
-  private async deliverTogether(deliveries: readonly Delivery[]): Promise<void> {
+  private async deliverTogether(prepared: readonly Prepared[]): Promise<void> {
     const { group, dataSource } = this.options;
     await dataSource.transaction(async (manager) => {
-      const fresh = (await recordInboxes(manager, group, deliveries)).flatMap((place) => {
-        const delivery = deliveries[place]!;
-        const handled = this.resolved.get(delivery);
-        if (!handled) return []; // nobody here asked for it: its place in line is noted
-        return [{ delivery, handled, hearing: this.hearingOf(handled) }];
+      const places = await recordInboxes(
+        manager,
+        group,
+        prepared.map(({ delivery }) => delivery),
+      );
+      const fresh = places.flatMap((place) => {
+        const { delivery, handled } = prepared[place]!;
+        return handled ? [{ delivery, handled, hearing: this.hearingOf(handled) }] : [];
       });
       const kept = fresh.filter(({ hearing }) => hearing.journal);
       await writeJournal(

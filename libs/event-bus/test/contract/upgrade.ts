@@ -134,6 +134,6 @@ export const upgradeContract = ({ under }: Suite): void => {
     const written = await effects();
     expect(new Set(written.map(({ what }) => what)).size).toBe(198);
     expect(written.some(({ what }) => what.includes('twice') || what.startsWith('many-50 '))).toBe(false);
-    expect(new Set(written.map(({ tx }) => tx)).size).toBeLessThan(198);
+    expect(new Set(written.map(({ tx }) => tx)).size).toBeLessThan(99);
   });
 };
