@@ -57,13 +57,15 @@ type Found = {
   readonly provider: Provider;
   readonly free: readonly NodeFree[];
   readonly fit: Fit;
+  /** From the tenant to the provider, where it is known already; see `scoreTerms`. */
+  readonly tripMs?: number;
 };
 
 export const ranked = (
   { need, weights, field, seed }: Ranking,
-  { offer, provider, free, fit }: Found,
+  { offer, provider, free, fit, tripMs }: Found,
 ): Ranked => {
-  const terms = scoreTerms({ need, offer, provider, free }, fit, field);
+  const terms = scoreTerms({ need, offer, provider, free }, fit, field, tripMs);
   return {
     offer,
     provider,

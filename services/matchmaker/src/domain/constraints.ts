@@ -57,9 +57,17 @@ type Check = (subject: Subject) => Broken | null;
 export type OfProvider = (subject: Pick<Subject, 'need' | 'provider'>) => Broken | null;
 /** Looks at the offer and what is asked, and not at who sells it or what is free. */
 export type OfOffer = (subject: Pick<Subject, 'need' | 'offer'>) => Broken | null;
-const failed = (constraint: Constraint, detail: () => string): Broken => ({ constraint, detail });
-const when = (broken: boolean, constraint: Constraint, detail: () => string): Broken | null =>
-  broken ? { constraint, detail } : null;
+const failed = <S>(constraint: Constraint, detailOf: (subject: S) => string, subject: S): Broken => ({
+  constraint,
+  detail: () => detailOf(subject),
+});
+/** The words are a function of the subject, so that nothing is made for them where nothing fails. */
+const when = <S>(
+  broken: boolean,
+  constraint: Constraint,
+  detailOf: (subject: S) => string,
+  subject: S,
+): Broken | null => (broken ? failed(constraint, detailOf, subject) : null);
 
 const inWords = ({ constraint, detail }: Broken): Failure => ({ constraint, detail: detail().slice(0, 300) });
 
@@ -67,12 +75,16 @@ const providerActive: OfProvider = ({ provider }) =>
   when(
     !provider.activated || provider.suspended || provider.chainProviderId === null,
     'provider_active',
-    () => (provider.suspended ? 'suspended' : 'its stake is below the minimum'),
+    ({ suspended }) => (suspended ? 'suspended' : 'its stake is below the minimum'),
+    provider,
   );
 
 const providerOnline: OfProvider = ({ provider }) =>
-  when(provider.presence !== 'online', 'provider_online', () =>
-    provider.presence === 'unknown' ? 'not heard of yet' : provider.presence,
+  when(
+    provider.presence !== 'online',
+    'provider_online',
+    ({ presence }) => (presence === 'unknown' ? 'not heard of yet' : presence),
+    provider,
   );
 
 const providerIncluded: OfProvider = ({ need, provider }) =>
@@ -80,59 +92,76 @@ const providerIncluded: OfProvider = ({ need, provider }) =>
     need.include.size > 0 && !need.include.has(provider.providerId),
     'provider_included',
     () => 'not on your list',
+    provider,
   );
 
 const providerExcluded: OfProvider = ({ need, provider }) =>
-  when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it');
+  when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it', provider);
 
 const providerDeclined: OfProvider = ({ need, provider }) =>
   when(
     need.declinedBy.has(provider.providerId),
     'provider_declined',
     () => 'it declined this order, or did not answer',
+    provider,
   );
 
 const tier: OfProvider = ({ need, provider }) =>
-  when(provider.tier > need.group.tierFloor, 'tier', () => `tier ${provider.tier}`);
+  when(provider.tier > need.group.tierFloor, 'tier', (its) => `tier ${its.tier}`, provider);
 
 const region: OfProvider = ({ need, provider }) =>
   when(
     need.group.regions.length > 0 && !need.group.regions.includes(provider.place.region),
     'region',
-    () => `in ${provider.place.region}`,
+    ({ place }) => `in ${place.region}`,
+    provider,
   );
 
-const attributes: OfProvider = ({ need, provider }) => {
-  const missing = Object.entries(need.group.attributes).filter(
-    ([key, value]) => provider.attributes[key] !== value,
+const missingAttributes = ({ need, provider }: Pick<Subject, 'need' | 'provider'>): string[] =>
+  Object.keys(need.group.attributes).filter((key) => provider.attributes[key] !== need.group.attributes[key]);
+
+const attributes: OfProvider = (subject) =>
+  when(
+    missingAttributes(subject).length > 0,
+    'attributes',
+    (its) =>
+      missingAttributes(its)
+        .map((key) => `${key}: ${its.provider.attributes[key] ?? 'not given'}`)
+        .join(', '),
+    subject,
   );
-  return when(missing.length > 0, 'attributes', () =>
-    missing.map(([key]) => `${key}: ${provider.attributes[key] ?? 'not given'}`).join(', '),
-  );
-};
 
 const duration: OfOffer = ({ need, offer: { policy } }) =>
   when(
     need.durationSeconds < policy.minDurationSeconds || need.durationSeconds > policy.maxDurationSeconds,
     'duration',
-    () => `takes ${policy.minDurationSeconds} to ${policy.maxDurationSeconds} s`,
+    (its) => `takes ${its.minDurationSeconds} to ${its.maxDurationSeconds} s`,
+    policy,
   );
 
 /** `default` means whatever class the provider has. */
-const storageClass: OfOffer = ({ need, offer }) => {
-  const missing = need.storageClasses.filter((name) =>
-    name === 'default' ? offer.storageClasses.length === 0 : !offer.storageClasses.includes(name),
-  );
-  return when(missing.length > 0, 'storage_class', () =>
-    offer.storageClasses.length === 0 ? 'has none' : `has ${offer.storageClasses.join(', ')}`,
-  );
+const hasClass = ({ storageClasses }: Offer, name: string): boolean =>
+  name === 'default' ? storageClasses.length > 0 : storageClasses.includes(name);
+
+const hasClasses = (names: readonly string[], offer: Offer): boolean => {
+  for (const name of names) if (!hasClass(offer, name)) return false;
+  return true;
 };
+
+const storageClass: OfOffer = ({ need, offer }) =>
+  when(
+    !hasClasses(need.storageClasses, offer),
+    'storage_class',
+    ({ storageClasses }) => (storageClasses.length === 0 ? 'has none' : `has ${storageClasses.join(', ')}`),
+    offer,
+  );
 
 const interconnect: OfOffer = ({ need, offer }) =>
   when(
     interconnectRank(offer.interconnect) < interconnectRank(need.group.interconnect),
     'interconnect',
-    () => `has ${offer.interconnect}`,
+    (its) => `has ${its.interconnect}`,
+    offer,
   );
 
 type ModelRequest = GpuRequest['models'][number];
@@ -144,12 +173,13 @@ const hasVram = ({ vramMiB }: ModelRequest, gpu: OfferGpu): boolean =>
 const hasInterface = (entry: ModelRequest, gpu: OfferGpu): boolean =>
   entry.interface === null || entry.interface === gpu.interface;
 
-const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
-  when(
-    gpu !== null && need.gpuRequests.some((request) => request.vendor !== gpu.vendor),
-    'gpu_vendor',
-    () => `has ${gpu!.vendor}`,
-  );
+const gpuVendor: OfGpu = ({ need, offer: { gpu } }) => {
+  if (gpu === null) return null;
+  for (const request of need.gpuRequests) {
+    if (request.vendor !== gpu.vendor) return failed('gpu_vendor', ({ vendor }) => `has ${vendor}`, gpu);
+  }
+  return null;
+};
 
 /**
  * Model, then VRAM, then interface: the first that no entry of some request passes. The VRAM is that of the whole card, also
@@ -157,15 +187,15 @@ const gpuVendor: OfGpu = ({ need, offer: { gpu } }) =>
  */
 const gpuModel: OfGpu = ({ need, offer: { gpu } }) => {
   if (need.gpuRequests.length === 0) return null;
-  if (gpu === null) return failed('gpu_model', () => 'has no GPU');
+  if (gpu === null) return failed('gpu_model', () => 'has no GPU', gpu);
   for (const { models } of need.gpuRequests) {
     if (models.length === 0) continue;
     const named = models.filter((entry) => entry.model === gpu.model);
-    if (named.length === 0) return failed('gpu_model', () => `has ${gpu.model}`);
+    if (named.length === 0) return failed('gpu_model', ({ model }) => `has ${model}`, gpu);
     const large = named.filter((entry) => hasVram(entry, gpu));
-    if (large.length === 0) return failed('gpu_vram', () => `has ${gpu.vramMiB} MiB`);
+    if (large.length === 0) return failed('gpu_vram', ({ vramMiB }) => `has ${vramMiB} MiB`, gpu);
     if (!large.some((entry) => hasInterface(entry, gpu))) {
-      return failed('gpu_interface', () => `has ${gpu.interface}`);
+      return failed('gpu_interface', (its) => `has ${its.interface}`, gpu);
     }
   }
   return null;
@@ -189,7 +219,7 @@ const gpuSharing: OfGpu = ({ need, offer: { gpu } }) => {
     const suits =
       sharingSuits(request.sharing, sharing) &&
       (sharing.mode !== 'mig' || profileSuits(request, gpu, sharing.profile));
-    if (!suits) return failed('gpu_sharing', () => `sells ${soldInWords(sharing)}`);
+    if (!suits) return failed('gpu_sharing', (its) => `sells ${soldInWords(its)}`, sharing);
   }
   return null;
 };
@@ -219,28 +249,37 @@ const shape: OfOffer = ({ need, offer }) => {
   for (const [constraint, size, unit] of dimensions) {
     if (constraint === 'gpu_count' && wantsMissingGpu) continue;
     if (size.largestPod > size.largestNode)
-      return failed(constraint, () => `largest machine has ${size.largestNode} ${unit}`);
-    if (size.all > size.declared) return failed(constraint, () => `has ${size.declared} ${unit} in all`);
+      return failed(constraint, ({ largestNode }) => `largest machine has ${largestNode} ${unit}`, size);
+    if (size.all > size.declared)
+      return failed(constraint, ({ declared }) => `has ${declared} ${unit} in all`, size);
   }
   if (wantsMissingGpu && need.gpuRequests.length > 0) return null;
   return when(
     pack(need.pods, offer.nodes) === null,
     'machines',
-    () => `${offer.nodes.length} machines cut otherwise`,
+    ({ nodes }) => `${nodes.length} machines cut otherwise`,
+    offer,
   );
 };
 
-const price: OfOffer = ({ need, offer }) => {
-  const rate = rateMicrosPerHour(offer.price, need.total);
-  return when(rate > need.limitMicrosPerHour, 'price', () => `asks ${formatUsdc(rate)} USDC/h`);
-};
+const price: OfOffer = (subject) =>
+  when(
+    rateOf(subject) > subject.need.limitMicrosPerHour,
+    'price',
+    (its) => `asks ${formatUsdc(rateOf(its))} USDC/h`,
+    subject,
+  );
 
-const freeCapacity = ({ free, need }: Subject): Broken =>
-  failed('capacity', () => {
-    if (need.total.gpus > 0) return `${free.reduce((total, node) => total + node.gpus, 0)} GPUs free now`;
-    const roomFor = need.pods.filter((pod) => free.some((node) => fits(pod.needs, node))).length;
-    return `room for ${roomFor} of ${need.pods.length} replicas now`;
-  });
+const rateOf = ({ need, offer }: Pick<Subject, 'need' | 'offer'>): Micros =>
+  rateMicrosPerHour(offer.price, need.total);
+
+const freeCapacity = (subject: Subject): Broken => failed('capacity', freeInWords, subject);
+
+const freeInWords = ({ free, need }: Subject): string => {
+  if (need.total.gpus > 0) return `${free.reduce((total, node) => total + node.gpus, 0)} GPUs free now`;
+  const roomFor = need.pods.filter((pod) => free.some((node) => fits(pod.needs, node))).length;
+  return `room for ${roomFor} of ${need.pods.length} replicas now`;
+};
 
 /** Say the same of providers that are alike but for their names. */
 export const PROVIDER_CHECKS: readonly OfProvider[] = [
@@ -280,7 +319,7 @@ export type Fit = {
 export const fitOf = (subject: Subject): Fit | null => {
   for (const check of STATIC_CHECKS) if (check(subject)) return null;
   const packed = pack(subject.need.pods, subject.free);
-  return packed && { rateMicrosPerHour: rateMicrosPerHour(subject.offer.price, subject.need.total), packed };
+  return packed && { rateMicrosPerHour: rateOf(subject), packed };
 };
 
 /** Passes everything but what is free just now: worth waiting for. */

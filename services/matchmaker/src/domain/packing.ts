@@ -72,11 +72,14 @@ const packGreedily = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]
 
 /** Machines with room for a pod, tightest first; only the first when there is but one pod. */
 const fittingInOrder = (need: Amounts, nodes: readonly Amounts[], pods: number): number[] => {
-  const fitting: number[] = [];
-  for (let i = 0; i < nodes.length; i += 1) if (fits(need, nodes[i]!)) fitting.push(i);
   const tighter = byTightness(nodes, need);
-  if (pods > 1) return fitting.sort(tighter);
-  return fitting.length === 0 ? [] : [fitting.reduce((best, i) => (tighter(i, best) < 0 ? i : best))];
+  const fitting: number[] = [];
+  for (let i = 0; i < nodes.length; i += 1) {
+    if (!fits(need, nodes[i]!)) continue;
+    if (pods > 1 || fitting.length === 0) fitting.push(i);
+    else if (tighter(i, fitting[0]!) < 0) fitting[0] = i;
+  }
+  return pods > 1 ? fitting.sort(tighter) : fitting;
 };
 
 const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
@@ -143,6 +146,7 @@ export const mostAlike = <Tag>(
  * @returns null when they do not fit, or when no way was found within the limits.
  */
 export const pack = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
+  if (pods.length === 1) return packGreedily(pods, nodes); // the first path is the only one
   if (!fits(sum(pods.map((pod) => pod.needs)), sum(nodes))) return null;
   const ordered = [...pods].sort(bySize);
   const greedy = packGreedily(ordered, nodes);

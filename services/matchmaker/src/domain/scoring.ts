@@ -97,14 +97,11 @@ export const fitTerm = (left: number, all: number): number => (all === 0 ? 1 : 1
 const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
   if (need.total.gpus === 0 && offer.gpu !== null) return 0;
   const dimension = need.total.gpus > 0 ? 'gpus' : 'cpuMillis';
-  const needs = new Map(need.pods.map((pod) => [pod.tag, pod.needs]));
-  const taken = new Map<string, Amounts>();
-  for (const { tag, node } of packed)
-    taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
+  const taken = takenOn(need, packed);
   let left = 0;
   let all = 0;
   offer.nodes.forEach((node, at) => {
-    const here = taken.get(node.name);
+    const here = taken(node.name);
     if (!here || here[dimension] === 0) return;
     all += node[dimension];
     left += leftOf(free[at]!, here)[dimension];
@@ -112,20 +109,43 @@ const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
   return fitTerm(left, all);
 };
 
+/** What a group takes of each machine. */
+const takenOn = (need: GroupNeed, packed: Fit['packed']): ((node: string) => Amounts | undefined) => {
+  if (packed.length === 1) {
+    const { node } = packed[0]!;
+    return (name) => (name === node ? need.pods[0]!.needs : undefined);
+  }
+  const needs = new Map(need.pods.map((pod) => [pod.tag, pod.needs]));
+  const taken = new Map<string, Amounts>();
+  for (const { tag, node } of packed)
+    taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
+  return (name) => taken.get(name);
+};
+
 /** Where the tenant is, prepared for asking about many providers; null when it was not said. */
 export const originOf = ({ near }: Pick<GroupNeed, 'near'>): RttEnd | null =>
   near === null ? null : rttEndOf(near);
 
-export const scoreTerms = (subject: Subject, found: Fit, field: Field): ScoreTerms => {
-  const { need, provider } = subject;
+const roundTripMs = ({ need, provider }: Subject): number => {
   const origin = originOf(need);
+  return origin === null ? 0 : rttMs(origin, provider.place.location);
+};
+
+/** @param tripMs from the tenant to the provider; 0 where the tenant's place is not known */
+export const scoreTerms = (
+  subject: Subject,
+  found: Fit,
+  field: Field,
+  tripMs = roundTripMs(subject),
+): ScoreTerms => {
+  const { need, provider } = subject;
   return {
     cost: costTerm(
       nearest(found.rateMicrosPerHour),
       nearest(need.limitMicrosPerHour),
       nearest(field.cheapest),
     ),
-    geography: origin === null ? 1 : geographyTerm(rttMs(origin, provider.place.location)),
+    geography: geographyTerm(tripMs),
     performance: performanceTerm(throughputOf(subject), field.fastest),
     reliability: reliabilityTerm(provider),
     fit: fit(subject, found),
@@ -142,10 +162,20 @@ export const weightsOf = ({ profile, weights }: MatchRequest, gpus: number): Wei
  * Weighted mean of the terms, in [0, 1]. Never falls when a term rises, in floating point as well: each step of it is
  * monotone. The search for the best relies on that.
  */
-export const scoreOf = (terms: ScoreTerms, weights: Weights): number =>
-  (weights.cost * terms.cost +
-    weights.geography * terms.geography +
-    weights.performance * terms.performance +
-    weights.reliability * terms.reliability +
-    weights.fit * terms.fit) /
+export const weightedMean = (
+  weights: Weights,
+  cost: number,
+  geography: number,
+  performance: number,
+  reliability: number,
+  fit: number,
+): number =>
+  (weights.cost * cost +
+    weights.geography * geography +
+    weights.performance * performance +
+    weights.reliability * reliability +
+    weights.fit * fit) /
   (weights.cost + weights.geography + weights.performance + weights.reliability + weights.fit);
+
+export const scoreOf = (terms: ScoreTerms, weights: Weights): number =>
+  weightedMean(weights, terms.cost, terms.geography, terms.performance, terms.reliability, terms.fit);

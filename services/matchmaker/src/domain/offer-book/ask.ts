@@ -1,12 +1,11 @@
 import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
 import { DIMENSIONS } from '../amounts.ts';
-import type { Ranking } from '../candidates.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
-import { costTerm, fitTerm, geographyTerm, originOf, scoreOf } from '../scoring.ts';
-import { BITS, FANOUT, FIELD, tightestGpus } from './layout.ts';
+import { fitTerm, originOf } from '../scoring.ts';
+import { BITS, FANOUT, FIELD, FIELDS, lowestBit, tightestGpus, WORDS } from './layout.ts';
 import { attributeBit, bit64, union, type Vocabulary } from './words.ts';
 
 /** Of what is free now, or of what was declared (as if every lease had ended). */
@@ -44,12 +43,33 @@ const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number 
   return bits >>> 0;
 };
 
-/** Where an entry's row begins in the columns, of an offer or of a box. */
-export type RowPlace = {
-  readonly fields: Float64Array;
-  readonly at: number;
-  readonly bits: Uint32Array;
-  readonly bitsAt: number;
+/** What fields are never above: a limit there keeps nothing out, so the column need not be read. */
+const HIGHEST: Readonly<Record<number, number>> = {
+  [FIELD.tier]: 7,
+  [FIELD.interconnect]: 0,
+  ...Object.fromEntries(
+    [FIELD.free, FIELD.declared].flatMap((first) =>
+      Array.from({ length: 2 * DIMENSIONS.length }, (_, i) => [first + i, 0] as const),
+    ),
+  ),
+};
+
+type Ceiling = { readonly field: number; readonly limit: number };
+
+/** What fields must not be above, those first that keep most out. */
+const ceilingsOf = ({ group, pods, total, durationSeconds }: GroupNeed, capacity: Capacity): Ceiling[] => {
+  const first = capacity === 'free' ? FIELD.free : FIELD.declared;
+  return [
+    ...DIMENSIONS.flatMap((dimension, i) => [
+      { field: first + 2 * i, limit: -Math.max(...pods.map(({ needs }) => needs[dimension])) },
+      // What one replica takes of one machine it also takes of all of them.
+      ...(pods.length === 1 ? [] : [{ field: first + 2 * i + 1, limit: -total[dimension] }]),
+    ]),
+    { field: FIELD.tier, limit: group.tierFloor },
+    { field: FIELD.maxDuration, limit: -durationSeconds },
+    { field: FIELD.minDuration, limit: durationSeconds },
+    { field: FIELD.interconnect, limit: -interconnectRank(group.interconnect) },
+  ];
 };
 
 /**
@@ -67,20 +87,17 @@ export class Ask {
   private readonly cores: number;
   private readonly memoryGiB: number;
   private readonly storageGiB: number;
-  /** Of each dimension the largest replica and the sum, negated as the columns have them. */
-  private readonly sizes: Float64Array;
-  private readonly limit: number;
-  private readonly tierFloor: number;
-  private readonly durationSeconds: number;
-  /** Negated as the column has it. */
-  private readonly interconnect: number;
+  /** Fields that must not be above a limit, by where their columns begin in a node. */
+  private readonly columns: readonly number[];
+  private readonly limits: readonly number[];
+  /** Most that may be paid, micro-USDC per hour. */
+  readonly limit: number;
   private readonly anyRegion: boolean;
   private readonly regionsLow: number;
   private readonly regionsHigh: number;
   private readonly attributesLow: number;
   private readonly attributesHigh: number;
   private readonly storage: number;
-  private readonly firstCapacity: number;
   private readonly gpuBits: number;
   /** GPUs of the only replica when there is but one; else 0. */
   private readonly loneGpus: number;
@@ -95,15 +112,7 @@ export class Ask {
     this.cores = total.cpuMillis / 1_000;
     this.memoryGiB = total.memoryMiB / 1_024;
     this.storageGiB = total.storageMiB / 1_024;
-    this.sizes = new Float64Array(2 * DIMENSIONS.length);
-    DIMENSIONS.forEach((dimension, i) => {
-      this.sizes[2 * i] = -Math.max(...pods.map((pod) => pod.needs[dimension]));
-      this.sizes[2 * i + 1] = -total[dimension];
-    });
     this.limit = nearest(need.limitMicrosPerHour);
-    this.tierFloor = group.tierFloor;
-    this.durationSeconds = need.durationSeconds;
-    this.interconnect = -interconnectRank(group.interconnect);
     const known = group.regions.flatMap((region) => vocabularies.regions.find(region) ?? []);
     this.anyRegion = group.regions.length === 0;
     [this.regionsLow, this.regionsHigh] = union(known.map(bit64));
@@ -113,13 +122,17 @@ export class Ask {
     const storage = storageBits(need, vocabularies);
     this.storage = storage ?? 0;
     this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
-    this.firstCapacity = capacity === 'free' ? FIELD.free : FIELD.declared;
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
+    const ceilings = ceilingsOf(need, capacity).filter(
+      ({ field, limit }) => limit < (HIGHEST[field] ?? Infinity),
+    );
+    this.columns = ceilings.map(({ field }) => field * FANOUT);
+    this.limits = ceilings.map(({ limit }) => limit);
   }
 
   /** Micro-USDC per hour that nothing below the row undercuts. */
-  rateAtLeast(fields: Float64Array, at: number): number {
+  rateAtLeast(fields: Float32Array, at: number): number {
     return (
       (fields[at + FIELD.perGpu * FANOUT]! * this.gpus +
         fields[at + FIELD.perCpuCore * FANOUT]! * this.cores +
@@ -129,32 +142,53 @@ export class Ask {
     );
   }
 
-  /** Whether anything below the row may fit. */
-  mayFit(fields: Float64Array, at: number, bits: Uint32Array, bitsAt: number): boolean {
-    const { sizes, storage, attributesLow, attributesHigh } = this;
-    if (fields[at + FIELD.tier * FANOUT]! > this.tierFloor) return false;
-    const region = bitsAt + BITS.region * FANOUT;
-    if (
-      !this.anyRegion &&
-      (bits[region]! & this.regionsLow) === 0 &&
-      (bits[region + FANOUT]! & this.regionsHigh) === 0
-    )
-      return false;
-    for (let i = 0, field = at + this.firstCapacity * FANOUT; i < 8; i += 1, field += FANOUT) {
-      if (fields[field]! > sizes[i]!) return false;
+  /**
+   * Which entries of a node have something below them that may fit: bit n stands for entry n. Column by column, since the
+   * columns of a node lie together and most of them need not be read.
+   */
+  mayFit(fields: Float32Array, bits: Uint32Array, node: number, size: number): number {
+    const { columns, limits } = this;
+    const first = node * FIELDS * FANOUT;
+    let mask = (1 << size) - 1;
+    for (let column = 0; column < columns.length && mask !== 0; column += 1) {
+      const at = first + columns[column]!;
+      const limit = limits[column]!;
+      for (let place = 0; place < size; place += 1) if (fields[at + place]! > limit) mask &= ~(1 << place);
     }
-    const attribute = bitsAt + BITS.attributes * FANOUT;
-    if ((attributesLow & ~bits[attribute]!) !== 0 || (attributesHigh & ~bits[attribute + FANOUT]!) !== 0)
-      return false;
-    if ((storage & ~bits[bitsAt + BITS.storage * FANOUT]!) !== 0) return false;
-    if (fields[at + FIELD.minDuration * FANOUT]! > this.durationSeconds) return false;
-    if (fields[at + FIELD.maxDuration * FANOUT]! > -this.durationSeconds) return false;
-    if (fields[at + FIELD.interconnect * FANOUT]! > this.interconnect) return false;
-    return this.rateAtLeast(fields, at) <= this.limit;
+    mask = this.wordsSuit(bits, node * WORDS * FANOUT, size, mask);
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      const place = lowestBit(rest);
+      if (this.rateAtLeast(fields, first + place) > this.limit) mask &= ~(1 << place);
+    }
+    return mask;
+  }
+
+  /** Of the entries in the mask those whose regions, attributes and storage classes may do. */
+  private wordsSuit(bits: Uint32Array, first: number, size: number, mask: number): number {
+    const { regionsLow, regionsHigh, attributesLow, attributesHigh, storage } = this;
+    let suiting = mask;
+    if (!this.anyRegion) {
+      for (let place = 0, at = first + BITS.region * FANOUT; place < size; place += 1, at += 1) {
+        if ((bits[at]! & regionsLow) === 0 && (bits[at + FANOUT]! & regionsHigh) === 0)
+          suiting &= ~(1 << place);
+      }
+    }
+    if (attributesLow !== 0 || attributesHigh !== 0) {
+      for (let place = 0, at = first + BITS.attributes * FANOUT; place < size; place += 1, at += 1) {
+        if ((attributesLow & ~bits[at]!) !== 0 || (attributesHigh & ~bits[at + FANOUT]!) !== 0)
+          suiting &= ~(1 << place);
+      }
+    }
+    if (storage !== 0) {
+      for (let place = 0, at = first + BITS.storage * FANOUT; place < size; place += 1, at += 1) {
+        if ((storage & ~bits[at]!) !== 0) suiting &= ~(1 << place);
+      }
+    }
+    return suiting;
   }
 
   /** Round trip that nothing below the row undercuts, milliseconds. */
-  rttAtLeast(fields: Float64Array, at: number): number {
+  rttAtLeast(fields: Float32Array, at: number): number {
     const dx = outside(this.x, fields[at + FIELD.xLow * FANOUT]!, -fields[at + FIELD.xHigh * FANOUT]!);
     const dy = outside(this.y, fields[at + FIELD.yLow * FANOUT]!, -fields[at + FIELD.yHigh * FANOUT]!);
     const dz = outside(this.z, fields[at + FIELD.zLow * FANOUT]!, -fields[at + FIELD.zHigh * FANOUT]!);
@@ -162,34 +196,11 @@ export class Ask {
     return leastRttMs(2 * Math.asin(Math.min(1, chord / 2)) * EARTH_RADIUS_KM * BELOW - SLACK_KM);
   }
 
-  private fitAtMost({ fields, at, bits, bitsAt }: RowPlace, gpu: boolean): number {
+  /** The fit of whatever is below the row, at most. @param gpu whether it has GPUs */
+  fitAtMost(fields: Float32Array, at: number, bits: Uint32Array, bitsAt: number, gpu: boolean): number {
     if (this.gpus === 0) return gpu ? 0 : 1;
     if (this.loneGpus === 0) return 1;
     const left = tightestGpus(bits[bitsAt + this.gpuBits * FANOUT]!, this.loneGpus) - this.loneGpus;
     return fitTerm(left, -fields[at + FIELD.declared * FANOUT]!);
-  }
-
-  /**
-   * A score that nothing below the row exceeds.
-   * @param performance the term of everything below it
-   * @param gpu whether it has GPUs
-   * @param roundTripMs that nothing below it undercuts; whatever where the tenant's place is not known
-   */
-  scoreAtMost(
-    { weights, field }: Ranking,
-    row: RowPlace,
-    { performance, gpu, roundTripMs }: { performance: number; gpu: boolean; roundTripMs: number },
-  ): number {
-    const cheapest = nearest(field.cheapest);
-    return scoreOf(
-      {
-        cost: costTerm(Math.max(this.rateAtLeast(row.fields, row.at), cheapest), this.limit, cheapest),
-        geography: this.origin === null ? 1 : geographyTerm(roundTripMs),
-        performance,
-        reliability: -row.fields[row.at + FIELD.reliabilityHigh * FANOUT]!,
-        fit: this.fitAtMost(row, gpu),
-      },
-      weights,
-    );
   }
 }

@@ -56,11 +56,14 @@ export const WORDS = 7;
 /** Below and above of what boxes are told apart by, and how much a difference is worth (about its share in a score). */
 export const SPREAD: readonly (readonly [low: number, high: number, worth: number])[] = [
   [FIELD.priceLow, FIELD.priceHigh, 0.5],
-  [FIELD.xLow, FIELD.xHigh, 0.05],
-  [FIELD.yLow, FIELD.yHigh, 0.05],
-  [FIELD.zLow, FIELD.zHigh, 0.05],
-  [FIELD.reliabilityLow, FIELD.reliabilityHigh, 0.4],
+  [FIELD.xLow, FIELD.xHigh, 0.1],
+  [FIELD.yLow, FIELD.yHigh, 0.1],
+  [FIELD.zLow, FIELD.zHigh, 0.1],
+  [FIELD.reliabilityLow, FIELD.reliabilityHigh, 0.3],
 ];
+
+/** Number of the lowest bit that is set. */
+export const lowestBit = (mask: number): number => 31 - Math.clz32(mask & -mask);
 
 const MAX_GPU_BIT = 31;
 /** The bit that says "a machine with so many GPUs". */
@@ -70,5 +73,5 @@ export const gpuBit = (gpus: number): number => (1 << Math.min(gpus, MAX_GPU_BIT
 export const tightestGpus = (bits: number, atLeast: number): number => {
   if (atLeast >= MAX_GPU_BIT) return bits >>> MAX_GPU_BIT === 1 ? atLeast : Infinity;
   const suiting = (bits >>> atLeast) << atLeast;
-  return suiting === 0 ? Infinity : 31 - Math.clz32(suiting & -suiting);
+  return suiting === 0 ? Infinity : lowestBit(suiting);
 };

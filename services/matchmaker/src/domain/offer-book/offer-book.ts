@@ -12,13 +12,18 @@ import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
 import { reliabilityTerm } from '../scoring.ts';
 import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
-import { BoxTree, emptyRow } from './box-tree.ts';
+import { BoxTree, emptyRow, type Row } from './box-tree.ts';
 import { BITS, FIELD, gpuBit } from './layout.ts';
+import { Notes } from './notes.ts';
 import { RoundTrips } from './round-trips.ts';
 import { Search, type Shelf, type Start } from './search.ts';
+import { notAbove } from './singles.ts';
 import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 
 type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
+
+/** Fewer changes of a shelf than that are not worth making its tree anew. */
+const FEWEST_MOVES = 64;
 
 const shelfKey = (gpu: Offer['gpu']): string =>
   gpu === null
@@ -50,10 +55,16 @@ export class OfferBook implements CandidateSource {
   private readonly bySlot: (Entry | undefined)[] = [];
   private readonly places: number[] = [];
   private readonly roundTrips = new RoundTrips();
+  private readonly notes = new Notes();
   private readonly row = emptyRow();
   /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
   private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
   private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
+  /** Slots that are not in the tree of their shelf yet, by shelf: only while everything that changed is looked at. */
+  private readonly entering = new Map<number, number[]>();
+  /** Of each shelf how many slots are in its tree, and how many have come or gone since it was made. */
+  private readonly sizes: number[] = [];
+  private readonly moves: number[] = [];
   private readonly stale = new Set<OfferId>();
   private readonly staleProviders = new Set<ProviderId>();
   private readonly effort = { looks: 0 };
@@ -106,6 +117,7 @@ export class OfferBook implements CandidateSource {
         offerAt: (slot) => this.bySlot[slot]!,
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
+        notes: this.notes,
         effort: this.effort,
         freeAt: (slot) => (capacity === 'free' ? this.bySlot[slot]!.free : this.bySlot[slot]!.offer.nodes),
       },
@@ -142,6 +154,23 @@ export class OfferBook implements CandidateSource {
     this.staleProviders.clear();
     for (const offerId of this.stale) this.refresh(offerId);
     this.stale.clear();
+    for (const [shelf, slots] of this.entering) this.take(shelf, slots);
+    this.entering.clear();
+  }
+
+  /** Puts slots into the tree of their shelf; when as many have come or gone as it had, it is made anew. */
+  private take(shelf: number, slots: readonly number[]): void {
+    const { anchor } = this.shelves[shelf]!;
+    const rowOf = (slot: number): Row => this.rowOf(this.bySlot[slot]!);
+    const moves = this.moves[shelf]! + slots.length;
+    if (moves > Math.max(FEWEST_MOVES, this.sizes[shelf]!)) {
+      this.tree.load(anchor, [...this.tree.slotsOf(anchor), ...slots], rowOf);
+      this.moves[shelf] = 0;
+    } else {
+      for (const slot of slots) this.tree.insert(anchor, slot, rowOf(slot));
+      this.moves[shelf] = moves;
+    }
+    this.sizes[shelf]! += slots.length;
   }
 
   private refresh(offerId: OfferId): void {
@@ -185,21 +214,22 @@ export class OfferBook implements CandidateSource {
   }
 
   private leave({ slot, offer }: Entry): void {
-    const shelf = this.shelves[this.tree.shelfOf(this.tree.leafOf(slot))]!;
-    this.tree.remove(shelf.anchor, slot);
+    const shelf = this.tree.shelfOf(this.tree.leafOf(slot));
+    this.tree.remove(this.shelves[shelf]!.anchor, slot);
+    this.sizes[shelf]! -= 1;
+    this.moves[shelf]! += 1;
     this.bySlot[slot] = undefined;
     this.entries.delete(offer.offerId);
   }
 
   private enter(offer: Offer, provider: Provider, free: readonly NodeFree[]): void {
+    this.rowOf({ offer, provider, free }); // throws, if it does, before anything is changed
     const slot = this.tree.takeSlot();
     const entry = { slot, offer, provider, free };
-    const number = this.shelfFor(offer.gpu);
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
     this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
-    this.write(entry);
-    this.tree.insert(this.shelves[number]!.anchor, slot, this.row);
+    add(this.entering, this.shelfFor(offer.gpu), slot);
   }
 
   private shelfFor(gpu: Offer['gpu']): number {
@@ -208,6 +238,8 @@ export class OfferBook implements CandidateSource {
     if (known !== undefined) return known;
     const number = this.shelves.length;
     this.shelves.push({ gpu, anchor: this.tree.open(number) });
+    this.sizes.push(0);
+    this.moves.push(0);
     this.shelfNumbers.set(key, number);
     if (gpu !== null) {
       add(this.shelvesByModel, gpu.model, number);
@@ -216,9 +248,10 @@ export class OfferBook implements CandidateSource {
     return number;
   }
 
-  private write({ offer, provider, free }: Entry): void {
+  /** Good until the next is asked for. */
+  private rowOf({ offer, provider, free }: Omit<Entry, 'slot'>): Row {
     const { fields } = this.row;
-    const set = (field: number, value: number): void => void (fields[field] = value);
+    const set = (field: number, value: number): void => void (fields[field] = notAbove(value));
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
     const reliability = reliabilityTerm(provider);
@@ -241,6 +274,7 @@ export class OfferBook implements CandidateSource {
     this.writeCapacity(FIELD.free, BITS.freeGpus, free);
     this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
     this.writeBits(offer, provider);
+    return this.row;
   }
 
   private writeBits(offer: Offer, provider: Provider): void {
@@ -276,8 +310,8 @@ export class OfferBook implements CandidateSource {
           `${dimension} of an offer add up to ${total}`,
         );
       }
-      fields[first + 2 * i] = -most;
-      fields[first + 2 * i + 1] = -total;
+      fields[first + 2 * i] = notAbove(-most);
+      fields[first + 2 * i + 1] = notAbove(-total);
     });
   }
 }

@@ -120,7 +120,7 @@ describe('GPU bits', () => {
 });
 
 describe('the tree of boxes', () => {
-  it('keeps every slot below its root, inside every box above it, through inserts, changes and removals', () => {
+  it('keeps every slot below its root, inside every box above it, through inserts, changes, removals and when it is made anew', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         const random = seededRandom(seed);
@@ -142,6 +142,11 @@ describe('the tree of boxes', () => {
             const slot = tree.takeSlot();
             tree.insert(anchor, slot, another(slot));
             slots.add(slot);
+          } else if (random.next() < 0.02) {
+            const slot = tree.takeSlot();
+            another(slot);
+            slots.add(slot);
+            tree.load(anchor, [...tree.slotsOf(anchor), slot], (one) => rows.get(one)!);
           } else if (random.next() < 0.5) {
             tree.replace(some, another(some));
           } else {

@@ -5,11 +5,13 @@ import { type Fit, fitOf } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
-import { type Field, performanceTerm, throughputOf } from '../scoring.ts';
+import { type Field, throughputOf } from '../scoring.ts';
 import type { Ask } from './ask.ts';
+import { Bounds, type ShelfFacts } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
-import { FANOUT, FIELDS, WORDS } from './layout.ts';
+import { FANOUT, FIELDS, lowestBit } from './layout.ts';
+import type { Notes } from './notes.ts';
 import type { RoundTrips } from './round-trips.ts';
 
 /** Offers of one kind of GPU sold in one way, or without one. */
@@ -24,6 +26,7 @@ export type Stock = {
   readonly placeAt: (slot: number) => number;
   readonly roundTrips: RoundTrips;
   readonly freeAt: (slot: number) => readonly NodeFree[];
+  readonly notes: Notes;
   /** Counts the offers and boxes that are looked at. */
   readonly effort: { looks: number };
 };
@@ -42,15 +45,16 @@ export type Start = { readonly shelves: readonly number[]; readonly slots: reado
  */
 export class Search {
   private readonly fits = new Map<number, Fit | null>();
-  /** Of each node that was looked into: bit n says that its entry n may fit. The searches of one group meet on many. */
-  private readonly masks = new Map<number, number>();
+  private readonly number: number;
 
   constructor(
     private readonly stock: Stock,
     private readonly ask: Ask,
     private readonly need: GroupNeed,
     private readonly start: Start,
-  ) {}
+  ) {
+    this.number = stock.notes.newSearch();
+  }
 
   /** Whether and how the offer fits; worked out once. */
   private fitAt(slot: number): Fit | null {
@@ -63,39 +67,29 @@ export class Search {
     return fit;
   }
 
+  /** Bit n says that entry n of the node may fit. The searches of one group meet on many nodes. */
   private maskOf(node: number): number {
-    const known = this.masks.get(node);
-    if (known !== undefined) return known;
-    const { tree } = this.stock;
-    const { fields, bits } = tree;
-    const at = node * FIELDS * FANOUT;
-    const bitsAt = node * WORDS * FANOUT;
-    const size = tree.size(node);
-    this.stock.effort.looks += 1;
-    let mask = 0;
-    for (let place = 0; place < size; place += 1) {
-      if (this.ask.mayFit(fields, at + place, bits, bitsAt + place)) mask |= 1 << place;
-    }
-    this.masks.set(node, mask);
+    const { tree, notes, effort } = this.stock;
+    const known = notes.read(this.number, node);
+    if (known >= 0) return known;
+    effort.looks += 1;
+    const mask = this.ask.mayFit(tree.fields, tree.bits, node, tree.size(node));
+    notes.write(this.number, node, mask);
     return mask;
   }
 
-  /** Calls back with each entry of a node that may fit: its place in the node. */
-  private below(node: number, onEntry: (node: number, place: number) => void): void {
-    for (let mask = this.maskOf(node); mask !== 0; mask &= mask - 1) {
-      onEntry(node, 31 - Math.clz32(mask & -mask));
-    }
-  }
-
-  private begin(onEntry: (node: number, place: number) => void): void {
+  /** Calls back with nodes to begin at, each with the entries that count. */
+  private begin(onNode: (node: number, mask: number) => void): void {
     if (this.ask.hopeless) return;
     const { tree, shelves } = this.stock;
     if (this.start.slots) {
-      for (const slot of this.start.slots) onEntry(tree.leafOf(slot), tree.placeOf(slot));
+      for (const slot of this.start.slots) onNode(tree.leafOf(slot), 1 << tree.placeOf(slot));
       return;
     }
     for (const shelf of this.start.shelves) {
-      this.below(shelves[shelf]!.anchor, onEntry);
+      // Not looked into: of most shelves the bound alone says that they need not be.
+      const { anchor } = shelves[shelf]!;
+      if (tree.size(anchor) > 0) onNode(anchor, 1);
     }
   }
 
@@ -103,18 +97,21 @@ export class Search {
   cheapest(): Micros | null {
     const { tree } = this.stock;
     const frontier = new Frontier();
-    const onEntry = (node: number, place: number): void => {
+    const onNode = (node: number, mask: number): void => {
       const rank = tree.isLeaf(node) ? SLOT : NODE;
-      const rate = this.ask.rateAtLeast(tree.fields, node * FIELDS * FANOUT + place);
-      frontier.push(-rate, rank, tree.entry(node, place));
+      for (let rest = mask; rest !== 0; rest &= rest - 1) {
+        const place = lowestBit(rest);
+        const rate = this.ask.rateAtLeast(tree.fields, node * FIELDS * FANOUT + place);
+        frontier.push(-rate, rank, tree.entry(node, place));
+      }
     };
-    this.begin(onEntry);
+    this.begin(onNode);
     let cheapest: Micros | null = null;
     while (frontier.size > 0 && (cheapest === null || -frontier.key <= nearest(cheapest))) {
       const isNode = frontier.rank === NODE;
       const item = frontier.pop();
       if (isNode) {
-        this.below(item, onEntry);
+        onNode(item, this.maskOf(item));
         continue;
       }
       const fit = this.fitAt(item);
@@ -158,13 +155,12 @@ export class Search {
     }
     const stack = this.ask.hopeless ? [] : [shelves[shelf]!.anchor];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-      let found = false;
-      this.below(node, (parent, place) => {
-        const entry = tree.entry(parent, place);
-        if (!tree.isLeaf(parent)) stack.push(entry);
-        else found ||= this.fitAt(entry) !== null;
-      });
-      if (found) return true;
+      const leaf = tree.isLeaf(node);
+      for (let rest = this.maskOf(node); rest !== 0; rest &= rest - 1) {
+        const entry = tree.entry(node, lowestBit(rest));
+        if (!leaf) stack.push(entry);
+        else if (this.fitAt(entry)) return true;
+      }
     }
     return false;
   }
@@ -175,47 +171,45 @@ export class Search {
     if (cheapest === null) return;
     const field: Field = { cheapest, fastest: this.fastest() };
     const ranking = rankingOf(request, this.need, field);
-    const { tree, shelves } = this.stock;
+    const { tree, shelves, roundTrips } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b, rank) =>
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
     );
-    const performance = new Float64Array(shelves.length);
+    const bounds = new Bounds(this.ask, tree, ranking);
+    const facts: ShelfFacts[] = [];
     for (const shelf of this.start.shelves) {
-      performance[shelf] = performanceTerm(this.speedOf(shelf), field.fastest);
+      facts[shelf] = { throughput: this.speedOf(shelf), gpu: shelves[shelf]!.gpu !== null };
     }
     const { origin } = this.ask;
-    const { roundTrips } = this.stock;
     const table = origin && roundTrips.from(origin);
-    const onEntry = (node: number, place: number): void => {
+    const tripTo = (slot: number): number =>
+      table ? roundTrips.between(origin, table, this.stock.placeAt(slot)) : 0;
+    const onNode = (node: number, mask: number): void => {
       const leaf = tree.isLeaf(node);
-      const entry = tree.entry(node, place);
-      const shelf = tree.shelfOf(node);
-      const at = node * FIELDS * FANOUT + place;
-      const bitsAt = node * WORDS * FANOUT + place;
-      let roundTripMs = 0;
-      if (table) {
-        roundTripMs = leaf
-          ? roundTrips.between(origin, table, this.stock.placeAt(entry))
-          : this.ask.rttAtLeast(tree.fields, at);
+      const shelf = facts[tree.shelfOf(node)]!;
+      for (let rest = mask; rest !== 0; rest &= rest - 1) {
+        const place = lowestBit(rest);
+        const entry = tree.entry(node, place);
+        let tripMs = 0;
+        if (table) {
+          tripMs = leaf ? tripTo(entry) : this.ask.rttAtLeast(tree.fields, node * FIELDS * FANOUT + place);
+        }
+        const bound = bounds.scoreAtMost(node, place, shelf, tripMs);
+        frontier.push(bound, leaf ? SLOT : NODE, entry);
       }
-      const bound = this.ask.scoreAtMost(
-        ranking,
-        { fields: tree.fields, at, bits: tree.bits, bitsAt },
-        { performance: performance[shelf]!, gpu: shelves[shelf]!.gpu !== null, roundTripMs },
-      );
-      frontier.push(bound, leaf ? SLOT : NODE, entry);
     };
-    this.begin(onEntry);
+    this.begin(onNode);
     while (frontier.size > 0) {
       const { rank } = frontier;
       const item = frontier.pop();
-      if (rank === NODE) this.below(item, onEntry);
+      if (rank === NODE) onNode(item, this.maskOf(item));
       else if (rank === SLOT) {
         const fit = this.fitAt(item);
         if (!fit) continue;
         const { offer, provider } = this.stock.offerAt(item);
-        exact.push(ranked(ranking, { offer, provider, free: this.stock.freeAt(item), fit }));
+        const free = this.stock.freeAt(item);
+        exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(item) }));
         frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
       } else yield exact[item]!;
     }

@@ -1,0 +1,43 @@
+import type { Micros } from '@gridbourse/kernel';
+import type { Ranking } from '../candidates.ts';
+import { nearest } from '../pricing.ts';
+import { costTerm, geographyTerm, performanceTerm, weightedMean, type Weights } from '../scoring.ts';
+import type { Ask } from './ask.ts';
+import type { BoxTree } from './box-tree.ts';
+import { FANOUT, FIELD, FIELDS, WORDS } from './layout.ts';
+
+/** What a search knows of a shelf when it ranks what is on it. */
+export type ShelfFacts = { readonly throughput: number; readonly gpu: boolean };
+
+/** For one group's ranking: scores that nothing below an entry of a node exceeds. */
+export class Bounds {
+  private readonly weights: Weights;
+  private readonly cheapest: number;
+  private readonly fastest: number;
+
+  constructor(
+    private readonly ask: Ask,
+    private readonly tree: BoxTree,
+    { weights, field }: Ranking,
+  ) {
+    this.weights = weights;
+    this.cheapest = nearest(field.cheapest satisfies Micros);
+    this.fastest = field.fastest;
+  }
+
+  /** @param tripMs that nothing below undercuts; 0 where the tenant's place is not known */
+  scoreAtMost(node: number, place: number, { throughput, gpu }: ShelfFacts, tripMs: number): number {
+    const { ask, cheapest } = this;
+    const { fields, bits } = this.tree;
+    const at = node * FIELDS * FANOUT + place;
+    const rate = ask.rateAtLeast(fields, at);
+    return weightedMean(
+      this.weights,
+      costTerm(rate > cheapest ? rate : cheapest, ask.limit, cheapest),
+      geographyTerm(tripMs),
+      performanceTerm(throughput, this.fastest),
+      -fields[at + FIELD.reliabilityHigh * FANOUT]!,
+      ask.fitAtMost(fields, at, bits, node * WORDS * FANOUT + place, gpu),
+    );
+  }
+}
