@@ -53,12 +53,12 @@ export const BITS = {
 } as const;
 export const WORDS = 7;
 
-/** Below and above of what boxes are told apart by, and how much a difference is worth (about its share in a score). */
+/** Below and above of what boxes are told apart by, and how much a difference is worth: about as price, place and reliability weigh in a balanced score. */
 export const SPREAD: readonly (readonly [low: number, high: number, worth: number])[] = [
   [FIELD.priceLow, FIELD.priceHigh, 0.5],
-  [FIELD.xLow, FIELD.xHigh, 0.1],
-  [FIELD.yLow, FIELD.yHigh, 0.1],
-  [FIELD.zLow, FIELD.zHigh, 0.1],
+  [FIELD.xLow, FIELD.xHigh, 0.2],
+  [FIELD.yLow, FIELD.yHigh, 0.2],
+  [FIELD.zLow, FIELD.zHigh, 0.2],
   [FIELD.reliabilityLow, FIELD.reliabilityHigh, 0.3],
 ];
 
