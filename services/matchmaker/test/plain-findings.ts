@@ -24,6 +24,7 @@ export const plainFindings = (need: GroupNeed, view: MarketView, atMost: number)
   }
   return {
     offers: held.length,
+    fitting: held.filter(({ broken }) => broken.length === 0).length,
     failed,
     nearest: held
       .sort(byNearness)

@@ -1,10 +1,20 @@
 import type { AuctionResult, BidTerms, RankedOffer } from '@gridbourse/events';
 import { formatUsdc, type Instant, type OfferId, rfc3339 } from '@gridbourse/kernel';
 import { type Auction, type Bid, stands } from './auction.ts';
-import { failuresOf, type Subject } from './constraints.ts';
-import { type Candidate, type MarketView, type Match, rankCandidates } from './matching.ts';
+import { ranked } from './candidates.ts';
+import { failuresOf, fitOf, type Subject } from './constraints.ts';
+import {
+  type Candidate,
+  type GroupMatch,
+  type MarketView,
+  type Match,
+  rankCandidates,
+  sourceOf,
+} from './matching.ts';
 import type { Verdict } from './private-events.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
+import { surveyed } from './survey/market-survey.ts';
+import type { Survey } from './survey/survey.ts';
 
 /** A score is a weighted mean of floating point numbers: a last bit too much is nothing. */
 const share = (value: number): number => Math.min(1, Math.max(0, value));
@@ -19,34 +29,41 @@ export type Judging = {
   readonly closedAtMs: Instant;
 };
 
-const termsOf = (candidate: Candidate, bids: readonly Bid[], group: string): BidTerms => {
-  const { offerId } = candidate.offer;
+type Surveyed = MarketView & { readonly survey: Survey };
+type Place = Pick<GroupMatch, 'offerId' | 'providerId' | 'rateMicrosPerHour' | 'score' | 'terms'>;
+
+const placeOf = ({ offer, provider, rateMicrosPerHour, score, terms }: Candidate): Place => ({
+  ...{ offerId: offer.offerId, providerId: provider.providerId, rateMicrosPerHour, score, terms },
+});
+
+const termsOf = (place: Place, bids: readonly Bid[], group: string): BidTerms => {
+  const { offerId, providerId, rateMicrosPerHour } = place;
   const bid = bids.find((one) => one.offerId === offerId && one.group === group);
   return {
     bidId: bid?.bidId ?? null,
-    providerId: candidate.provider.providerId,
+    providerId,
     offerId,
-    rateMicrosPerHour: candidate.rateMicrosPerHour,
-    score: share(candidate.score),
-    terms: Object.fromEntries(Object.entries(candidate.terms).map(([name, value]) => [name, share(value)])),
+    rateMicrosPerHour,
+    score: share(place.score),
+    terms: Object.fromEntries(Object.entries(place.terms).map(([name, value]) => [name, share(value)])),
   };
 };
 
 const groupResult = (
+  { request, match, view }: Judging & { readonly view: Surveyed },
   need: GroupNeed,
-  ranked: readonly Candidate[],
   bids: readonly Bid[],
-  match: Match | null,
 ): AuctionResult['groups'][number] => {
   const group = need.group.name;
-  const taken = match?.groups.find((one) => one.group === group)?.offerId;
-  const winner = ranked.find(({ offer }) => offer.offerId === taken);
-  const runnerUp = ranked.find((candidate) => candidate !== winner);
+  const winner = match?.groups.find((one) => one.group === group);
+  const runnerUp = rankCandidates(request, need, view, 2).find(
+    ({ offer }) => offer.offerId !== winner?.offerId,
+  );
   return {
     group,
-    fitting: ranked.length,
+    fitting: view.survey.findingsFor(need, 0).fitting,
     winner: winner ? termsOf(winner, bids, group) : null,
-    runnerUp: runnerUp ? termsOf(runnerUp, bids, group) : null,
+    runnerUp: runnerUp ? termsOf(placeOf(runnerUp), bids, group) : null,
   };
 };
 
@@ -59,18 +76,23 @@ const expired = ({ bidId, validUntilMs }: Bid): Verdict => ({
   failed: [{ constraint: 'bid_expired', detail: `it stood until ${rfc3339(validUntilMs)}` }],
 });
 
-const verdictOn = (
-  bid: Bid,
+/** What each bid for a group is worth among everything that fits the group, or what it fails. */
+const verdictsOn = (
+  { request, view }: Judging,
   need: GroupNeed,
-  candidate: Candidate | undefined,
-  entry: Pick<Subject, 'offer' | 'provider'> | undefined,
-  view: MarketView,
-): Verdict => {
-  if (candidate) return { bidId: bid.bidId, score: share(candidate.score), failed: [] };
-  const failed = entry
-    ? failuresOf({ need, ...entry, free: view.free(entry.offer) }).map((failure) => ({ ...failure }))
-    : [OFFER_GONE];
-  return { bidId: bid.bidId, score: null, failed };
+  bids: readonly Bid[],
+  entries: ReadonlyMap<OfferId, Pick<Subject, 'offer' | 'provider'>>,
+): Verdict[] => {
+  if (bids.length === 0) return [];
+  const ranking = sourceOf(view).ranking(request, need);
+  return bids.map(({ bidId, offerId }) => {
+    const entry = entries.get(offerId);
+    if (!entry) return { bidId, score: null, failed: [OFFER_GONE] };
+    const subject = { need, ...entry, free: view.free(entry.offer) };
+    const fit = ranking && fitOf(subject);
+    if (fit) return { bidId, score: share(ranked(ranking, { ...subject, fit }).score), failed: [] };
+    return { bidId, score: null, failed: failuresOf(subject).map((failure) => ({ ...failure })) };
+  });
 };
 
 const countFailures = (verdicts: readonly Verdict[]): AuctionResult['failures'] => {
@@ -85,30 +107,32 @@ const countFailures = (verdicts: readonly Verdict[]): AuctionResult['failures'] 
 
 /**
  * What every bid was worth, and how the auction ended, by the score of instant matches. The order in which bids came
- * plays no part. Costs one ranking of the market for each group.
+ * plays no part. Where the view has a source and a survey, nothing is ranked but the bids and the first two.
  */
 export const judge = (judging: Judging): { result: AuctionResult; verdicts: Verdict[] } => {
-  const { request, auction, view, match, closedAtMs } = judging;
+  const { request, auction, closedAtMs } = judging;
+  const view = surveyed(judging.view);
   const standing = auction.bids.filter((bid) => stands(bid, closedAtMs));
-  const entries = new Map([...view.offers()].map((entry) => [entry.offer.offerId, entry]));
-  const verdicts = auction.bids.filter((bid) => !stands(bid, closedAtMs)).map(expired);
-  const groups = groupNeeds(request).map((need) => {
-    const ranked = rankCandidates(request, need, view);
-    const byOffer = new Map<OfferId, Candidate>(ranked.map((one) => [one.offer.offerId, one]));
-    for (const bid of standing) {
-      if (bid.group !== need.group.name) continue;
-      verdicts.push(verdictOn(bid, need, byOffer.get(bid.offerId), entries.get(bid.offerId), view));
-    }
-    return groupResult(need, ranked, standing, match);
-  });
   const withBid = new Set(standing.map(({ offerId }) => offerId));
+  const entries = new Map<OfferId, Pick<Subject, 'offer' | 'provider'>>();
+  let offers = 0;
+  for (const entry of view.offers()) {
+    offers += 1;
+    if (withBid.has(entry.offer.offerId)) entries.set(entry.offer.offerId, entry);
+  }
+  const needs = groupNeeds(request);
+  const verdicts = auction.bids.filter((bid) => !stands(bid, closedAtMs)).map(expired);
+  for (const need of needs) {
+    const own = standing.filter(({ group }) => group === need.group.name);
+    verdicts.push(...verdictsOn(judging, need, own, entries));
+  }
   const result: AuctionResult = {
     closesAtMs: auction.closesAtMs,
     closedAtMs,
     bids: auction.bids.length,
-    standing: [...entries.keys()].filter((offerId) => !withBid.has(offerId)).length,
+    standing: offers - entries.size,
     failures: countFailures(verdicts),
-    groups,
+    groups: needs.map((need) => groupResult({ ...judging, view }, need, standing)),
   };
   return { result, verdicts };
 };

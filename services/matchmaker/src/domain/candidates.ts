@@ -28,8 +28,12 @@ export type CandidateSource = {
   readonly candidates: (request: MatchRequest, need: GroupNeed) => Iterable<Candidate>;
   /** Lowest rate of an offer that fits; null when none does. */
   readonly cheapest: (request: MatchRequest, need: GroupNeed) => Micros | null;
+  /** By what all offers are ranked for a group; null when none fits. */
+  readonly ranking: (request: MatchRequest, need: GroupNeed) => Ranking | null;
   /** How many offers and boxes have been looked at for all questions so far. */
   readonly looks: () => number;
+  /** The same offers, some at other prices: `priced` gives such an offer as it then is. Left out by what looks at every offer. */
+  readonly withPrices?: (offers: Iterable<OfferId>, priced: (offer: Offer) => Offer) => CandidateSource;
 };
 
 export type Ranked = Candidate & { readonly lot: number };
@@ -116,15 +120,18 @@ export const scanOf = (scanned: Offers): CandidateSource => {
       }
     },
   };
+  const rankingAmong = (request: MatchRequest, need: GroupNeed, found: readonly Found[]): Ranking | null =>
+    found.length === 0 ? null : rankingOf(request, need, fieldOf(need, found));
   const candidates: CandidateSource['candidates'] = (request, need) => {
     const found = fitting(need, view);
-    if (found.length === 0) return [];
-    const ranking = rankingOf(request, need, fieldOf(need, found));
-    return found.map((one) => ranked(ranking, one)).sort(byRank);
+    const ranking = rankingAmong(request, need, found);
+    return ranking ? found.map((one) => ranked(ranking, one)).sort(byRank) : [];
   };
   const cheapest: CandidateSource['cheapest'] = (_, need) => {
     const found = fitting(need, view);
     return found.length === 0 ? null : fieldOf(need, found).cheapest;
   };
-  return { candidates, cheapest, looks: () => looks };
+  const ranking: CandidateSource['ranking'] = (request, need) =>
+    rankingAmong(request, need, fitting(need, view));
+  return { candidates, cheapest, ranking, looks: () => looks };
 };

@@ -2,7 +2,7 @@ import { sharingText } from '@gridbourse/catalog';
 import type { GpuSharing } from '@gridbourse/events';
 import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Amounts, DIMENSIONS } from '../amounts.ts';
-import type { Candidate, CandidateSource } from '../candidates.ts';
+import type { Candidate, CandidateSource, Ranking } from '../candidates.ts';
 import type { CapacityBook, NodeFree } from '../capacity-book.ts';
 import { rttEndOf } from '../catalogue.ts';
 import { gpuSuits } from '../constraints.ts';
@@ -21,6 +21,16 @@ import { notAbove } from './singles.ts';
 import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 
 type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
+
+/** What a question takes for given, against what is. */
+type Assumptions = {
+  readonly capacity: Capacity;
+  /** Offers that ask another price, and how they are then. */
+  readonly repriced: readonly OfferId[];
+  readonly priced: (offer: Offer) => Offer;
+};
+
+const AS_IT_IS: Assumptions = { capacity: 'free', repriced: [], priced: (offer) => offer };
 
 /** Fewer changes of a shelf than that are not worth making its tree anew. */
 const FEWEST_MOVES = 64;
@@ -87,34 +97,57 @@ export class OfferBook implements CandidateSource {
     return this.entries.size;
   }
 
-  candidates(request: MatchRequest, need: GroupNeed, capacity: Capacity = 'free'): Iterable<Candidate> {
-    return this.search(need, capacity).candidates(request);
+  candidates(request: MatchRequest, need: GroupNeed, as: Assumptions = AS_IT_IS): Iterable<Candidate> {
+    return this.search(need, as).candidates(request);
   }
 
-  cheapest(_: MatchRequest, need: GroupNeed, capacity: Capacity = 'free'): Micros | null {
-    return this.search(need, capacity).cheapest();
+  cheapest(_: MatchRequest, need: GroupNeed, as: Assumptions = AS_IT_IS): Micros | null {
+    return this.search(need, as).cheapest();
+  }
+
+  ranking(request: MatchRequest, need: GroupNeed, as: Assumptions = AS_IT_IS): Ranking | null {
+    return this.search(need, as).ranking(request);
   }
 
   looks(): number {
     return this.effort.looks;
   }
 
+  withPrices(offers: Iterable<OfferId>, priced: (offer: Offer) => Offer): CandidateSource {
+    return this.assuming({ ...AS_IT_IS, repriced: [...offers], priced });
+  }
+
   /** The same book as if nobody had anything. */
   get emptied(): CandidateSource {
+    return this.assuming({ ...AS_IT_IS, capacity: 'declared' });
+  }
+
+  private assuming(as: Assumptions): CandidateSource {
     return {
-      candidates: (request, need) => this.candidates(request, need, 'declared'),
-      cheapest: (request, need) => this.cheapest(request, need, 'declared'),
+      candidates: (request, need) => this.candidates(request, need, as),
+      cheapest: (request, need) => this.cheapest(request, need, as),
+      ranking: (request, need) => this.ranking(request, need, as),
       looks: () => this.looks(),
+      withPrices: (offers, priced) => this.assuming({ ...as, repriced: [...offers], priced }),
     };
   }
 
-  private search(need: GroupNeed, capacity: Capacity): Search {
+  private search(need: GroupNeed, { capacity, repriced, priced }: Assumptions): Search {
     this.settle();
+    const others = new Map<number, Offer>();
+    for (const offerId of repriced) {
+      const entry = this.entries.get(offerId);
+      if (entry) others.set(entry.slot, priced(entry.offer));
+    }
     return new Search(
       {
         tree: this.tree,
         shelves: this.shelves,
-        offerAt: (slot) => this.bySlot[slot]!,
+        offerAt: (slot) => {
+          const { offer, provider } = this.bySlot[slot]!;
+          return { offer: others.get(slot) ?? offer, provider };
+        },
+        repriced: others,
         placeAt: (slot) => this.places[slot]!,
         roundTrips: this.roundTrips,
         notes: this.notes,

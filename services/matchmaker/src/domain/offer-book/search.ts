@@ -1,11 +1,11 @@
 import { type Micros, minMicros } from '@gridbourse/kernel';
-import { byRank, type Candidate, ranked, type Ranked, rankingOf } from '../candidates.ts';
+import { byRank, type Candidate, ranked, type Ranked, type Ranking, rankingOf } from '../candidates.ts';
 import type { NodeFree } from '../capacity-book.ts';
 import { type Fit, fitOf } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
-import { type Field, throughputOf } from '../scoring.ts';
+import { throughputOf } from '../scoring.ts';
 import type { Ask } from './ask.ts';
 import { Bounds, type ShelfFacts } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
@@ -22,6 +22,8 @@ export type Stock = {
   readonly tree: BoxTree;
   readonly shelves: readonly Shelf[];
   readonly offerAt: (slot: number) => { readonly offer: Offer; readonly provider: Provider };
+  /** Slots whose offers ask another price than their rows say: what `offerAt` gives is right. */
+  readonly repriced: ReadonlyMap<number, Offer>;
   /** Number of the provider's place. */
   readonly placeAt: (slot: number) => number;
   readonly roundTrips: RoundTrips;
@@ -29,6 +31,11 @@ export type Stock = {
   readonly notes: Notes;
   /** Counts the offers and boxes that are looked at. */
   readonly effort: { looks: number };
+};
+
+const cheaper = (known: Micros | null, fit: Fit | null): Micros | null => {
+  if (!fit) return known;
+  return known === null ? fit.rateMicrosPerHour : minMicros(known, fit.rateMicrosPerHour);
 };
 
 const NODE = 0;
@@ -95,18 +102,21 @@ export class Search {
 
   /** Lowest rate of an offer that fits; null when none does. */
   cheapest(): Micros | null {
-    const { tree } = this.stock;
+    const { tree, repriced } = this.stock;
     const frontier = new Frontier();
     const onNode = (node: number, mask: number): void => {
       const rank = tree.isLeaf(node) ? SLOT : NODE;
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
+        const entry = tree.entry(node, place);
+        if (rank === SLOT && repriced.has(entry)) continue;
         const rate = this.ask.rateAtLeast(tree.fields, node * FIELDS * FANOUT + place);
-        frontier.push(-rate, rank, tree.entry(node, place));
+        frontier.push(-rate, rank, entry);
       }
     };
-    this.begin(onNode);
     let cheapest: Micros | null = null;
+    for (const slot of repriced.keys()) cheapest = cheaper(cheapest, this.fitAt(slot));
+    this.begin(onNode);
     while (frontier.size > 0 && (cheapest === null || -frontier.key <= nearest(cheapest))) {
       const isNode = frontier.rank === NODE;
       const item = frontier.pop();
@@ -114,9 +124,7 @@ export class Search {
         onNode(item, this.maskOf(item));
         continue;
       }
-      const fit = this.fitAt(item);
-      if (fit)
-        cheapest = cheapest === null ? fit.rateMicrosPerHour : minMicros(cheapest, fit.rateMicrosPerHour);
+      cheapest = cheaper(cheapest, this.fitAt(item));
     }
     return cheapest;
   }
@@ -165,13 +173,17 @@ export class Search {
     return false;
   }
 
+  /** By what everything that fits is ranked; null when nothing fits. */
+  ranking(request: MatchRequest): Ranking | null {
+    const cheapest = this.cheapest();
+    return cheapest === null ? null : rankingOf(request, this.need, { cheapest, fastest: this.fastest() });
+  }
+
   /** Best first; looks no further than the caller takes. */
   *candidates(request: MatchRequest): Generator<Candidate> {
-    const cheapest = this.cheapest();
-    if (cheapest === null) return;
-    const field: Field = { cheapest, fastest: this.fastest() };
-    const ranking = rankingOf(request, this.need, field);
-    const { tree, shelves, roundTrips } = this.stock;
+    const ranking = this.ranking(request);
+    if (!ranking) return;
+    const { tree, shelves, roundTrips, repriced } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b, rank) =>
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
@@ -191,6 +203,7 @@ export class Search {
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
+        if (leaf && repriced.has(entry)) continue;
         let tripMs = 0;
         if (table) {
           tripMs = leaf ? tripTo(entry) : this.ask.rttAtLeast(tree.fields, node * FIELDS * FANOUT + place);
@@ -199,19 +212,22 @@ export class Search {
         frontier.push(bound, leaf ? SLOT : NODE, entry);
       }
     };
+    const rankExactly = (slot: number): void => {
+      const fit = this.fitAt(slot);
+      if (!fit) return;
+      const { offer, provider } = this.stock.offerAt(slot);
+      const free = this.stock.freeAt(slot);
+      exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(slot) }));
+      frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
+    };
+    for (const slot of repriced.keys()) rankExactly(slot);
     this.begin(onNode);
     while (frontier.size > 0) {
       const { rank } = frontier;
       const item = frontier.pop();
       if (rank === NODE) onNode(item, this.maskOf(item));
-      else if (rank === SLOT) {
-        const fit = this.fitAt(item);
-        if (!fit) continue;
-        const { offer, provider } = this.stock.offerAt(item);
-        const free = this.stock.freeAt(item);
-        exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(item) }));
-        frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
-      } else yield exact[item]!;
+      else if (rank === SLOT) rankExactly(item);
+      else yield exact[item]!;
     }
   }
 }

@@ -27,6 +27,8 @@ export type Bids = NonNullable<Price['bids']>;
 export type Findings = {
   /** Offers on sale. */
   readonly offers: number;
+  /** Those of them that fail nothing. */
+  readonly fitting: number;
   /** How many offers fail each constraint; those that none fails are left out. An offer may fail several. */
   readonly failed: ReadonlyMap<Constraint, number>;
   /** The offers that fail the fewest constraints; of those the cheapest, of those the lowest id. */
@@ -187,6 +189,7 @@ export class Inspection {
     const { columns } = this;
     const counts = new Int32Array(CONSTRAINTS.length);
     const misses: Miss[] = [];
+    let fitting = 0;
     let [mostBroken, highest] = [Infinity, Infinity];
     for (let row = 0; row < columns.size; row += 1) {
       const rough = this.roughRate(row);
@@ -196,6 +199,7 @@ export class Inspection {
         counts[31 - Math.clz32(left & -left)]! += 1;
         count += 1;
       }
+      if (count === 0) fitting += 1;
       if (count > mostBroken || (count === mostBroken && rough > highest)) continue;
       misses.push({ row, count, rate: this.exactRate(row), offerId: columns.offerIn(row).offerId });
       misses.sort(byNearness);
@@ -207,6 +211,7 @@ export class Inspection {
     }
     return {
       offers: columns.size,
+      fitting,
       failed: new Map(
         CONSTRAINTS.flatMap((constraint, place): [Constraint, number][] =>
           counts[place]! > 0 ? [[constraint, counts[place]!]] : [],

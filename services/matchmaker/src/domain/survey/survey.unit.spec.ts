@@ -1,10 +1,10 @@
-import { nextInt, type Random, seededRandom } from '@gridbourse/kernel';
+import { type Random, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { idOf } from '../../../test/builders.ts';
 import { plainFindings } from '../../../test/plain-findings.ts';
+import { someBids } from '../../../test/random-bids.ts';
 import { RandomMarket } from '../../../test/random-market.ts';
-import type { Bid } from '../auction.ts';
 import { withBids } from '../auction-view.ts';
 import { CONSTRAINTS, failuresOf } from '../constraints.ts';
 import { indexedViewOf, type MarketView, viewOf } from '../matching.ts';
@@ -34,23 +34,6 @@ const declining = (request: MatchRequest, random: Random): MatchRequest => ({
   declinedBy: random.next() < 0.3 ? [idOf('provider', 'p2'), idOf('provider', 'nobody')] : [],
 });
 
-const someBids = (scene: RandomMarket, group: string, random: Random): Bid[] =>
-  [...scene.market.offers()]
-    .filter(() => random.next() < 0.2)
-    .map(({ offerId, providerId }) => ({
-      bidId: idOf('bid', offerId),
-      providerId,
-      offerId,
-      group,
-      rateMicrosPerHour: BigInt(1 + nextInt(random, 3_000_000)),
-      validUntilMs: 0,
-      revision: 1,
-      placedAtMs: 0,
-      verdict: null,
-      leaseId: null,
-      holds: false,
-    }));
-
 describe('a survey', () => {
   it('finds what holding every offer against the order finds, through a changing market', () => {
     const seen = new Set<string>();
@@ -66,7 +49,7 @@ describe('a survey', () => {
             const plain = viewOf(scene.market, scene.book);
             agrees(need, indexed, plain, seen);
             agrees(need, plain, plain, seen);
-            const bids = someBids(scene, need.group.name, random);
+            const bids = someBids(scene.market, need.group.name, random);
             agrees(need, withBids(indexed, bids), withBids(plain, bids), seen);
             agrees(need, withBids(plain, bids), withBids(plain, bids), seen);
           }
