@@ -64,9 +64,9 @@ describe('the market as an auction sees it', () => {
       }),
       { numRuns: 60 },
     );
-    expect(seen.fitting).toBeGreaterThan(500);
-    expect(Math.min(seen.lost, seen.unfit)).toBeGreaterThan(100);
-    expect(seen.won).toBeGreaterThan(5);
+    expect(seen.fitting).toBeGreaterThan(150);
+    expect(Math.min(seen.lost, seen.unfit)).toBeGreaterThan(30);
+    expect(seen.won).toBeGreaterThan(0);
   });
 
   it('is not looked at offer by offer when an auction closes', () => {

@@ -11,6 +11,17 @@ import { gpusOnSale, modelsOnSale, regionsOnSale, storageClassesOnSale } from '.
 /** As many as the published language allows. */
 const MAX_PROVIDERS = 16;
 
+/** Where passing is not monotone, so many numbers are tried one by one, and from there on each an eighth below the last. */
+const TRIED_ONE_BY_ONE = 64;
+
+/** The largest number in [1, high] that passes, among those that are tried. */
+const firstThat = (high: number, passes: (value: number) => boolean): number | null => {
+  const last = Math.max(0, high - TRIED_ONE_BY_ONE);
+  for (let value = high; value > last; value -= 1) if (passes(value)) return value;
+  for (let value = last; value > 0; value = Math.floor((value * 7) / 8)) if (passes(value)) return value;
+  return null;
+};
+
 /** The largest whole number in [low, high] that passes, null when none does; passing must be monotone downwards. */
 const largestThat = (low: number, high: number, passes: (value: number) => boolean): number | null => {
   if (high < low || !passes(low)) return null;
@@ -106,6 +117,11 @@ type Quantity = {
   readonly name: string;
   readonly unit: string;
   readonly step: number;
+  /**
+   * Whether an order that matches with more of it also matches with less. Not so for replicas: each brings what may be paid for it,
+   * of which another service may need some.
+   */
+  readonly lessIsEasier: boolean;
   readonly read: (service: ServiceSpec) => number;
   readonly write: (service: ServiceSpec, value: number) => ServiceSpec;
 };
@@ -120,6 +136,7 @@ const QUANTITIES: readonly Quantity[] = [
     name: 'gpu.count',
     unit: 'GPUs',
     step: 1,
+    lessIsEasier: true,
     read: ({ resources }) => resources.gpu?.count ?? 0,
     write: (service, count) => resized(service, { gpu: { ...service.resources.gpu!, count } }),
   },
@@ -127,6 +144,7 @@ const QUANTITIES: readonly Quantity[] = [
     name: 'replicas',
     unit: 'replicas',
     step: 1,
+    lessIsEasier: false,
     read: ({ replicas }) => replicas,
     write: (service, replicas) => ({ ...service, replicas }),
   },
@@ -134,6 +152,7 @@ const QUANTITIES: readonly Quantity[] = [
     name: 'cpu',
     unit: 'm of CPU',
     step: 100,
+    lessIsEasier: true,
     read: ({ resources }) => resources.cpuMillis,
     write: (service, cpuMillis) => resized(service, { cpuMillis }),
   },
@@ -141,6 +160,7 @@ const QUANTITIES: readonly Quantity[] = [
     name: 'memory',
     unit: 'MiB of memory',
     step: 256,
+    lessIsEasier: true,
     read: ({ resources }) => resources.memoryMiB,
     write: (service, memoryMiB) => resized(service, { memoryMiB }),
   },
@@ -151,6 +171,7 @@ const volumeQuantity = (service: ServiceSpec, index: number): Quantity => ({
   name: `volumes.${service.resources.volumes[index]!.name}`,
   unit: 'MiB of storage',
   step: 1_024,
+  lessIsEasier: true,
   read: ({ resources }) => resources.volumes[index]!.sizeMiB,
   write: (changed, sizeMiB) =>
     resized(changed, {
@@ -169,7 +190,12 @@ function* quantities(request: MatchRequest, at: number, attempt: Try): Generator
       const steps = Math.ceil(now / quantity.step) - 1;
       const reduce = (value: number): MatchRequest =>
         withServices(request, at, (one) => (one.name === service.name ? quantity.write(one, value) : one));
-      const best = largestThat(1, steps, (value) => attempt(reduce(value * quantity.step)) !== null);
+      const passes = (value: number, size?: number): boolean =>
+        attempt(reduce(value * quantity.step), size) !== null;
+      const sizeOf = (to: number): number => (1 - to / now) * 2;
+      const best = quantity.lessIsEasier
+        ? largestThat(1, steps, (value) => passes(value))
+        : firstThat(steps, (value) => passes(value, sizeOf(value * quantity.step)));
       if (best === null) continue;
       const to = best * quantity.step;
       yield single(reduce(to), {
@@ -177,7 +203,7 @@ function* quantities(request: MatchRequest, at: number, attempt: Try): Generator
         from: `${now}`,
         to: `${to}`,
         text: `Ask for ${to} instead of ${now} ${quantity.unit} in ${service.name}.`,
-        size: (1 - to / now) * 2,
+        size: sizeOf(to),
       });
     }
   }

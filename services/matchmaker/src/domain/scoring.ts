@@ -51,7 +51,10 @@ export type Field = {
   readonly fastest: number;
 };
 
-export const throughputOf = ({ offer, need }: Pick<Subject, 'offer' | 'need'>): number =>
+export const throughputOf = ({
+  offer,
+  need,
+}: Pick<Subject, 'need'> & { readonly offer: Pick<Subject['offer'], 'gpu'> }): number =>
   offer.gpu === null || need.gpuRequests.length === 0 ? 0 : gpuThroughput(offer.gpu, need.workload);
 
 /**

@@ -52,7 +52,8 @@ describe('dividing, beside an oracle that tries every division', () => {
         divided += 1;
         expect(matches(whole(request), small)).toBe(false);
       }),
-      { numRuns: MARKETS },
+      // Once got wrong: two replicas fewer brought less money than the other service needed, one fewer did not.
+      { numRuns: MARKETS, examples: [[214_028_555]] },
     );
     expect(Math.min(matched, divided, changed)).toBeGreaterThan(MARKETS / 100);
   }, 600_000);

@@ -5,9 +5,7 @@ import { costTerm, geographyTerm, performanceTerm, weightedMean, type Weights } 
 import type { Ask } from './ask.ts';
 import type { BoxTree } from './box-tree.ts';
 import { FANOUT, FIELD, FIELDS, WORDS } from './layout.ts';
-
-/** What a search knows of a shelf when it ranks what is on it. */
-export type ShelfFacts = { readonly throughput: number; readonly gpu: boolean };
+import type { ShelfFacts } from './shelves.ts';
 
 /** For one group's ranking: scores that nothing below an entry of a node exceeds. */
 export class Bounds {

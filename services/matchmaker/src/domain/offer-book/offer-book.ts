@@ -1,11 +1,8 @@
-import { sharingText } from '@gridbourse/catalog';
-import type { GpuSharing } from '@gridbourse/events';
 import { DomainError, type Micros, type OfferId, type ProviderId } from '@gridbourse/kernel';
 import { type Amounts, DIMENSIONS } from '../amounts.ts';
 import type { Candidate, CandidateSource, Ranking } from '../candidates.ts';
 import type { CapacityBook, NodeFree } from '../capacity-book.ts';
 import { rttEndOf } from '../catalogue.ts';
-import { gpuSuits } from '../constraints.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { isMatchable, type Market, type Offer, type Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
@@ -16,7 +13,8 @@ import { BoxTree, emptyRow, type Row } from './box-tree.ts';
 import { BITS, FIELD, gpuBit } from './layout.ts';
 import { Notes } from './notes.ts';
 import { RoundTrips } from './round-trips.ts';
-import { Search, type Shelf, type Start } from './search.ts';
+import { Search, type Start } from './search.ts';
+import { Shelves } from './shelves.ts';
 import { notAbove } from './singles.ts';
 import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 
@@ -35,17 +33,6 @@ const AS_IT_IS: Assumptions = { capacity: 'free', repriced: [], priced: (offer) 
 /** Fewer changes of a shelf than that are not worth making its tree anew. */
 const FEWEST_MOVES = 64;
 
-const shelfKey = (gpu: Offer['gpu']): string =>
-  gpu === null
-    ? ''
-    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${sharingText(gpu.sharing)}`;
-
-const add = <Key>(lists: Map<Key, number[]>, key: Key, number: number): void => {
-  const list = lists.get(key);
-  if (list) list.push(number);
-  else lists.set(key, [number]);
-};
-
 /** The price that tells offers apart most, on a scale where a percent is a percent. */
 const priceOnScale = ({ gpu, price }: Offer): number =>
   Math.log1p(nearest(gpu === null ? price.perCpuCore : price.perGpu));
@@ -57,10 +44,7 @@ const priceOnScale = ({ gpu, price }: Offer): number =>
  */
 export class OfferBook implements CandidateSource {
   private readonly tree = new BoxTree();
-  private readonly shelves: Shelf[] = [];
-  private readonly shelfNumbers = new Map<string, number>();
-  private readonly shelvesByModel = new Map<string, number[]>();
-  private readonly shelvesByMode = new Map<GpuSharing['mode'], number[]>();
+  private readonly shelves = new Shelves((number) => this.openShelf(number));
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
   private readonly places: number[] = [];
@@ -142,7 +126,7 @@ export class OfferBook implements CandidateSource {
     return new Search(
       {
         tree: this.tree,
-        shelves: this.shelves,
+        shelves: this.shelves.all,
         offerAt: (slot) => {
           const { offer, provider } = this.bySlot[slot]!;
           return { offer: others.get(slot) ?? offer, provider };
@@ -165,18 +149,16 @@ export class OfferBook implements CandidateSource {
       const slots = [...need.include].flatMap((provider) =>
         [...(this.offersOf.get(provider) ?? [])].flatMap((offer) => this.entries.get(offer)?.slot ?? []),
       );
-      return { slots, shelves: [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))] };
+      const shelves = [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))];
+      return { slots, choice: this.shelves.among(shelves, need) };
     }
-    const shelves = this.shelvesFor(need).filter((shelf) => gpuSuits(need, this.shelves[shelf]!.gpu));
-    return { slots: null, shelves };
+    return { slots: null, choice: this.shelves.suiting(need) };
   }
 
-  /** Those that may suit, by the model or else by the way of selling that is asked for. */
-  private shelvesFor({ gpuRequests }: GroupNeed): readonly number[] {
-    const named = gpuRequests.find(({ models }) => models.length > 0)?.models;
-    if (named) return [...new Set(named.flatMap(({ model }) => this.shelvesByModel.get(model) ?? []))];
-    const [any] = gpuRequests;
-    return any ? (this.shelvesByMode.get(any.sharing.mode) ?? []) : this.shelves.map((_, number) => number);
+  private openShelf(number: number): number {
+    this.sizes[number] = 0;
+    this.moves[number] = 0;
+    return this.tree.open(number);
   }
 
   /** Looks again at everything that has changed. */
@@ -193,7 +175,7 @@ export class OfferBook implements CandidateSource {
 
   /** Puts slots into the tree of their shelf; when as many have come or gone as it had, it is made anew. */
   private take(shelf: number, slots: readonly number[]): void {
-    const { anchor } = this.shelves[shelf]!;
+    const { anchor } = this.shelves.all[shelf]!;
     const rowOf = (slot: number): Row => this.rowOf(this.bySlot[slot]!);
     const moves = this.moves[shelf]! + slots.length;
     if (moves > Math.max(FEWEST_MOVES, this.sizes[shelf]!)) {
@@ -248,7 +230,7 @@ export class OfferBook implements CandidateSource {
 
   private leave({ slot, offer }: Entry): void {
     const shelf = this.tree.shelfOf(this.tree.leafOf(slot));
-    this.tree.remove(this.shelves[shelf]!.anchor, slot);
+    this.tree.remove(this.shelves.all[shelf]!.anchor, slot);
     this.sizes[shelf]! -= 1;
     this.moves[shelf]! += 1;
     this.bySlot[slot] = undefined;
@@ -262,23 +244,10 @@ export class OfferBook implements CandidateSource {
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
     this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
-    add(this.entering, this.shelfFor(offer.gpu), slot);
-  }
-
-  private shelfFor(gpu: Offer['gpu']): number {
-    const key = shelfKey(gpu);
-    const known = this.shelfNumbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.shelves.length;
-    this.shelves.push({ gpu, anchor: this.tree.open(number) });
-    this.sizes.push(0);
-    this.moves.push(0);
-    this.shelfNumbers.set(key, number);
-    if (gpu !== null) {
-      add(this.shelvesByModel, gpu.model, number);
-      add(this.shelvesByMode, gpu.sharing.mode, number);
-    }
-    return number;
+    const shelf = this.shelves.numberOf(offer.gpu);
+    const entering = this.entering.get(shelf);
+    if (entering) entering.push(slot);
+    else this.entering.set(shelf, [slot]);
   }
 
   /** Good until the next is asked for. */

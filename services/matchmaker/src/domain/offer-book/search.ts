@@ -5,17 +5,14 @@ import { type Fit, fitOf } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
-import { throughputOf } from '../scoring.ts';
 import type { Ask } from './ask.ts';
-import { Bounds, type ShelfFacts } from './bounds.ts';
+import { Bounds } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
 import { FANOUT, FIELDS, lowestBit } from './layout.ts';
 import type { Notes } from './notes.ts';
 import type { RoundTrips } from './round-trips.ts';
-
-/** Offers of one kind of GPU sold in one way, or without one. */
-export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
+import type { Choice, Shelf } from './shelves.ts';
 
 /** What a search reads; nothing of it changes while the search goes on. */
 export type Stock = {
@@ -43,7 +40,7 @@ const SLOT = 1;
 const EXACT = 2;
 
 /** Where a search begins: whole shelves, or, where providers were named, their offers one by one. */
-export type Start = { readonly shelves: readonly number[]; readonly slots: readonly number[] | null };
+export type Start = { readonly choice: Choice; readonly slots: readonly number[] | null };
 
 /**
  * One group's search, best first ("distance browsing", Hjaltason and Samet 1999): of all boxes and offers not yet looked
@@ -93,7 +90,7 @@ export class Search {
       for (const slot of this.start.slots) onNode(tree.leafOf(slot), 1 << tree.placeOf(slot));
       return;
     }
-    for (const shelf of this.start.shelves) {
+    for (const shelf of this.start.choice.shelves) {
       // Not looked into: of most shelves the bound alone says that they need not be.
       const { anchor } = shelves[shelf]!;
       if (tree.size(anchor) > 0) onNode(anchor, 1);
@@ -131,27 +128,24 @@ export class Search {
 
   /** Throughput of the fastest GPU among offers that fit, of which some are known; 0 when no GPU is asked for. */
   private fastest(): number {
-    const speeds = this.start.shelves.map((shelf) => ({ shelf, speed: this.speedOf(shelf) }));
-    speeds.sort((a, b) => b.speed - a.speed);
+    const { facts, fastestFirst } = this.start.choice;
     const known = this.fastestKnown();
-    for (const { shelf, speed } of speeds) {
-      if (speed <= known) return known;
-      if (this.anyFitsOn(shelf)) return speed;
+    for (const shelf of fastestFirst) {
+      const { throughput } = facts[shelf]!;
+      if (throughput <= known) return known;
+      if (this.anyFitsOn(shelf)) return throughput;
     }
     return known;
   }
 
   private fastestKnown(): number {
     const { tree } = this.stock;
+    const { facts } = this.start.choice;
     let fastest = 0;
     for (const [slot, fit] of this.fits) {
-      if (fit) fastest = Math.max(fastest, this.speedOf(tree.shelfOf(tree.leafOf(slot))));
+      if (fit) fastest = Math.max(fastest, facts[tree.shelfOf(tree.leafOf(slot))]!.throughput);
     }
     return fastest;
-  }
-
-  private speedOf(shelf: number): number {
-    return throughputOf({ offer: { gpu: this.stock.shelves[shelf]!.gpu } as Offer, need: this.need });
   }
 
   private anyFitsOn(shelf: number): boolean {
@@ -189,10 +183,7 @@ export class Search {
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
     );
     const bounds = new Bounds(this.ask, tree, ranking);
-    const facts: ShelfFacts[] = [];
-    for (const shelf of this.start.shelves) {
-      facts[shelf] = { throughput: this.speedOf(shelf), gpu: shelves[shelf]!.gpu !== null };
-    }
+    const { facts } = this.start.choice;
     const { origin } = this.ask;
     const table = origin && roundTrips.from(origin);
     const tripTo = (slot: number): number =>

@@ -1,0 +1,95 @@
+import { sharingText } from '@gridbourse/catalog';
+import type { GpuSharing } from '@gridbourse/events';
+import { gpuSuits } from '../constraints.ts';
+import type { Offer } from '../market.ts';
+import type { GroupNeed } from '../requirements.ts';
+import { throughputOf } from '../scoring.ts';
+
+/** Offers of one kind of GPU sold in one way, or without one; `anchor` is of the tree that they are in. */
+export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
+
+/** What a search knows of a shelf when it ranks what is on it. */
+export type ShelfFacts = { readonly throughput: number; readonly gpu: boolean };
+
+/** Shelves whose GPUs would do. */
+export type Choice = {
+  readonly shelves: readonly number[];
+  /** By the number of the shelf. */
+  readonly facts: readonly ShelfFacts[];
+  /** The same shelves by throughput, the fastest first. */
+  readonly fastestFirst: readonly number[];
+};
+
+/** Most choices that are remembered; beyond that all are forgotten. */
+const MAX_REMEMBERED = 2_000;
+
+const keyOf = (gpu: Offer['gpu']): string =>
+  gpu === null
+    ? ''
+    : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${sharingText(gpu.sharing)}`;
+
+const add = <Key>(lists: Map<Key, number[]>, key: Key, number: number): void => {
+  const list = lists.get(key);
+  if (list) list.push(number);
+  else lists.set(key, [number]);
+};
+
+/** The shelves of an offer book, numbered in the order in which they were first needed. Never forgets one: there are few. */
+export class Shelves {
+  readonly all: Shelf[] = [];
+  private readonly numbers = new Map<string, number>();
+  private readonly byModel = new Map<string, number[]>();
+  private readonly byMode = new Map<GpuSharing['mode'], number[]>();
+  /** What was asked for again and again, since the last new shelf. */
+  private readonly choices = new Map<string, Choice>();
+
+  /** @param open makes an empty tree for the shelf of a number, and gives its anchor */
+  constructor(private readonly open: (number: number) => number) {}
+
+  numberOf(gpu: Offer['gpu']): number {
+    const key = keyOf(gpu);
+    const known = this.numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.all.length;
+    this.all.push({ gpu, anchor: this.open(number) });
+    this.numbers.set(key, number);
+    if (gpu !== null) {
+      add(this.byModel, gpu.model, number);
+      add(this.byMode, gpu.sharing.mode, number);
+    }
+    this.choices.clear();
+    return number;
+  }
+
+  /** Those that suit what a group asks of GPUs. */
+  suiting(need: GroupNeed): Choice {
+    const key = `${need.workload} ${JSON.stringify(need.gpuRequests)}`;
+    const known = this.choices.get(key);
+    if (known) return known;
+    const choice = this.among(
+      this.likely(need).filter((number) => gpuSuits(need, this.all[number]!.gpu)),
+      need,
+    );
+    if (this.choices.size >= MAX_REMEMBERED) this.choices.clear();
+    this.choices.set(key, choice);
+    return choice;
+  }
+
+  among(shelves: readonly number[], need: GroupNeed): Choice {
+    const facts: ShelfFacts[] = [];
+    for (const number of shelves) {
+      const { gpu } = this.all[number]!;
+      facts[number] = { throughput: throughputOf({ offer: { gpu }, need }), gpu: gpu !== null };
+    }
+    const fastestFirst = [...shelves].sort((a, b) => facts[b]!.throughput - facts[a]!.throughput);
+    return { shelves, facts, fastestFirst };
+  }
+
+  /** By the model or else by the way of selling that is asked for. */
+  private likely({ gpuRequests }: GroupNeed): readonly number[] {
+    const named = gpuRequests.find(({ models }) => models.length > 0)?.models;
+    if (named) return [...new Set(named.flatMap(({ model }) => this.byModel.get(model) ?? []))];
+    const [any] = gpuRequests;
+    return any ? (this.byMode.get(any.sharing.mode) ?? []) : this.all.map((_, number) => number);
+  }
+}
