@@ -2,30 +2,17 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { recordInbox } from '@gridbourse/event-bus';
 import { conflict } from '@gridbourse/kernel';
 import { eventually } from '@gridbourse/testing';
-import type { DataSource, QueryRunner } from 'typeorm';
+import { awayDatabase, connectionLost, losingTheFirstAnswer, withCommits } from '../test/commit-faults.ts';
+import { CountedBaskets } from '../test/counted-baskets.ts';
 import { added, openShop, range, type Shop, type ShopEvent } from '../test/shop.ts';
-import { type Decision, type GroupCommitOptions, GroupCommitWriter } from './index.ts';
+import type { Decision, GroupCommitWriter } from './index.ts';
 
 /** Generous: other suites run beside this one. */
 jest.setTimeout(60_000);
 
 let shop: Shop;
-/** The state in memory: how many items each basket has. */
-let baskets: Map<string, number>;
-let reloads: number;
+let baskets: CountedBaskets;
 let writer: GroupCommitWriter<ShopEvent>;
-
-const reload = async (): Promise<void> => {
-  reloads += 1;
-  const rebuilt = new Map<string, number>();
-  await shop.store.replay(shop.dataSource.manager, {}, ({ streamId, version }) =>
-    rebuilt.set(streamId, version),
-  );
-  baskets = rebuilt;
-};
-
-const writerWith = (options: Partial<GroupCommitOptions<ShopEvent>> = {}): GroupCommitWriter<ShopEvent> =>
-  new GroupCommitWriter({ dataSource: shop.dataSource, store: shop.store, onReload: reload, ...options });
 
 /** Adds an item and answers how many there are. */
 const add =
@@ -35,9 +22,9 @@ const add =
   ): (() => Decision<ShopEvent, number>) =>
   () => {
     const streamId = `basket/${id}`;
-    const count = baskets.get(streamId) ?? 0;
+    const count = baskets.count(streamId);
     if (count >= (more.limit ?? 1_000)) throw conflict('basket_full', 'no room');
-    baskets.set(streamId, count + 1);
+    baskets.addTo(streamId);
     return {
       appends: [{ streamId, expectedVersion: count, events: [added(more.item ?? 'gpu')] }],
       result: count + 1,
@@ -45,14 +32,12 @@ const add =
     };
   };
 
-const stored = async (id: string): Promise<number> =>
-  (await shop.store.load(shop.dataSource.manager, `basket/${id}`)).version;
+const stored = (id: string): Promise<number> => baskets.stored(`basket/${id}`);
 
 beforeEach(async () => {
   shop = await openShop();
-  baskets = new Map();
-  reloads = 0;
-  writer = writerWith();
+  baskets = new CountedBaskets(shop);
+  writer = baskets.writer();
 });
 afterEach(async () => {
   await writer.stop();
@@ -62,7 +47,7 @@ afterEach(async () => {
 describe('the group commit writer', () => {
   it('carries out commands in order, many in one transaction', async () => {
     let commits = 0;
-    writer = writerWith({ afterCommit: () => (commits += 1) });
+    writer = baskets.writer({ afterCommit: () => (commits += 1) });
     const results = await Promise.all(range(300).map((n) => writer.execute(add(`b${n % 3}`))));
     expect(results.filter((_, i) => i % 3 === 0)).toEqual(range(100));
     expect(await Promise.all(['b0', 'b1', 'b2'].map(stored))).toEqual([100, 100, 100]);
@@ -82,7 +67,7 @@ describe('the group commit writer', () => {
     ]);
     expect((settled[2] as PromiseRejectedResult).reason).toMatchObject({ code: 'basket_full' });
     expect(await stored('small')).toBe(2);
-    expect(reloads).toBe(0);
+    expect(baskets.reloads).toBe(0);
   });
 
   it('lets a poisoned command fail alone, and carries out the others of its batch in their order', async () => {
@@ -102,7 +87,7 @@ describe('the group commit writer', () => {
       1,
     ]);
     expect([await stored('a'), await stored('b')]).toEqual([2, 1]);
-    expect(baskets).toEqual(
+    expect(baskets.all).toEqual(
       new Map([
         ['basket/a', 2],
         ['basket/b', 1],
@@ -125,7 +110,7 @@ describe('the group commit writer', () => {
   });
 
   it('finds one poisoned command among many batches of commands, and loses no other', async () => {
-    writer = writerWith({ maxBatch: 50 });
+    writer = baskets.writer({ maxBatch: 50 });
     const poisoned = new Set([7, 60, 61, 149]);
     const settled = await Promise.allSettled(
       range(150).map((n) =>
@@ -140,7 +125,7 @@ describe('the group commit writer', () => {
     expect(failed).toEqual([...poisoned]);
     const counts = await Promise.all(range(5).map((n) => stored(`p${n - 1}`)));
     expect(counts.reduce((sum, n) => sum + n, 0)).toBe(146);
-    expect(counts).toEqual(range(5).map((n) => baskets.get(`basket/p${n - 1}`)));
+    expect(counts).toEqual(range(5).map((n) => baskets.count(`basket/p${n - 1}`)));
   });
 
   it('rebuilds memory when another writer was faster', async () => {
@@ -151,7 +136,7 @@ describe('the group commit writer', () => {
       ]),
     );
     expect(await writer.execute(add('a'))).toBe(3);
-    expect(reloads).toBe(1);
+    expect(baskets.reloads).toBe(1);
   });
 
   it('leaves out what the inbox has seen, and undoes it in memory', async () => {
@@ -168,7 +153,7 @@ describe('the group commit writer', () => {
       writer.execute(add('a', once(2))),
     ]);
     expect(await stored('a')).toBe(3);
-    expect(baskets.get('basket/a')).toBe(3);
+    expect(baskets.count('basket/a')).toBe(3);
     await expect(writer.execute(add('a', once(9)))).rejects.toMatchObject({ code: 'inbox_gap' });
     expect(await writer.execute(add('a'))).toBe(4);
   });
@@ -187,7 +172,7 @@ describe('the group commit writer', () => {
   });
 
   it('refuses more than its queue holds', async () => {
-    writer = writerWith({ maxQueue: 3 });
+    writer = baskets.writer({ maxQueue: 3 });
     const settled = await Promise.allSettled(range(5).map(() => writer.execute(add('a'))));
     expect(settled.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -203,7 +188,7 @@ describe('the group commit writer', () => {
   });
 
   it('drains its queue when it stops, and takes nothing more', async () => {
-    writer = writerWith({ maxBatch: 2 });
+    writer = baskets.writer({ maxBatch: 2 });
     const pending = range(7).map(() => writer.execute(add('a')));
     await writer.stop();
     await expect(writer.execute(add('a'))).rejects.toMatchObject({ code: 'writer_stopping' });
@@ -212,53 +197,17 @@ describe('the group commit writer', () => {
   });
 });
 
-/** A data source whose commits go wrong as told. */
-const faulty = (onCommit: (runner: QueryRunner, commit: () => Promise<void>) => Promise<void>): DataSource =>
-  new Proxy(shop.dataSource, {
-    get: (target, property) => {
-      if (property !== 'createQueryRunner') {
-        const value: unknown = Reflect.get(target, property);
-        return typeof value === 'function' ? value.bind(target) : value;
-      }
-      return () => {
-        const runner = target.createQueryRunner();
-        const commit = runner.commitTransaction.bind(runner);
-        runner.commitTransaction = () => onCommit(runner, commit);
-        return runner;
-      };
-    },
-  });
-
-const connectionLost = (): Error =>
-  Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
-
 describe('the group commit writer, when the connection breaks', () => {
   it('does nothing twice when only the answer to a commit was lost', async () => {
-    let broken = false;
-    writer = writerWith({
-      dataSource: faulty(async (_, commit) => {
-        await commit();
-        if (broken) return;
-        broken = true;
-        throw connectionLost();
-      }),
-    });
+    writer = baskets.writer({ dataSource: losingTheFirstAnswer(shop.dataSource) });
     expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
     expect(await stored('a')).toBe(2);
-    expect(reloads).toBe(0);
+    expect(baskets.reloads).toBe(0);
   });
 
   it('does nothing twice, though its events bear the number of an event before them', async () => {
-    let broken = false;
+    writer = baskets.writer({ dataSource: losingTheFirstAnswer(shop.dataSource) });
     let decisions = 0;
-    writer = writerWith({
-      dataSource: faulty(async (_, commit) => {
-        await commit();
-        if (broken) return;
-        broken = true;
-        throw connectionLost();
-      }),
-    });
     await writer.execute(() => {
       decisions += 1;
       return {
@@ -281,8 +230,8 @@ describe('the group commit writer, when the connection breaks', () => {
 
   it('carries out again what did not get through', async () => {
     let broken = false;
-    writer = writerWith({
-      dataSource: faulty(async (runner, commit) => {
+    writer = baskets.writer({
+      dataSource: withCommits(shop.dataSource, async (commit, runner) => {
         if (broken) return commit();
         broken = true;
         const [row] = (await runner.query('SELECT pg_backend_pid() AS pid')) as { pid: number }[];
@@ -292,20 +241,19 @@ describe('the group commit writer, when the connection breaks', () => {
     });
     expect(await Promise.all([writer.execute(add('a')), writer.execute(add('a'))])).toEqual([1, 2]);
     expect(await stored('a')).toBe(2);
-    expect(reloads).toBe(1);
+    expect(baskets.reloads).toBe(1);
   });
 
   it('says so when the database stays away, and goes on when it is back', async () => {
-    let away = true;
-    const reloaded = reload;
-    writer = writerWith({
-      dataSource: faulty((_, commit) => (away ? Promise.reject(new Error('disk full')) : commit())),
+    const { dataSource, isAway, comeBack } = awayDatabase(shop.dataSource);
+    writer = baskets.writer({
+      dataSource,
       patienceMs: 100,
-      onReload: () => (away ? Promise.reject(connectionLost()) : reloaded()),
+      onReload: () => (isAway() ? Promise.reject(connectionLost()) : baskets.reload()),
     });
     const pending = writer.execute(add('a'));
     await expect(pending).rejects.toMatchObject({ kind: 'unavailable', code: 'store_unavailable' });
-    away = false;
+    comeBack();
     await eventually(async () => expect(await writer.execute(add('a'))).toBe(1));
     expect(await stored('a')).toBe(1);
   });

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '@gridbourse/testing';
-import type { DataSource } from 'typeorm';
+import { awayDatabase, connectionLost, losingTheFirstAnswer, withCommits } from '../test/commit-faults.ts';
+import { CountedBaskets } from '../test/counted-baskets.ts';
 import { added, openShop, type Shop, type ShopEvent } from '../test/shop.ts';
-import { type GroupCommitOptions, GroupCommitWriter } from './index.ts';
+import type { GroupCommitWriter } from './index.ts';
 
 // Real: Postgres and the writer. Its commits are held back and broken on purpose.
 
@@ -10,25 +11,16 @@ import { type GroupCommitOptions, GroupCommitWriter } from './index.ts';
 jest.setTimeout(60_000);
 
 let shop: Shop;
-let baskets: Map<string, number>;
-let reloads: number;
+let baskets: CountedBaskets;
 /** The names of the commands, each time that they were decided. */
 let decisions: string[];
 /** Those that were answered, in the order of the answers. */
 let answers: string[];
+/** The commits that are still held back, so that a test that fails ends. */
+let gates: (() => void)[];
 let writer: GroupCommitWriter<ShopEvent>;
 
-const reload = async (): Promise<void> => {
-  reloads += 1;
-  const rebuilt = new Map<string, number>();
-  await shop.store.replay(shop.dataSource.manager, {}, ({ streamId, version }) =>
-    rebuilt.set(streamId, version),
-  );
-  baskets = rebuilt;
-};
-
-const writerWith = (options: Partial<GroupCommitOptions<ShopEvent>> = {}): GroupCommitWriter<ShopEvent> =>
-  new GroupCommitWriter({ dataSource: shop.dataSource, store: shop.store, onReload: reload, ...options });
+const BASKET = 'basket/a';
 
 /** Puts an item into the one basket and answers how many there are; refuses beyond the limit. */
 const add = async (
@@ -38,11 +30,11 @@ const add = async (
   try {
     return await writer.execute(() => {
       decisions.push(name);
-      const count = baskets.get('basket/a') ?? 0;
+      const count = baskets.count(BASKET);
       if (count >= limit) throw new Error('no room');
-      baskets.set('basket/a', count + 1);
+      baskets.addTo(BASKET);
       return {
-        appends: [{ streamId: 'basket/a', expectedVersion: count, events: [added('gpu')] }],
+        appends: [{ streamId: BASKET, expectedVersion: count, events: [added('gpu')] }],
         result: count + 1,
         ...(held && { inTransaction: () => held }),
       };
@@ -54,46 +46,33 @@ const add = async (
   }
 };
 
-const stored = async (): Promise<number> =>
-  (await shop.store.load(shop.dataSource.manager, 'basket/a')).version;
+const stored = (): Promise<number> => baskets.stored(BASKET);
+
+/** @throws Error that names what was decided, unless it is these in time. All but the first wait behind a held commit. */
 const decided = (...names: string[]): Promise<void> =>
-  eventually(() => Promise.resolve(expect(decisions).toEqual(names)));
+  eventually(() =>
+    expect({ 'decided while the commit is held': decisions }).toEqual({
+      'decided while the commit is held': names,
+    }),
+  );
 
 const gate = (): { held: Promise<void>; open: () => void; fail: (error: Error) => void } => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => undefined);
+  gates.push(resolve);
   return { held: promise, open: resolve, fail: reject };
 };
 
-/** A data source whose commits run as told. */
-const withCommits = (onCommit: (commit: () => Promise<void>) => Promise<void>): DataSource =>
-  new Proxy(shop.dataSource, {
-    get: (target, property) => {
-      if (property !== 'createQueryRunner') {
-        const value: unknown = Reflect.get(target, property);
-        return typeof value === 'function' ? value.bind(target) : value;
-      }
-      return () => {
-        const runner = target.createQueryRunner();
-        const commit = runner.commitTransaction.bind(runner);
-        runner.commitTransaction = () => onCommit(commit);
-        return runner;
-      };
-    },
-  });
-
-const connectionLost = (): Error =>
-  Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
-
 beforeEach(async () => {
   shop = await openShop();
-  baskets = new Map();
-  reloads = 0;
+  baskets = new CountedBaskets(shop);
   decisions = [];
   answers = [];
-  writer = writerWith();
+  gates = [];
+  writer = baskets.writer();
 });
 afterEach(async () => {
+  for (const open of gates) open();
   await writer.stop();
   await shop.close();
 });
@@ -109,13 +88,13 @@ describe('while a batch is committed', () => {
     open();
     expect(await Promise.all([first, ...others])).toEqual([1, 2, 3, 'no room']);
     expect(answers).toEqual(['first', 'second', 'third', 'refused']);
-    expect([await stored(), reloads]).toEqual([3, 0]);
+    expect([await stored(), baskets.reloads]).toEqual([3, 0]);
     const [row] = await shop.dataSource.query<{ n: string }[]>('SELECT count(DISTINCT tx) AS n FROM events');
     expect(Number(row!.n)).toBe(2);
   });
 
   it('no more is decided than a batch may hold, and what is decided ahead counts as waiting', async () => {
-    writer = writerWith({ maxBatch: 2, maxQueue: 3 });
+    writer = baskets.writer({ maxBatch: 2, maxQueue: 3 });
     const { held, open } = gate();
     const first = add('first', { held });
     await decided('first');
@@ -152,34 +131,26 @@ describe('when the batch before fails', () => {
     expect(await Promise.all([first, ...others])).toEqual(['poison', 1, 'no room', 2]);
     expect(answers).toEqual(['first', 'second', 'third', 'fourth']);
     expect(decisions.slice(-3)).toEqual(['second', 'third', 'fourth']);
-    expect([await stored(), baskets.get('basket/a')]).toEqual([2, 2]);
+    expect([await stored(), baskets.count(BASKET)]).toEqual([2, 2]);
   });
 
   it('and only the answer to its commit was lost, what was decided ahead stands', async () => {
     const { held, open } = gate();
-    let broken = false;
-    writer = writerWith({
-      dataSource: withCommits(async (commit) => {
-        await commit();
-        if (broken) return;
-        broken = true;
-        throw connectionLost();
-      }),
-    });
+    writer = baskets.writer({ dataSource: losingTheFirstAnswer(shop.dataSource) });
     const first = add('first', { held });
     await decided('first');
     const second = add('second');
     await decided('first', 'second');
     open();
     expect(await Promise.all([first, second])).toEqual([1, 2]);
-    expect([decisions, reloads, await stored()]).toEqual([['first', 'second'], 0, 2]);
+    expect([decisions, baskets.reloads, await stored()]).toEqual([['first', 'second'], 0, 2]);
   });
 
   it('and its commit did not get through, both are carried out once', async () => {
     const { held, open } = gate();
     let broken = false;
-    writer = writerWith({
-      dataSource: withCommits((commit) => {
+    writer = baskets.writer({
+      dataSource: withCommits(shop.dataSource, (commit) => {
         if (broken) return commit();
         broken = true;
         return Promise.reject(new Error('disk full'));
@@ -191,16 +162,20 @@ describe('when the batch before fails', () => {
     await decided('first', 'second');
     open();
     expect(await Promise.all([first, second])).toEqual([1, 2]);
-    expect([decisions, reloads, await stored()]).toEqual([['first', 'second', 'first', 'second'], 1, 2]);
+    expect([decisions, baskets.reloads, await stored()]).toEqual([
+      ['first', 'second', 'first', 'second'],
+      1,
+      2,
+    ]);
   });
 
   it('and the database stays away, both are refused, and neither is in memory when it is back', async () => {
     const { held, open } = gate();
-    let away = true;
-    writer = writerWith({
-      dataSource: withCommits((commit) => (away ? Promise.reject(new Error('disk full')) : commit())),
+    const { dataSource, isAway, comeBack } = awayDatabase(shop.dataSource);
+    writer = baskets.writer({
+      dataSource,
       patienceMs: 100,
-      onReload: () => (away ? Promise.reject(connectionLost()) : reload()),
+      onReload: () => (isAway() ? Promise.reject(connectionLost()) : baskets.reload()),
     });
     const first = add('first', { held });
     await decided('first');
@@ -208,8 +183,8 @@ describe('when the batch before fails', () => {
     await decided('first', 'second');
     open();
     expect(await Promise.all([first, second])).toEqual(['the database is away', 'the database is away']);
-    away = false;
+    comeBack();
     expect(await add('third')).toBe(1);
-    expect([await stored(), baskets.get('basket/a')]).toEqual([1, 1]);
+    expect([await stored(), baskets.count(BASKET)]).toEqual([1, 1]);
   });
 });

@@ -6,6 +6,7 @@ import {
   NetworkingV1Api,
   PatchStrategy,
   setHeaderOptions,
+  type V1Pod,
 } from '@kubernetes/client-node';
 import { type KubeSim, type KubeSimOptions, type SimNode, startKubeSim } from '../src/index.ts';
 
@@ -51,6 +52,37 @@ export const startCluster = async (
     ...options,
   });
   return { sim, ...clientsOf(sim) };
+};
+
+export type SharedCluster = Clients & {
+  readonly sim: KubeSim;
+  /** A namespace of a test's own, with its service account. */
+  newSpace(labels?: Record<string, string>): Promise<string>;
+  pods(namespace: string): Promise<V1Pod[]>;
+  close(): Promise<void>;
+};
+
+/** A cluster of two machines, of which the second is in pool `b`; each test has a namespace of its own. */
+export const startSharedCluster = async (): Promise<SharedCluster> => {
+  const cluster = await startCluster({
+    nodes: [gpuNode('node-a'), gpuNode('node-b', { labels: { pool: 'b' } })],
+  });
+  const { core, sim } = cluster;
+  let spaces = 0;
+  return {
+    ...cluster,
+    newSpace: async (labels = {}) => {
+      const name = `space-${(spaces += 1)}`;
+      await core.createNamespace({ body: { metadata: { name, labels } } });
+      await until(
+        'the default service account',
+        async () => (await core.listNamespacedServiceAccount({ namespace: name })).items.length > 0,
+      );
+      return name;
+    },
+    pods: async (namespace) => (await core.listNamespacedPod({ namespace })).items,
+    close: () => sim.close(),
+  };
 };
 
 export const apply = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply);

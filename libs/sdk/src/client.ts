@@ -40,7 +40,7 @@ import type {
   UsageWindow,
   Workload,
   WorkloadEvent,
-} from './types.ts';
+} from './types/index.ts';
 
 export type ClientOptions = {
   /** `https://…` without a path. */

@@ -1,5 +1,5 @@
 import type { Clock } from '@gridbourse/kernel';
-import type { Tokens } from './types.ts';
+import type { Tokens } from './types/index.ts';
 
 export type ClientAuth =
   | { apiKey: string }

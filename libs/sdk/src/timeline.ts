@@ -2,7 +2,7 @@ import { ApiError, UnreachableError } from './errors.ts';
 import { serverSentEvents, type ServerSentEvent } from './event-stream.ts';
 import type { Transport } from './http.ts';
 import { backoffMs, pause } from './pause.ts';
-import type { TimelineItem } from './types.ts';
+import type { TimelineItem } from './types/index.ts';
 
 /** The platform says something every 15 s, if only that it is there: after three silences the connection is dead. */
 const SILENCE_MS = 45_000;

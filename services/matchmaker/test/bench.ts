@@ -1,18 +1,24 @@
-import type { ChainLog, ProviderEvent } from '@gridbourse/events';
+import type { BillingEvent, ChainLog, ProviderEvent } from '@gridbourse/events';
 import type { LeaseId, OrderId, ProviderId } from '@gridbourse/kernel';
 import { type AnyLeaseEvent, evolveLease, type Lease } from '../src/domain/lease.ts';
 import { type AnyOrderEvent, evolveOrder, type Order } from '../src/domain/order.ts';
 import { Exchange } from '../src/domain/process/exchange.ts';
 import { meetDeadlines } from '../src/domain/process/deadlines.ts';
-import { hearOfOpening } from '../src/domain/process/money.ts';
+import { hearOfFundingFailure, hearOfOpening, hearOfSettlement } from '../src/domain/process/money.ts';
 import { hearOfProvider } from '../src/domain/process/provider.ts';
 import { rematch } from '../src/domain/process/rematch.ts';
 import { submitOrder, type Submission } from '../src/domain/process/tenant.ts';
-import { hearOfRunning, hearOfTermination } from '../src/domain/process/workload.ts';
+import {
+  hearOfExit,
+  hearOfFailure,
+  hearOfRunning,
+  hearOfTermination,
+} from '../src/domain/process/workload.ts';
 import { decide, type Emitted, type UnitOfWork } from '../src/domain/process/unit-of-work.ts';
-import { circumstancesFrom, refOf, TENANT_WALLET } from './builders.ts';
+import { circumstancesFrom, idOf, refOf, TENANT_WALLET } from './builders.ts';
 
 type LeaseOpened = Extract<ChainLog, { name: 'LeaseOpened' }>;
+type FundingFailed = Extract<BillingEvent, { type: 'LeaseFundingFailed' }>;
 
 /** The whole domain on a bench: an exchange, a clock that is set by hand, and everything that was decided so far. */
 export class Bench {
@@ -73,6 +79,21 @@ export class Bench {
     return this.run((unit) => hearOfOpening(unit, { ...this.opening(leaseId), ...options }));
   }
 
+  /** Billing could not lock the money: for want of escrow, unless it is said. */
+  refuseFunding(leaseId: LeaseId, why: Partial<FundingFailed> = {}): void {
+    this.run((unit) =>
+      hearOfFundingFailure(unit, {
+        type: 'LeaseFundingFailed',
+        leaseId,
+        cause: 'insufficient_escrow',
+        detail: '',
+        shortfallMicros: 1n,
+        atMs: this.circumstances.now,
+        ...why,
+      }),
+    );
+  }
+
   start(leaseId: LeaseId): void {
     this.run((unit) =>
       hearOfRunning(unit, {
@@ -80,6 +101,34 @@ export class Bench {
         leaseId,
         runningSinceMs: this.circumstances.now,
         endpoints: [],
+        atMs: this.circumstances.now,
+      }),
+    );
+  }
+
+  exit(leaseId: LeaseId, exitCode = 0): void {
+    const atMs = this.circumstances.now;
+    this.run((unit) =>
+      hearOfExit(unit, { type: 'WorkloadExited', leaseId, exitCode, finishedAtMs: atMs, atMs }),
+    );
+  }
+
+  /** It never came up, or failed later. */
+  fail(leaseId: LeaseId, phase: 'start' | 'run', cause: 'crash_loop' | 'image_pull' = 'crash_loop'): void {
+    const atMs = this.circumstances.now;
+    this.run((unit) =>
+      hearOfFailure(unit, { type: 'WorkloadFailed', leaseId, phase, cause, message: 'as told', atMs }),
+    );
+  }
+
+  settle(leaseId: LeaseId, paidMicros = 1n, refundedMicros = 1n): void {
+    this.run((unit) =>
+      hearOfSettlement(unit, {
+        type: 'LeaseSettled',
+        leaseId,
+        paidMicros,
+        refundedMicros,
+        txHash: `0x${'0'.repeat(64)}`,
         atMs: this.circumstances.now,
       }),
     );
@@ -94,6 +143,12 @@ export class Bench {
         everCreated: true,
       }),
     );
+  }
+
+  /** The provider is seen no more, for a while or for so long that it counts as gone. */
+  silence(provider: string, type: 'ProviderUnreachable' | 'ProviderOffline'): this {
+    const atMs = this.circumstances.now;
+    return this.market({ type, providerId: idOf('provider', provider), lastSeenAtMs: atMs, atMs });
   }
 
   private note(emitted: Emitted): void {
@@ -123,6 +178,13 @@ export class Bench {
 
   leases(): Lease[] {
     return [...this.foldedLeases.values()];
+  }
+
+  /** GPUs that nobody holds, of one offer or of all. */
+  freeGpus(word?: string): number {
+    const { book, market } = this.exchange;
+    const offers = word === undefined ? [...market.offers()] : [market.offer(idOf('offer', word))!];
+    return offers.reduce((sum, offer) => sum + book.usage(offer).free.gpus, 0);
   }
 
   /** Event types since a mark, for reading a story in a test. */

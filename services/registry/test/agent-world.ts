@@ -1,5 +1,5 @@
 import { eventually } from '@gridbourse/testing';
-import { providerBody, type RegistryUnderTest, type SignedIn } from './registry-under-test.ts';
+import type { RegistryUnderTest, SignedIn } from './registry-under-test.ts';
 import { healthyNode, TestAgent } from './test-agent.ts';
 
 export type Onboarded = SignedIn & { providerId: string };
@@ -16,21 +16,17 @@ export class AgentWorld {
 
   /** A registered provider with enough at stake. */
   async onboard(): Promise<Onboarded> {
-    const signedIn = await this.registry.signIn();
-    const { body } = await this.registry.call<{ providerId: string }>('POST', '/v1/providers', {
-      token: signedIn.token,
-      body: providerBody('Agent test'),
-    });
+    const onboarded = await this.registry.onboard();
     this.stakes += 1;
     const log = {
       name: 'StakeChanged',
       chainProviderId: this.stakes,
-      owner: signedIn.wallet.address.toLowerCase(),
+      owner: onboarded.wallet.address.toLowerCase(),
       stakeMicros: '1000000',
     };
     await this.registry.chainEvent('ChainEventObserved', log, this.stakes);
-    await eventually(() => this.registry.typesOf(body.providerId).includes('ProviderActivated'));
-    return { ...signedIn, providerId: body.providerId };
+    await eventually(() => this.registry.typesOf(onboarded.providerId).includes('ProviderActivated'));
+    return onboarded;
   }
 
   agentOf(provider: Onboarded): TestAgent {

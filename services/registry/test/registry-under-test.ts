@@ -33,6 +33,7 @@ export class RegistryUnderTest {
   /** What Redis would be: it outlives a restart, and all instances share it. */
   readonly keyValue = new MemoryKeyValue({ clock: this.clock });
   private chainSequence = 0;
+  private providers = 0;
   private chain: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -199,6 +200,17 @@ export class RegistryUnderTest {
     };
   }
 
+  /** Somebody new who has signed in, with a provider. */
+  async onboard(wallet?: HDNodeWallet | Wallet): Promise<SignedIn & { providerId: string }> {
+    const signedIn = await this.signIn(wallet);
+    this.providers += 1;
+    const { body } = await this.call<{ providerId: string }>('POST', '/v1/providers', {
+      token: signedIn.token,
+      body: providerBody(`Provider ${this.providers}`),
+    });
+    return { ...signedIn, providerId: body.providerId };
+  }
+
   /** Publishes a log of the ProviderRegistry contract as the indexer would. */
   chainEvent(
     type: 'ChainEventObserved' | 'ChainEventRetracted' | 'ChainEventFinalized',
@@ -247,6 +259,16 @@ export class RegistryUnderTest {
     ]);
   }
 }
+
+/** Of a cluster that is reached with a token. */
+export const kubeconfig = (token: string): string => `
+apiVersion: v1
+kind: Config
+current-context: main
+contexts: [{ name: main, context: { cluster: here, user: me } }]
+clusters: [{ name: here, cluster: { server: "https://10.1.2.3:6443" } }]
+users: [{ name: me, user: { token: ${token} } }]
+`;
 
 export const providerBody = (name: string) => ({
   name,

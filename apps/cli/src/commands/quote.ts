@@ -35,7 +35,7 @@ export const addQuote = (program: Command): void => {
       }
       say(
         table(
-          ['group', 'provider', 'region', 'gpu', 'rate', 'score', 'cost', 'geo', 'perf', 'tier', 'fit'],
+          ['group', 'provider', 'region', 'gpu', 'rate', 'score', 'cost', 'geo', 'perf', 'rel', 'fit'],
           lease.candidates.map((c) => [
             lease.group,
             c.providerId,

@@ -1,16 +1,13 @@
-import { EmbeddedBus } from '@gridbourse/event-bus';
 import { EventCatalogue } from '@gridbourse/events';
 import { ManualClock } from '@gridbourse/kernel';
-import { silentLogger } from '@gridbourse/observability';
-import { freePort, testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Module, Post } from '@nestjs/common';
 import { z } from 'zod';
+import { ServiceUnderTest } from '../../test/service-under-test.ts';
 import { Public } from '../auth/public.decorator.ts';
 import { Returns } from '../http/returns.decorator.ts';
 import { baseConfig } from '../service/base-config.ts';
 import { defineService } from '../service/definition.ts';
-import { type RunningService, startService } from '../service/start.ts';
 
 // Real here: Postgres, the bus, Fastify, the whole chassis, its own store in memory. Made up: the clock.
 
@@ -47,39 +44,21 @@ const things = defineService({
 
 describe('a service with rate limits', () => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
-  let database: TestDatabase;
-  let bus: EmbeddedBus;
-  let service: RunningService;
-  let origin: string;
+  let service: ServiceUnderTest;
 
   beforeAll(async () => {
-    database = await testDatabase('chassis');
-    bus = new EmbeddedBus({ databaseUrl: database.url, logger: silentLogger });
-    await bus.start();
-    const httpPort = await freePort();
-    origin = `http://127.0.0.1:${httpPort}`;
-    service = await startService(
-      things,
-      {
-        databaseUrl: database.url,
-        bus: { adapter: 'embedded', url: database.url },
-        httpPort,
-        jwksUrl: `${origin}/.well-known/jwks.json`,
-        publicOrigin: origin,
+    service = await ServiceUnderTest.start(things, {
+      config: {
         rateLimits: { reads: { quota: 6 }, writes: { quota: 2, windowSeconds: 120 } },
         trustedProxies: ['127.0.0.1'],
       },
-      { bus, clock },
-    );
+      clock,
+    });
   }, 60_000);
-  afterAll(async () => {
-    await service.close();
-    await bus.close();
-    await database.drop();
-  });
+  afterAll(() => service.close());
 
   const ask = (method: string, path = '/v1/things', from = '192.0.2.1'): Promise<Response> =>
-    fetch(`${origin}${path}`, { method, headers: { 'x-forwarded-for': from } });
+    fetch(`${service.origin}${path}`, { method, headers: { 'x-forwarded-for': from } });
 
   it('answers 429 with a problem and the time to wait, and serves again after it', async () => {
     expect((await ask('POST')).status).toBe(200);

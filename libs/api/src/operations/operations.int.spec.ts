@@ -1,16 +1,11 @@
-import { type BusRecord, EmbeddedBus } from '@gridbourse/event-bus';
-import { accountOpened, apiKeyIssued, EventCatalogue } from '@gridbourse/events';
-import { newId, systemClock, systemRandom } from '@gridbourse/kernel';
-import { silentLogger } from '@gridbourse/observability';
-import { eventually, freePort, testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { EventCatalogue } from '@gridbourse/events';
+import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Module } from '@nestjs/common';
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Scope } from '../auth/scopes.ts';
+import { openedAccount, newAccountId, ServiceUnderTest } from '../../test/service-under-test.ts';
 import { baseConfig } from '../service/base-config.ts';
 import { defineService } from '../service/definition.ts';
-import { type RunningService, startService } from '../service/start.ts';
 
 // Real here: Postgres, the embedded bus, Fastify, the chassis. Its replica of accounts is what fails to handle an event.
 
@@ -43,68 +38,20 @@ const listed = z.object({
 });
 
 describe('operating the bus of a service', () => {
-  let database: TestDatabase;
-  let busDatabase: TestDatabase;
-  let bus: EmbeddedBus;
-  let running: RunningService;
-  let origin: string;
+  let running: ServiceUnderTest;
 
-  const record = (key: string, sequence: number, type: string, value: unknown): BusRecord => ({
-    topic: TOPIC,
-    key,
-    value,
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: `${key}/${sequence}`,
-      ce_type: `gridbourse.registry.${type}.v1`,
-      ce_source: '/gridbourse/registry',
-      ce_time: '2026-01-01T00:00:00.000Z',
-      ce_subject: key,
-      ce_dataschema: `https://gridbourse.dev/schemas/registry.${type}.v1.json`,
-      sequence: String(sequence),
-    },
-  });
-  const accountId = () => newId('account', systemClock.now(), systemRandom);
-  const catalogue = new EventCatalogue([accountOpened, apiKeyIssued]);
-  const accountWith = async (key: string, scopes: Scope[]): Promise<void> => {
-    const id = accountId();
-    const wallet = `0x${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
-    const keyHash = createHash('sha256').update(key).digest('hex');
-    const apiKeyId = newId('apiKey', systemClock.now(), systemRandom);
-    const opened = { type: 'AccountOpened', accountId: id, wallet, name: 'A', openedAtMs: 1 } as const;
-    const issued = {
-      type: 'ApiKeyIssued',
-      ...{ accountId: id, apiKeyId, keyHash, scopes, expiresAtMs: null, issuedAtMs: 1 },
-    } as const;
-    await bus.publish([
-      record(id, 1, 'AccountOpened', catalogue.encode(opened).data),
-      record(id, 2, 'ApiKeyIssued', catalogue.encode(issued).data),
-    ]);
-  };
   const OPERATOR_KEY = `gbk_${'o'.repeat(43)}`;
   const TENANT_KEY = `gbk_${'t'.repeat(43)}`;
   const call = (path: string, body?: object, key = OPERATOR_KEY): Promise<Response> =>
-    fetch(`${origin}${path}`, {
-      method: body ? 'POST' : 'GET',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
+    running.call(body ? 'POST' : 'GET', path, key, { body });
   const list = async (query = ''): Promise<z.output<typeof listed>> =>
     listed.parse(await (await call(`/ops/dead-letters${query}`)).json());
   /** An event that no version of the replica can read, and one behind it. */
   const poison = async (): Promise<string> => {
-    const key = accountId();
-    await bus.publish([
-      record(key, 1, 'NobodyKnowsThis', {}),
-      record(
-        key,
-        2,
-        'AccountOpened',
-        catalogue.encode({
-          type: 'AccountOpened',
-          ...{ accountId: key, wallet: `0x${'b'.repeat(40)}`, name: 'B', openedAtMs: 1 },
-        }).data,
-      ),
+    const key = newAccountId();
+    await running.bus.publish([
+      running.record(key, openedAccount(key), 'NobodyKnowsThis'),
+      running.record(key, openedAccount(key)),
     ]);
     await eventually(async () => expect((await list(`?key=${key}`)).items).toHaveLength(2), {
       deadlineMs: 20_000,
@@ -113,40 +60,16 @@ describe('operating the bus of a service', () => {
   };
 
   beforeAll(async () => {
-    [database, busDatabase] = await Promise.all([testDatabase('ops'), testDatabase('ops_bus')]);
-    bus = new EmbeddedBus({ databaseUrl: busDatabase.url, logger: silentLogger });
-    await bus.start();
-    const httpPort = await freePort();
-    origin = `http://127.0.0.1:${httpPort}`;
-    running = await startService(
-      service,
-      {
-        databaseUrl: database.url,
-        bus: { adapter: 'embedded', url: busDatabase.url },
-        httpPort,
-        jwksUrl: `${origin}/.well-known/jwks.json`,
-        publicOrigin: origin,
-      },
-      { bus },
-    );
-    await accountWith(OPERATOR_KEY, ['operator']);
-    await accountWith(TENANT_KEY, ['orders:write']);
-    for (const key of [OPERATOR_KEY, TENANT_KEY]) {
-      await eventually(async () => expect((await call('/ops/bus', undefined, key)).status).not.toBe(401), {
-        deadlineMs: 20_000,
-      });
-    }
+    running = await ServiceUnderTest.start(service);
+    await running.admit(OPERATOR_KEY, ['operator']);
+    await running.admit(TENANT_KEY, ['orders:write']);
   }, 60_000);
-  afterAll(async () => {
-    await running.close();
-    await bus.close();
-    await Promise.all([database.drop(), busDatabase.drop()]);
-  });
+  afterAll(() => running.close());
 
   it('is for operators only', async () => {
     for (const path of ['/ops/dead-letters', '/ops/dead-letters/1', '/ops/bus']) {
       expect((await call(path, undefined, TENANT_KEY)).status).toBe(403);
-      expect((await fetch(`${origin}${path}`)).status).toBe(401);
+      expect((await fetch(`${running.origin}${path}`)).status).toBe(401);
     }
     expect((await call('/ops/dead-letters/1/skip', { reason: 'x' }, TENANT_KEY)).status).toBe(403);
     expect((await call('/ops/dead-letters/replay', { topic: TOPIC, key: 'x' }, TENANT_KEY)).status).toBe(403);

@@ -1,4 +1,4 @@
-import { type BusRecord, EmbeddedBus, type EventContext, OnEvent } from '@gridbourse/event-bus';
+import { type EventContext, OnEvent } from '@gridbourse/event-bus';
 import type { ReadModel } from '@gridbourse/event-store';
 import {
   accountOpened,
@@ -8,21 +8,17 @@ import {
   escrowLow,
   EventCatalogue,
   type EventOf,
-  publishedLanguage,
   topicOf,
 } from '@gridbourse/events';
 import { ManualClock, newId, systemClock, systemRandom } from '@gridbourse/kernel';
-import { silentLogger } from '@gridbourse/observability';
-import { eventually, freePort, tableRows, testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { eventually, tableRows } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { createHash } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import type { Scope } from '../auth/scopes.ts';
+import { newAccountId, openedAccount, ServiceUnderTest } from '../../test/service-under-test.ts';
 import { baseConfig } from '../service/base-config.ts';
 import { defineService } from '../service/definition.ts';
-import { type RunningService, startService } from '../service/start.ts';
 
 // Real here: Postgres, the embedded bus, Fastify, the chassis with its copy of accounts and its journal.
 
@@ -75,39 +71,10 @@ const service = defineService({
   publicPaths: [],
 });
 
-let databases: TestDatabase[];
-let bus: EmbeddedBus;
-let running: RunningService;
-let origin: string;
+let running: ServiceUnderTest;
 const clock = new ManualClock(Date.now());
-const sequences = new Map<string, number>();
-const database = (): DataSource => running.app.get(DataSource);
+const database = (): DataSource => running.dataSource;
 
-const record = (key: string, event: DomainEvent, type: string = event.type): BusRecord => {
-  const definition = publishedLanguage.definition(event.type);
-  const topic = topicOf(definition);
-  const sequence = (sequences.get(`${topic}/${key}`) ?? 0) + 1;
-  sequences.set(`${topic}/${key}`, sequence);
-  return {
-    topic,
-    key,
-    value: publishedLanguage.encode(event).data,
-    headers: {
-      ...{ ce_specversion: '1.0' as const, ce_id: `${key}@${sequence}` },
-      ce_type: `gridbourse.${definition.context}.${type}.v1`,
-      ...{ ce_source: `/gridbourse/${definition.context}`, ce_time: '2026-01-01T00:00:00.000Z' },
-      ...{ ce_subject: key, ce_dataschema: '', sequence: String(sequence) },
-    },
-  };
-};
-const say = (key: string, ...events: DomainEvent[]): Promise<void> =>
-  bus.publish(events.map((event) => record(key, event)));
-
-const accountId = () => newId('account', systemClock.now(), systemRandom);
-const opened = (id: string, name = 'A'): DomainEvent => {
-  const wallet = `0x${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
-  return { type: 'AccountOpened', ...{ accountId: id, wallet, name, openedAtMs: 1 } };
-};
 const escrow = (id: string, freeMicros: bigint): DomainEvent => ({
   ...{ type: 'EscrowChanged', accountId: id, freeMicros, depositedMicros: freeMicros },
   ...{ lockedMicros: 0n, spentMicros: 0n, withdrawnMicros: 0n, atMs: 1 },
@@ -115,18 +82,8 @@ const escrow = (id: string, freeMicros: bigint): DomainEvent => ({
 
 const OPERATOR_KEY = `gbk_${'o'.repeat(43)}`;
 const TENANT_KEY = `gbk_${'t'.repeat(43)}`;
-const admit = async (key: string, scopes: Scope[]): Promise<void> => {
-  const id = accountId();
-  const apiKeyId = newId('apiKey', systemClock.now(), systemRandom);
-  const keyHash = createHash('sha256').update(key).digest('hex');
-  await say(id, opened(id), {
-    type: 'ApiKeyIssued',
-    ...{ accountId: id, apiKeyId, keyHash, scopes, expiresAtMs: null, issuedAtMs: 1 },
-  });
-  await eventually(async () => expect((await call('/ops/bus', 'GET', key)).status).not.toBe(401), PATIENT);
-};
 const call = (path: string, method = 'GET', key = OPERATOR_KEY): Promise<Response> =>
-  fetch(`${origin}${path}`, { method, headers: { authorization: `Bearer ${key}` } });
+  running.call(method, path, key);
 const json = async <T>(path: string, method = 'GET', status = 200): Promise<T> => {
   const response = await call(path, method);
   expect([path, response.status]).toEqual([path, status]);
@@ -138,7 +95,7 @@ const taken = (topic: string, key: string): Promise<unknown> =>
       'SELECT sequence FROM bus_inbox WHERE topic = $1 AND key = $2',
       [topic, key],
     );
-    return Number(rows[0]?.sequence ?? 0) === sequences.get(`${topic}/${key}`);
+    return Number(rows[0]?.sequence ?? 0) === running.lastSequence(topic, key);
   }, PATIENT);
 const journal = (key: string) =>
   database().query<{ sequence: string; type: string; heard_at_ms: string; note: unknown }[]>(
@@ -156,37 +113,18 @@ type Shown = {
 };
 
 beforeAll(async () => {
-  databases = [await testDatabase('models'), await testDatabase('models_bus')];
-  bus = new EmbeddedBus({ databaseUrl: databases[1]!.url, logger: silentLogger });
-  await bus.start();
-  const httpPort = await freePort();
-  origin = `http://127.0.0.1:${httpPort}`;
-  running = await startService(
-    service,
-    {
-      databaseUrl: databases[0]!.url,
-      bus: { adapter: 'embedded', url: databases[1]!.url },
-      httpPort,
-      jwksUrl: `${origin}/.well-known/jwks.json`,
-      publicOrigin: origin,
-    },
-    { bus, clock },
-  );
-  await admit(OPERATOR_KEY, ['operator']);
-  await admit(TENANT_KEY, ['orders:write']);
+  running = await ServiceUnderTest.start(service, { clock });
+  await running.admit(OPERATOR_KEY, ['operator']);
+  await running.admit(TENANT_KEY, ['orders:write']);
 }, 60_000);
-afterAll(async () => {
-  await running.close();
-  await bus.close();
-  await Promise.all(databases.map((one) => one.drop()));
-});
+afterAll(() => running.close());
 
 describe('the journal of what a service hears', () => {
   const ESCROW = topicOf(escrowChanged);
 
   it('has what its handlers ask for, as it was published, with the time and the note of the handler', async () => {
-    const key = accountId();
-    await say(key, escrow(key, 5n), escrow(key, 500n), escrow(key, 999n));
+    const key = newAccountId();
+    await running.say(key, escrow(key, 5n), escrow(key, 500n), escrow(key, 999n));
     await taken(ESCROW, key);
     expect(await journal(key)).toEqual([
       { sequence: '2', type: 'EscrowChanged', schema_version: 1, heard_at_ms: '77', note: { free: '500' } },
@@ -198,24 +136,29 @@ describe('the journal of what a service hears', () => {
   });
 
   it('has nothing of what was rolled back, and has it once when it was tried again or came twice', async () => {
-    const key = accountId();
+    const key = newAccountId();
     world.failures = 2;
-    const twice = record(key, escrow(key, 500n));
-    await bus.publish([twice, twice]);
+    const twice = running.record(key, escrow(key, 500n));
+    await running.bus.publish([twice, twice]);
     await taken(ESCROW, key);
     expect(await journal(key)).toHaveLength(1);
   });
 
   it('has what comes in batches, one row each', async () => {
-    const keys = Array.from({ length: 40 }, accountId);
-    await bus.publish(keys.flatMap((key) => [record(key, opened(key, 'é "x"')), record(key, opened(key))]));
+    const keys = Array.from({ length: 40 }, newAccountId);
+    await running.bus.publish(
+      keys.flatMap((key) => [
+        running.record(key, openedAccount(key, 'é "x"')),
+        running.record(key, openedAccount(key)),
+      ]),
+    );
     for (const key of keys) await taken(topicOf(accountOpened), key);
     for (const key of keys) expect((await journal(key)).map(({ sequence }) => sequence)).toEqual(['1', '2']);
   });
 
   it('has nothing of what nobody asks to keep', async () => {
     const leaseId = newId('lease', systemClock.now(), systemRandom);
-    await say(leaseId, {
+    await running.say(leaseId, {
       type: 'EscrowLow',
       leaseId,
       secondsLeft: 1,
@@ -228,13 +171,16 @@ describe('the journal of what a service hears', () => {
   });
 
   it('has nothing of what an operator gave up, so that a rebuild leaves it out as well', async () => {
-    const key = accountId();
-    await bus.publish([record(key, opened(key), 'NobodyKnowsThis'), record(key, opened(key))]);
+    const key = newAccountId();
+    await running.bus.publish([
+      running.record(key, openedAccount(key), 'NobodyKnowsThis'),
+      running.record(key, openedAccount(key)),
+    ]);
     const [failed] = await eventually(async () => {
       const { items } = await json<{ items: { id: string }[] }>(`/ops/dead-letters?key=${key}`);
       return items.length === 2 && items;
     }, PATIENT);
-    const skipped = await fetch(`${origin}/ops/dead-letters/${failed!.id}/skip`, {
+    const skipped = await fetch(`${running.origin}/ops/dead-letters/${failed!.id}/skip`, {
       method: 'POST',
       headers: { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' },
       body: JSON.stringify({ reason: 'not for us' }),
@@ -272,7 +218,7 @@ describe('the read models of a service', () => {
       ['/ops/read-models/accounts/abort', 'POST'],
     ] as const) {
       expect([path, (await call(path, method, TENANT_KEY)).status]).toEqual([path, 403]);
-      expect([path, (await fetch(`${origin}${path}`, { method })).status]).toEqual([path, 401]);
+      expect([path, (await fetch(`${running.origin}${path}`, { method })).status]).toEqual([path, 401]);
     }
   });
 

@@ -1,13 +1,9 @@
-import { EmbeddedBus } from '@gridbourse/event-bus';
-import { accountOpened, apiKeyIssued, EventCatalogue, type EventHeaders } from '@gridbourse/events';
-import { invalid, newId, systemClock, systemRandom } from '@gridbourse/kernel';
-import { silentLogger } from '@gridbourse/observability';
-import { eventually, freePort, testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { EventCatalogue } from '@gridbourse/events';
+import { invalid } from '@gridbourse/kernel';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, Module, Post } from '@nestjs/common';
-import { createHash } from 'node:crypto';
-import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { ServiceUnderTest } from '../../test/service-under-test.ts';
 import { Public } from '../auth/public.decorator.ts';
 import { AnswerNotKept } from '../http/idempotency.interceptor.ts';
 import { money, moneyDto } from '../http/money.dto.ts';
@@ -15,7 +11,6 @@ import { Returns } from '../http/returns.decorator.ts';
 import { baseConfig } from './base-config.ts';
 import { defineService } from './definition.ts';
 import { serviceCard } from './service-card.ts';
-import { type RunningService, startService } from './start.ts';
 
 // Real here: Postgres, the bus, Fastify, the whole chassis. Only the service on it is made for the test.
 
@@ -69,77 +64,15 @@ const shop = defineService({
 const KEY = `gbk_${'k'.repeat(43)}`;
 
 describe('a service on the chassis', () => {
-  let database: TestDatabase;
-  let busDatabase: TestDatabase;
-  let bus: EmbeddedBus;
-  let service: RunningService;
+  let service: ServiceUnderTest;
   let origin: string;
 
   beforeAll(async () => {
-    [database, busDatabase] = await Promise.all([testDatabase('chassis'), testDatabase('chassis_bus')]);
-    bus = new EmbeddedBus({ databaseUrl: busDatabase.url, logger: silentLogger });
-    await bus.start();
-    const httpPort = await freePort();
-    origin = `http://127.0.0.1:${httpPort}`;
-    service = await startService(
-      shop,
-      {
-        databaseUrl: database.url,
-        bus: { adapter: 'embedded', url: busDatabase.url },
-        httpPort,
-        jwksUrl: `${origin}/.well-known/jwks.json`,
-        publicOrigin: origin,
-      },
-      { bus },
-    );
-    // The account and its key come the way they always come: as events of the registry.
-    const accountId = newId('account', systemClock.now(), systemRandom);
-    const events = new EventCatalogue([accountOpened, apiKeyIssued]);
-    const headers = (type: string, sequence: number): EventHeaders => ({
-      ce_specversion: '1.0',
-      ce_id: `${accountId}/${sequence}`,
-      ce_type: `gridbourse.registry.${type}.v1`,
-      ce_source: '/gridbourse/registry',
-      ce_time: new Date().toISOString(),
-      ce_subject: accountId,
-      ce_dataschema: `https://gridbourse.dev/schemas/${type}.v1.json`,
-      sequence: String(sequence),
-    });
-    const record = (event: { type: string }, sequence: number) => ({
-      topic: 'gridbourse.registry.account',
-      key: accountId,
-      headers: headers(event.type, sequence),
-      value: events.encode(event).data,
-    });
-    await bus.publish([
-      record(
-        { type: 'AccountOpened', accountId, wallet: `0x${'a'.repeat(40)}`, name: 'Ada', openedAtMs: 1 } as {
-          type: string;
-        },
-        1,
-      ),
-      record(
-        {
-          type: 'ApiKeyIssued',
-          accountId,
-          apiKeyId: newId('apiKey', systemClock.now(), systemRandom),
-          keyHash: createHash('sha256').update(KEY).digest('hex'),
-          scopes: ['orders:write'],
-          expiresAtMs: null,
-          issuedAtMs: 1,
-        } as { type: string },
-        2,
-      ),
-    ]);
-    await eventually(async () => expect((await buy({ item: 'x', count: 1 }, 'warm-up')).status).toBe(201), {
-      deadlineMs: 5_000,
-    });
-  });
-  afterAll(async () => {
-    await service.close();
-    await bus.close();
-    await Promise.all([database.drop(), busDatabase.drop()]);
-  });
+    service = await ServiceUnderTest.start(shop);
+    ({ origin } = service);
+    await service.admit(KEY, ['orders:write']);
+  }, 60_000);
+  afterAll(() => service.close());
 
   const buy = (body: unknown, idempotencyKey?: string, key = KEY): Promise<Response> =>
     fetch(`${origin}/v1/purchases`, {
@@ -257,13 +190,13 @@ describe('a service on the chassis', () => {
     const [first, second] = [await issue(), await issue()];
     expect([first.status, second.status]).toEqual([201, 201]);
     expect(await first.json()).not.toEqual(await second.json());
-    const kept = await service.app.get(DataSource).query<unknown[]>('SELECT * FROM idempotency_keys');
+    const kept = await service.dataSource.query<unknown[]>('SELECT * FROM idempotency_keys');
     expect(JSON.stringify(kept)).not.toContain('planted-secret');
     expect(kept.length).toBeGreaterThan(0);
   });
 
   it('describes itself in OpenAPI 3.1', () => {
-    const document = service.openApi();
+    const document = service.running.openApi();
     expect(document.openapi).toBe('3.1.0');
     expect(document.paths).toHaveProperty('/v1/purchases');
     expect(document.components?.schemas).toHaveProperty('Money');

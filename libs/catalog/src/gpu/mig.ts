@@ -85,13 +85,19 @@ export const readMigProfile = (text: string): string | null => {
 };
 
 /**
- * Which share of one GPU's compute a profile is by its own name, in (0, 1]: also for one that the tables do not have, so
- * that an offer is never compared as if its slice were a whole GPU.
+ * How many of a GPU's compute slices a profile has by its own name, and how many there are: also for one that the tables do
+ * not have, so that an offer is never compared as if its slice were a whole GPU.
  */
-export const migCompute = (model: string, profile: string): number => {
+export const migSlices = (model: string, profile: string): { readonly own: number; readonly of: number } => {
   const match = PROFILE.exec(profile);
-  const slices = match ? Number(match[1]) : 1;
-  return Math.min(1, slices / (slicesByModel.get(model) ?? 7));
+  const of = slicesByModel.get(model) ?? 7;
+  return { own: Math.min(of, match ? Number(match[1]) : 1), of };
+};
+
+/** Which share of one GPU's compute a profile is, in (0, 1]. */
+export const migCompute = (model: string, profile: string): number => {
+  const { own, of } = migSlices(model, profile);
+  return own / of;
 };
 
 /** The memory that a profile's own name says, MiB; null when it is no profile. */

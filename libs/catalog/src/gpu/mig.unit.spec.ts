@@ -4,7 +4,14 @@ import { gpuModels } from './gpu-models.ts';
 import { readGpuName } from './gpu-name.ts';
 import { MIG_GEOMETRIES } from './mig.data.ts';
 import { findMigProfile, migProfilesOf, readMigProfile } from './mig.ts';
-import { readSharingText, sharingText, unitName, unitShare, type UnitSharing } from './unit-share.ts';
+import {
+  priceOfUnit,
+  readSharingText,
+  sharingText,
+  unitName,
+  unitShare,
+  type UnitSharing,
+} from './unit-share.ts';
 
 const a100 = { model: 'a100', vramMiB: 81_920 };
 const kinds = gpuModels.flatMap((model) =>
@@ -104,6 +111,25 @@ describe('a sold unit', () => {
         expect(share.compute).toBeLessThanOrEqual(1);
         expect(share.memoryMiB).toBeGreaterThan(0);
         expect(share.memoryMiB).toBeLessThanOrEqual(kind.vramMiB);
+      }),
+    );
+  });
+
+  it('costs its part of a whole GPU to the micro, and all units of one no more than it', () => {
+    // As floating point, 49 times 1/49 is less than 1.
+    expect(priceOfUnit(49n, a100, { mode: 'shared', slotsPerGpu: 49 })).toBe(1n);
+    expect(priceOfUnit(8_000_000n, a100, { mode: 'mig', profile: '3g.40gb' })).toBe(3_428_571n);
+    expect(priceOfUnit(8_000_000n, a100, { mode: 'whole' })).toBe(8_000_000n);
+    fc.assert(
+      fc.property(fc.bigInt(0n, 10n ** 30n), fc.integer({ min: 2, max: 128 }), (price, slotsPerGpu) => {
+        const all = priceOfUnit(price, a100, { mode: 'shared', slotsPerGpu }) * BigInt(slotsPerGpu);
+        expect(all <= price && price - all < BigInt(slotsPerGpu)).toBe(true);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...kinds), sharings, (kind, sharing) => {
+        const share = Number(priceOfUnit(10n ** 15n, kind, sharing)) / 1e15;
+        expect(share).toBeCloseTo(unitShare(kind, sharing).compute, 12);
       }),
     );
   });

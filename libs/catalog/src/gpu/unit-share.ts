@@ -1,4 +1,5 @@
-import { type GpuKind, migCompute, migMemoryMiB } from './mig.ts';
+import type { Micros } from '@gridbourse/kernel';
+import { type GpuKind, migCompute, migMemoryMiB, migSlices } from './mig.ts';
 
 /**
  * What one sold unit of an offer's GPUs is: a whole GPU, a hardware slice of one, or one of `slotsPerGpu` time slices.
@@ -35,6 +36,26 @@ export const unitShare = (gpu: GpuKind, sharing: UnitSharing): UnitShare => {
     case 'shared':
       return { compute: 1 / sharing.slotsPerGpu, memoryMiB: gpu.vramMiB, isolated: false };
   }
+};
+
+/** A unit's share of one GPU's compute as a fraction of whole numbers: prices are multiplied by no other. */
+const shareOfCompute = (gpu: GpuKind, sharing: UnitSharing): readonly [own: number, of: number] => {
+  switch (sharing.mode) {
+    case 'whole':
+      return [1, 1];
+    case 'mig': {
+      const { own, of } = migSlices(gpu.model, sharing.profile);
+      return [own, of];
+    }
+    case 'shared':
+      return [1, sharing.slotsPerGpu];
+  }
+};
+
+/** The part of a price of whole GPUs that one unit is by its compute, exactly, and then rounded down. */
+export const priceOfUnit = (perGpuMicros: Micros, gpu: GpuKind, sharing: UnitSharing): Micros => {
+  const [own, of] = shareOfCompute(gpu, sharing);
+  return (perGpuMicros * BigInt(own)) / BigInt(of);
 };
 
 /** The unit in words: `whole GPU`, `MIG 1g.10gb`, `1/4 shared`. */

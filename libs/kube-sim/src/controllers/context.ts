@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@gridbourse/kernel';
-import { EVENTS, type ResourceKind } from '../kinds.ts';
-import { type KubeEvent, kubeTime, type KubeObject } from '../objects.ts';
+import { EVENTS, type ResourceKind, storageName } from '../kinds.ts';
+import { controllerOf, type KubeEvent, kubeTime, type KubeObject } from '../objects.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { randomSuffix, type ResourceWriter } from '../api/writer.ts';
 
@@ -60,6 +60,15 @@ export type Controller = {
 
 export const keyOf = (object: KubeObject): string =>
   `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+
+/** For a controller of objects of one kind that makes objects of another: a change of either is looked at. */
+export const ownAndOwned =
+  (own: ResourceKind, owned: ResourceKind): Controller['interestedIn'] =>
+  (resource, object) => {
+    if (resource === storageName(own)) return [keyOf(object)];
+    const owner = resource === storageName(owned) ? controllerOf(object) : undefined;
+    return owner?.kind === own.kind ? [`${object.metadata.namespace}/${owner.name}`] : [];
+  };
 
 export const splitKey = (key: string): [namespace: string, name: string] => {
   const at = key.indexOf('/');

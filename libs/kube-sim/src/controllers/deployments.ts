@@ -1,4 +1,4 @@
-import { DEPLOYMENTS, REPLICA_SETS, storageName } from '../kinds.ts';
+import { DEPLOYMENTS, REPLICA_SETS } from '../kinds.ts';
 import {
   type Condition,
   controllerOf,
@@ -12,6 +12,7 @@ import {
   type Controller,
   type ControllerContext,
   keyOf,
+  ownAndOwned,
   recordEvent,
   removeQuietly,
   splitKey,
@@ -168,11 +169,7 @@ export const deploymentController = (context: ControllerContext): Controller => 
 
   return {
     name: 'deployments',
-    interestedIn: (resource, object) => {
-      if (resource === storageName(DEPLOYMENTS)) return [keyOf(object)];
-      const owner = resource === storageName(REPLICA_SETS) ? controllerOf(object) : undefined;
-      return owner?.kind === 'Deployment' ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    },
+    interestedIn: ownAndOwned(DEPLOYMENTS, REPLICA_SETS),
     reconcile: (key) => {
       const deployment = store.get<Deployment>(DEPLOYMENTS, ...splitKey(key));
       if (!deployment || deployment.metadata.deletionTimestamp !== undefined) return;

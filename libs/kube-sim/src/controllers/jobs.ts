@@ -1,9 +1,10 @@
-import { JOBS, PODS, storageName } from '../kinds.ts';
-import { conditionOf, controllerOf, type Job, kubeTime, type Pod, withCondition } from '../objects.ts';
+import { JOBS, PODS } from '../kinds.ts';
+import { conditionOf, type Job, kubeTime, type Pod, withCondition } from '../objects.ts';
 import {
   type Controller,
   type ControllerContext,
   keyOf,
+  ownAndOwned,
   recordEvent,
   removeQuietly,
   splitKey,
@@ -180,11 +181,7 @@ export const jobController = (context: ControllerContext): Controller => {
 
   return {
     name: 'jobs',
-    interestedIn: (resource, object) => {
-      if (resource === storageName(JOBS)) return [keyOf(object)];
-      const owner = resource === storageName(PODS) ? controllerOf(object) : undefined;
-      return owner?.kind === 'Job' ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    },
+    interestedIn: ownAndOwned(JOBS, PODS),
     reconcile: (key) => {
       const job = store.get<Job>(JOBS, ...splitKey(key));
       if (!job || job.metadata.deletionTimestamp !== undefined) return;

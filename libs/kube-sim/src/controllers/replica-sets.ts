@@ -1,6 +1,13 @@
-import { PODS, REPLICA_SETS, storageName } from '../kinds.ts';
-import { type Condition, controllerOf, type ReplicaSet, withCondition } from '../objects.ts';
-import { type Controller, type ControllerContext, keyOf, removeQuietly, splitKey } from './context.ts';
+import { PODS, REPLICA_SETS } from '../kinds.ts';
+import { type Condition, type ReplicaSet, withCondition } from '../objects.ts';
+import {
+  type Controller,
+  type ControllerContext,
+  keyOf,
+  ownAndOwned,
+  removeQuietly,
+  splitKey,
+} from './context.ts';
 import { isActive, isReady, makePod, podsOf } from './owned-pods.ts';
 
 const RETRY_MS = 1_000;
@@ -10,11 +17,7 @@ export const replicaSetController = (context: ControllerContext): Controller => 
   const { store, writer, clock, timers, enqueue } = context;
   return {
     name: 'replicasets',
-    interestedIn: (resource, object) => {
-      if (resource === storageName(REPLICA_SETS)) return [keyOf(object)];
-      const owner = resource === storageName(PODS) ? controllerOf(object) : undefined;
-      return owner?.kind === 'ReplicaSet' ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    },
+    interestedIn: ownAndOwned(REPLICA_SETS, PODS),
     reconcile: (key) => {
       const set = store.get<ReplicaSet>(REPLICA_SETS, ...splitKey(key));
       if (!set || set.metadata.deletionTimestamp !== undefined) return;

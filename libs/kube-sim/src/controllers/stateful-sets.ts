@@ -1,11 +1,12 @@
 import { isFinished } from '../admission/quota.ts';
-import { CLAIMS, PODS, STATEFUL_SETS, storageName } from '../kinds.ts';
-import { controllerOf, ownerReferenceTo, type Pod, type StatefulSet } from '../objects.ts';
+import { CLAIMS, PODS, STATEFUL_SETS } from '../kinds.ts';
+import { ownerReferenceTo, type Pod, type StatefulSet } from '../objects.ts';
 import { ApiError } from '../api/status.ts';
 import {
   type Controller,
   type ControllerContext,
   keyOf,
+  ownAndOwned,
   recordEvent,
   removeQuietly,
   splitKey,
@@ -107,11 +108,7 @@ export const statefulSetController = (context: ControllerContext): Controller =>
 
   return {
     name: 'statefulsets',
-    interestedIn: (resource, object) => {
-      if (resource === storageName(STATEFUL_SETS)) return [keyOf(object)];
-      const owner = resource === storageName(PODS) ? controllerOf(object) : undefined;
-      return owner?.kind === 'StatefulSet' ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    },
+    interestedIn: ownAndOwned(STATEFUL_SETS, PODS),
     reconcile: (key) => {
       const set = store.get<StatefulSet>(STATEFUL_SETS, ...splitKey(key));
       if (!set || set.metadata.deletionTimestamp !== undefined) return;

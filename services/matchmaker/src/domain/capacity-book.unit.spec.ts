@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { group, idOf, offerPublished, readyProvider, service } from '../../test/builders.ts';
 import { leftOf, NOTHING, plus } from './amounts.ts';
-import { amountsByNode, CapacityBook, type Taking } from './capacity-book.ts';
+import { amountsByNode, CapacityBook, groupAmounts, type Taking } from './capacity-book.ts';
 import { Market, type Offer } from './market.ts';
 
 const offerOf = (gpus: number[], revision = 1): Offer => {
@@ -113,5 +113,16 @@ describe('recent uptime and age', () => {
     expect(market.provider(idOf('provider', 'p'))!.erasClosed).toBe(4);
     market.apply(era(1, 1), 13);
     expect(market.provider(idOf('provider', 'p'))!.erasClosed).toBe(4);
+  });
+});
+
+it('a group takes what its replicas take together', () => {
+  expect(
+    groupAmounts(group('g', [service('a', { replicas: 3, gpus: 2 }), service('b', { gpus: 0 })])),
+  ).toEqual({
+    gpus: 6,
+    cpuMillis: 16_000,
+    memoryMiB: 32_768,
+    storageMiB: 40_960,
   });
 });

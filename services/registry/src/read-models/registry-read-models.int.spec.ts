@@ -1,7 +1,7 @@
 import { eventually, spoilAndRebuild } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Wallet } from 'ethers';
-import { offerBody, providerBody, RegistryUnderTest, type SignedIn } from '../../test/registry-under-test.ts';
+import { offerBody, RegistryUnderTest, type SignedIn } from '../../test/registry-under-test.ts';
 
 // Real here: the service, Postgres, the bus, HTTP, and the rebuilds. Made up: the clock and what the chain says.
 
@@ -51,12 +51,8 @@ const expectSame = async (): Promise<void> => {
 const live = async (n: number): Promise<void> => {
   const wallet = Wallet.createRandom();
   await registry.chainEvent('ChainEventObserved', stakeLog(wallet, 2_000_000, n), 10 * n);
-  const person = await registry.signIn(wallet);
-  const { body } = await registry.call<{ providerId: string }>('POST', '/v1/providers', {
-    token: person.token,
-    body: providerBody(`Provider ${n}`),
-  });
-  const offer = await registry.call('POST', `/v1/providers/${body.providerId}/offers`, {
+  const person = await registry.onboard(wallet);
+  const offer = await registry.call('POST', `/v1/providers/${person.providerId}/offers`, {
     token: person.token,
     body: offerBody(),
   });
@@ -77,7 +73,7 @@ const live = async (n: number): Promise<void> => {
   await eventually(async () => {
     const shown = await registry.call<{ stake: { micros: string } }>(
       'GET',
-      `/v1/providers/${body.providerId}`,
+      `/v1/providers/${person.providerId}`,
     );
     expect(shown.body.stake.micros).toBe('4000000');
   });

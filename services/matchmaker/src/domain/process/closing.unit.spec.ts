@@ -28,7 +28,6 @@ import {
   submission,
 } from '../../../test/builders.ts';
 import { anythingDue } from './deadlines.ts';
-import { hearOfFundingFailure } from './money.ts';
 import { rejectLease } from './provider.ts';
 import { cancelOrder } from './tenant.ts';
 
@@ -163,12 +162,7 @@ describe('an auction that finds no place, or not at once', () => {
     const bench = auctionOf(['a', 'b']);
     bid(bench, 'x', 'a', '0.10');
     bid(bench, 'x', 'b', '0.20');
-    bench.market({
-      type: 'ProviderUnreachable',
-      providerId: idOf('provider', 'a'),
-      lastSeenAtMs: NOON,
-      atMs: NOON,
-    });
+    bench.silence('a', 'ProviderUnreachable');
     bench.market(offerPublished('b', 'b', { model: 'h100', revision: 2 }));
     closeAuction(bench);
     expect(orderIn(bench).state).toBe('unmatched');
@@ -257,12 +251,7 @@ describe('an auction that finds no place, or not at once', () => {
     const bench = auctionOf(['a']);
     bid(bench, 'x', 'a', '0.20');
     closeAuction(bench);
-    bench.run((unit) =>
-      hearOfFundingFailure(unit, {
-        ...{ type: 'LeaseFundingFailed', leaseId: leaseNumber(1), cause: 'chain_unavailable' },
-        ...{ detail: '', shortfallMicros: 0n, atMs: bench.circumstances.now },
-      }),
-    );
+    bench.refuseFunding(leaseNumber(1), { cause: 'chain_unavailable', shortfallMicros: 0n });
     expect(orderIn(bench).state).toBe('unmatched');
     expect(states(bench)).toEqual({ a: 'fallen' });
     bench.pass(policies.fundingRetryMs);
@@ -273,12 +262,7 @@ describe('an auction that finds no place, or not at once', () => {
   it('holds nobody to a bid for longer than it is valid', () => {
     const bench = auctionOf(['a']);
     bid(bench, 'x', 'a', '0.20');
-    bench.market({
-      type: 'ProviderUnreachable',
-      providerId: idOf('provider', 'a'),
-      lastSeenAtMs: NOON,
-      atMs: NOON,
-    });
+    bench.silence('a', 'ProviderUnreachable');
     closeAuction(bench);
     bench.pass(policies.bidValidMs);
     bench.pass(1);

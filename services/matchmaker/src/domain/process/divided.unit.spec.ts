@@ -3,8 +3,6 @@ import { Bench } from '../../../test/bench.ts';
 import {
   group,
   idOf,
-  leaseNumber,
-  NOON,
   offerPublished,
   policies,
   readyProvider,
@@ -12,39 +10,18 @@ import {
   submission,
   TENANT,
 } from '../../../test/builders.ts';
-import { hearOfFundingFailure, hearOfSettlement } from './money.ts';
+import { benchWith, first, order, second } from '../../../test/scene.ts';
 import { acceptLease, rejectLease } from './provider.ts';
 import { closeLease } from './tenant.ts';
-import { hearOfExit, hearOfFailure } from './workload.ts';
 
 /** Six replicas of one GPU each: more than any one provider of the bench has. */
 const gang = [group('gang', [service('worker', { replicas: 6 })], { maxProviders: 2 })];
-const order = idOf('order', 'a');
-const [first, second] = [leaseNumber(1), leaseNumber(2)];
-
-const benchWith = (...names: string[]): Bench => {
-  const bench = new Bench();
-  for (const name of names)
-    bench.market(...readyProvider(name), offerPublished(name, name, { nodes: [{ gpus: 4 }] }));
-  return bench;
-};
-
-const freeGpus = (bench: Bench): number =>
-  [...bench.exchange.market.offers()].reduce(
-    (sum, offer) => sum + bench.exchange.book.usage(offer).free.gpus,
-    0,
-  );
 
 const placed = (): Bench => {
-  const bench = benchWith('p', 'q');
+  const bench = benchWith(['p', 'p'], ['q', 'q']);
   bench.submit(submission('a', gang, { run: 'job' }));
   return bench;
 };
-
-const exits = (bench: Bench, leaseId: typeof first, exitCode = 0): void =>
-  bench.run((unit) =>
-    hearOfExit(unit, { type: 'WorkloadExited', leaseId, exitCode, finishedAtMs: NOON, atMs: NOON }),
-  );
 
 describe('an order with a divided group', () => {
   it('has a lease for each part, all in one commit, each of which says which replicas it has', () => {
@@ -71,15 +48,15 @@ describe('an order with a divided group', () => {
     expect(bench.order(order).rateMicrosPerHour).toBe(
       leases.reduce((sum, { rateMicrosPerHour }) => sum + rateMicrosPerHour, 0n),
     );
-    expect(freeGpus(bench)).toBe(2);
+    expect(bench.freeGpus()).toBe(2);
   });
 
   it('waits while there is no room for all of it, and takes nothing meanwhile', () => {
-    const bench = benchWith('p');
+    const bench = benchWith(['p', 'p']);
     const waiting = bench.submit(submission('a', gang));
     expect(waiting.state).toBe('unmatched');
     expect(waiting.explanation?.summary).toContain('nor divided over up to 2 providers of one region');
-    expect(freeGpus(bench)).toBe(4);
+    expect(bench.freeGpus()).toBe(4);
     bench.market(...readyProvider('far', { region: 'us-east' }), offerPublished('far', 'far'));
     bench.rematch();
     expect(bench.order(order).state).toBe('unmatched');
@@ -93,24 +70,19 @@ describe('an order with a divided group', () => {
     bench.fund(first);
     bench.fund(second);
     bench.start(first);
-    exits(bench, first);
+    bench.exit(first);
     expect(bench.lease(first).endReason).toBe('completed');
     expect(bench.order(order).state).toBe('matched');
     bench.start(second);
     expect(bench.order(order).state).toBe('fulfilled');
-    exits(bench, second);
+    bench.exit(second);
     for (const leaseId of [first, second]) {
-      bench.run((unit) =>
-        hearOfSettlement(unit, {
-          type: 'LeaseSettled',
-          ...{ leaseId, paidMicros: 1n, refundedMicros: 1n, txHash: `0x${'0'.repeat(64)}`, atMs: NOON },
-        }),
-      );
+      bench.settle(leaseId);
       bench.terminate(leaseId);
     }
     expect(bench.leases().map(({ state }) => state)).toEqual(['closed', 'closed']);
     expect([...bench.exchange.orders()]).toEqual([]);
-    expect(freeGpus(bench)).toBe(8);
+    expect(bench.freeGpus()).toBe(8);
   });
 
   it.each(['start', 'run'] as const)('ends with all its parts when one fails (%s)', (phase) => {
@@ -118,12 +90,7 @@ describe('an order with a divided group', () => {
     bench.fund(first);
     bench.fund(second);
     if (phase === 'run') [first, second].forEach((leaseId) => bench.start(leaseId));
-    bench.run((unit) =>
-      hearOfFailure(unit, {
-        type: 'WorkloadFailed',
-        ...{ leaseId: second, phase, cause: 'image_pull', message: 'no such image', atMs: NOON },
-      }),
-    );
+    bench.fail(second, phase);
     expect(bench.lease(first)).toMatchObject({ state: 'closing', endReason: 'superseded' });
     expect(bench.lease(first).endDetail).toContain('part 2 of 2 of group gang');
     expect(bench.order(order).state).toBe(phase === 'start' ? 'cancelled' : 'fulfilled');
@@ -139,15 +106,9 @@ describe('an order with a divided group', () => {
 
   it('gives back what the other parts hold when one is not funded', () => {
     const bench = placed();
-    bench.run((unit) =>
-      hearOfFundingFailure(unit, {
-        type: 'LeaseFundingFailed',
-        leaseId: second,
-        ...{ cause: 'insufficient_escrow', detail: '', shortfallMicros: 1n, atMs: NOON },
-      }),
-    );
+    bench.refuseFunding(second);
     expect(bench.leases().map(({ state }) => state)).toEqual(['lapsed', 'lapsed']);
-    expect(freeGpus(bench)).toBe(8);
+    expect(bench.freeGpus()).toBe(8);
   });
 
   it('goes elsewhere with all its parts when one provider declines', () => {
@@ -168,7 +129,7 @@ describe('an order with a divided group', () => {
     expect(living.map(({ providerId }) => providerId).sort()).toEqual(
       [idOf('provider', 'p'), idOf('provider', 'r')].sort(),
     );
-    expect(freeGpus(bench)).toBe(12 - 6);
+    expect(bench.freeGpus()).toBe(12 - 6);
     const last = living.find(({ state }) => state === 'proposed')!;
     bench.run((unit) => acceptLease(unit, idOf('account', 'owner of r'), last.leaseId));
     expect(bench.order(order).state).toBe('matched');

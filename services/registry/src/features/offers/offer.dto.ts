@@ -1,5 +1,5 @@
 import { money, moneyDto, moneyDtoOrNull } from '@gridbourse/api';
-import { findGpu, listPriceMicrosPerGpuHour, unitShare } from '@gridbourse/catalog';
+import { findGpu, listPriceMicrosPerGpuHour, priceOfUnit } from '@gridbourse/catalog';
 import { gpuSharing, interconnect, type OfferGpu } from '@gridbourse/events';
 import type { Micros } from '@gridbourse/kernel';
 import { z } from 'zod';
@@ -105,9 +105,7 @@ export const savingOf = (price: Micros, list: Micros | null): number | null =>
 const listPriceOfUnit = (gpu: OfferGpu | null): Micros | null => {
   const model = gpu && findGpu(gpu.model);
   const list = model ? listPriceMicrosPerGpuHour(model) : null;
-  return gpu === null || list === null
-    ? null
-    : BigInt(Math.floor(Number(list) * unitShare(gpu, gpu.sharing).compute));
+  return gpu === null || list === null ? null : priceOfUnit(list, gpu, gpu.sharing);
 };
 
 export const toOfferDto = (offer: OfferEntity): z.input<typeof offerDto> => {

@@ -1,0 +1,10 @@
+export type * from './access.ts';
+export type * from './auctions.ts';
+export type * from './billing.ts';
+export type * from './common.ts';
+export type * from './leases.ts';
+export type * from './market.ts';
+export type * from './matching.ts';
+export type * from './operations.ts';
+export type * from './orders.ts';
+export type * from './workloads.ts';
