@@ -1,5 +1,5 @@
 // The order in which Jest takes up the files of a tier: those that failed last time first, then the longest.
-import sequencer from '@jest/test-sequencer';
+import TestSequencer from '@jest/test-sequencer';
 
 /**
  * Where no earlier run is on record, Jest takes the size of a file for its time. These are short and take long: begun late,
@@ -20,7 +20,7 @@ const rank = ({ path }) => {
   return found < 0 ? LONG.length : found;
 };
 
-export default class LongestFirst extends sequencer.default {
+export default class LongestFirst extends TestSequencer {
   sort(tests) {
     const usual = super.sort(tests);
     const onRecord = usual.some((test) => this.time(test) !== undefined);

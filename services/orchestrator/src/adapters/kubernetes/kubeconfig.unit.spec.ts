@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Agent } from 'node:https';
 import { clusterAccess } from './kubeconfig.ts';
 
 const config = (cluster: object, user: object = { token: 'secret-token' }): string =>
@@ -19,6 +20,25 @@ describe('a kubeconfig of a stranger', () => {
     expect(access.headers).toEqual({ authorization: 'Bearer secret-token' });
     const basic = await clusterAccess(config({ server }, { username: 'me', password: 'pass' }));
     expect(basic.headers).toEqual({ authorization: `Basic ${btoa('me:pass')}` });
+    expect((await clusterAccess(config({ server }, {}))).headers).toEqual({});
+  });
+
+  it('proves itself by certificate, and demands the proof of the server', async () => {
+    const tls = async (cluster: object, user: object = {}) =>
+      ((await clusterAccess(config({ server, ...cluster }, user))).agent as Agent).options;
+    const given = await tls(
+      { 'certificate-authority-data': btoa('authority'), 'tls-server-name': 'api.example' },
+      { 'client-certificate-data': btoa('certificate'), 'client-key-data': btoa('key') },
+    );
+    expect(given).toMatchObject({
+      ca: Buffer.from('authority'),
+      cert: Buffer.from('certificate'),
+      key: Buffer.from('key'),
+      servername: 'api.example',
+    });
+    for (const options of [given, await tls({}), await tls({ 'insecure-skip-tls-verify': false })])
+      expect(options.rejectUnauthorized).not.toBe(false);
+    expect((await tls({ 'insecure-skip-tls-verify': true })).rejectUnauthorized).toBe(false);
   });
 
   it.each([
