@@ -79,7 +79,7 @@ const read = (text: string): z.output<typeof kubeconfigSchema> => {
  * Opens the way into a cluster. Credentials stay inside what is returned.
  * @throws DomainError `invalid_kubeconfig`
  */
-export const clusterAccess = async (text: string): Promise<ClusterAccess> => {
+export const clusterAccess = (text: string): ClusterAccess => {
   const file = read(text);
   const context = file.contexts.find(({ name }) => name === file['current-context']);
   const cluster = file.clusters.find(({ name }) => name === context?.context.cluster)?.cluster;
