@@ -1,6 +1,6 @@
-// node tools/test.mjs [unit|int|kafka|redis|rules|contracts|e2e|cluster …] [paths …] [--jest=arguments …]
-// Runs every tier, or those named, and ends with one line: "N passed, N failed". A tier whose real component cannot be had
-// on this machine is named in a line "NOT RUN: …"; with CI=true that is a failure.
+// node tools/test.mjs [unit|int|kafka|redis|rules|contracts|e2e|cluster …] [--without=tier,…] [paths …] [--jest=arguments …]
+// Runs every tier, or those named, less those it shall do without, and ends with one line: "N passed, N failed". A tier
+// whose real component cannot be had on this machine is named in a line "NOT RUN: …"; with CI=true that is a failure.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,18 @@ import { missingFor } from './tier-needs.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIERS = ['unit', 'int', 'kafka', 'redis', 'rules', 'contracts', 'e2e', 'cluster'];
 const named = process.argv.slice(2).filter((argument) => TIERS.includes(argument));
-const rest = process.argv.slice(2).filter((argument) => !TIERS.includes(argument));
+const WITHOUT = '--without=';
+const without = process.argv
+  .slice(2)
+  .filter((argument) => argument.startsWith(WITHOUT))
+  .flatMap((argument) => argument.slice(WITHOUT.length).split(','));
+for (const tier of without.filter((one) => !TIERS.includes(one))) {
+  console.error(`There is no tier "${tier}": they are ${TIERS.join(', ')}.`);
+  process.exit(64);
+}
+const rest = process.argv
+  .slice(2)
+  .filter((argument) => !TIERS.includes(argument) && !argument.startsWith(WITHOUT));
 /** A path (or part of one) narrows the tier down: Jest alone would take it as one more pattern, and run both. */
 const paths = rest.filter(
   (argument, index) => !argument.startsWith('-') && !/^-[a-z]$|^--[^=]+$/.test(rest[index - 1] ?? ''),
@@ -22,7 +33,7 @@ const patternOf = (tier, path) => {
   return path.endsWith(`.${tier}.spec.ts`) ? path : '(?!)';
 };
 const patternsOf = (tier) => (paths.length > 0 ? paths : ['']).map((path) => patternOf(tier, path));
-const tiers = named.length > 0 ? named : TIERS;
+const tiers = (named.length > 0 ? named : TIERS).filter((tier) => !without.includes(tier));
 const total = { passed: 0, failed: 0 };
 const notRun = [];
 
@@ -46,6 +57,7 @@ const runJest = (tier, extra) => {
       '--passWithNoTests',
       // A busy machine is no fault of a test; one that hangs is still found.
       '--testTimeout=30000',
+      `--testSequencer=${join(root, 'tools', 'test-sequencer.mjs')}`,
       '--json',
       `--outputFile=${report}`,
       ...extra,
@@ -122,8 +134,13 @@ const runRules = () => {
   total.failed += count('fail') + (done.status !== 0 && count('fail') === 0 ? 1 : 0);
 };
 
-/** Whole processes and brokers on two cores: one file at a time. */
-const ONE_AT_A_TIME = new Set(['kafka', 'e2e', 'cluster']);
+/**
+ * Files at a time, on two cores. Most of what is real is waited for: only the pure tests need a whole core each. The cluster is a
+ * dozen processes by itself.
+ */
+const FILES_AT_A_TIME = { unit: 2, int: 3, kafka: 2, redis: 2, e2e: 2, cluster: 1 };
+/** Whole processes may have left a connection open that nobody waits for. */
+const FORCED_TO_END = new Set(['kafka', 'e2e', 'cluster']);
 
 for (const tier of tiers) {
   const missing = missingFor(tier);
@@ -132,7 +149,11 @@ for (const tier of tiers) {
     if (process.env.CI === 'true') total.failed += 1;
   } else if (tier === 'contracts') runContracts();
   else if (tier === 'rules') runRules();
-  else runJest(tier, ONE_AT_A_TIME.has(tier) ? ['--runInBand', '--forceExit'] : ['--maxWorkers=2']);
+  else
+    runJest(tier, [
+      `--maxWorkers=${FILES_AT_A_TIME[tier]}`,
+      ...(FORCED_TO_END.has(tier) ? ['--forceExit'] : []),
+    ]);
 }
 for (const line of notRun) console.log(`NOT RUN: ${line}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);

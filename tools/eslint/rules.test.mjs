@@ -108,6 +108,12 @@ const VIOLATIONS = [
     "export const shout = (): void => console.log('x');\n",
     'no-console',
   ],
+  [
+    'a promise is left to itself',
+    'services/billing/src',
+    'const later = (): Promise<void> => Promise.resolve();\nexport const start = (): void => {\n  later();\n};\n',
+    '@typescript-eslint/no-floating-promises',
+  ],
 ];
 
 const fileOf = (folder) => join(root, folder, NAME);
@@ -124,6 +130,23 @@ describe('lint rules', () => {
     assert.equal(graph.status, 0, String(graph.stderr));
   });
   after(clean);
+
+  it('are the same where the whole tree is linted in one go', async () => {
+    const whole = new ESLint({ cwd: root, overrideConfigFile: join(root, 'eslint.whole.config.mjs') });
+    const byPackage = new ESLint({ cwd: root });
+    for (const file of [
+      'apps/cli/src/main.ts',
+      'services/billing/src/domain/x.ts',
+      'libs/kernel/src/x.unit.spec.ts',
+    ]) {
+      const [one, other] = [
+        await whole.calculateConfigForFile(join(root, file)),
+        await byPackage.calculateConfigForFile(join(root, file)),
+      ];
+      assert.deepEqual(one.rules, other.rules);
+      assert.ok(Object.keys(one.rules).length > 40);
+    }
+  });
 
   for (const [what, folder, code, rule] of VIOLATIONS) {
     it(`object when ${what}`, async () => {

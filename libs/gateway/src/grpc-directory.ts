@@ -1,4 +1,4 @@
-import { GRPC_LOADER, PROTO_ROOT } from '@gridbourse/proto';
+import { GRPC_LOADER, PROTO_ROOT } from '@gridbourse/proto/loader';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';

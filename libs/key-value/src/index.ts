@@ -10,4 +10,3 @@ export * from './open-key-value.ts';
 export * from './port.ts';
 export * from './postgres-fence.ts';
 export * from './rate-limiter.ts';
-export { RedisKeyValue } from './redis/redis-key-value.ts';

@@ -3,13 +3,8 @@ import { silentLogger } from '@gridbourse/observability';
 import { eventually } from '@gridbourse/testing';
 import { randomBytes } from 'node:crypto';
 import { createClient } from 'redis';
-import {
-  type KeyValue,
-  keyValueConfig,
-  MemoryKeyValue,
-  type RedisConfig,
-  RedisKeyValue,
-} from '../src/index.ts';
+import { type KeyValue, keyValueConfig, MemoryKeyValue, type RedisConfig } from '../src/index.ts';
+import { RedisKeyValue } from '../src/redis/redis-key-value.ts';
 
 /** A store as two processes see it, and the passing of its time. */
 export type StoreUnderTest = {

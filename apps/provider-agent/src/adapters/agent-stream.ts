@@ -7,7 +7,8 @@ import {
 } from '@grpc/grpc-js';
 import { load } from '@grpc/proto-loader';
 import { DomainError } from '@gridbourse/kernel';
-import { GRPC_LOADER, type registryV1 } from '@gridbourse/proto';
+import type { registryV1 } from '@gridbourse/proto';
+import { GRPC_LOADER } from '@gridbourse/proto/loader';
 
 const DEFINITION = 'gridbourse/registry/v1/agent.proto';
 const OPTIONS = {
