@@ -40,7 +40,7 @@ const BEHIND = `
     WHERE e.stream_id = ANY (ARRAY(SELECT l.lease_id FROM leases l WHERE l.order_id = $1) || $1::text)
       AND e.type = ANY ($4::text[])
     UNION ALL
-    SELECT t.id, coalesce(t.lease_id, t.order_id), t.at_ms, t.type, NULL, t.text, t.data
+    SELECT t.id, coalesce(t.lease_id, t.order_id), t.at_ms, t.type, NULL, t.text, t.data::json
     FROM timeline t WHERE t.order_id = $1 AND t.id > $2::bigint
   ) AS item
   WHERE id > $2::bigint
