@@ -2,7 +2,7 @@ import { testDatabase, type TestDatabase } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
-import { bigintArray, intArray, textArray } from './binary-arrays.ts';
+import { bigintArray, booleanArray, intArray, textArray } from './binary-arrays.ts';
 
 // Real here: Postgres, and the driver.
 
@@ -38,7 +38,7 @@ describe('arrays as parameters', () => {
     expect(await asReceived('text', textArray(odd))).toEqual(odd);
   });
 
-  it('bring every integer that the type can hold', async () => {
+  it('bring every integer that the type can hold, and booleans', async () => {
     const ints = [0, 1, -1, null, 2 ** 31 - 1, -(2 ** 31)];
     expect(await asReceived('int', intArray(ints))).toEqual(ints.map((one) => one?.toString() ?? null));
     const bigints = [0, -1, null, Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n)];
@@ -46,6 +46,7 @@ describe('arrays as parameters', () => {
       bigints.map((one) => one?.toString() ?? null),
     );
     expect(await asReceived('int', intArray([]))).toEqual([]);
+    expect(await asReceived('boolean', booleanArray([true, null, false]))).toEqual(['true', null, 'false']);
   });
 
   it('refuse what it cannot', () => {

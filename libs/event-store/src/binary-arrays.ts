@@ -3,7 +3,7 @@
  * unescaped there, and an append has a dozen arrays with an element an event. The driver sends a Buffer as it is.
  */
 
-const [INT4, INT8, TEXT] = [23, 20, 25];
+const [BOOLEAN, INT4, INT8, TEXT] = [16, 23, 20, 25];
 const [HEAD_BYTES, LENGTH_BYTES] = [20, 4];
 
 /** One dimension, counted from 1. @returns a buffer with room for the elements, which begin at HEAD_BYTES */
@@ -51,6 +51,18 @@ export const bigintArray = (values: readonly (number | bigint | null)[]): Buffer
     buffer.writeInt32BE(value === null ? -1 : 8, at);
     at += LENGTH_BYTES;
     if (value !== null) at = buffer.writeBigInt64BE(BigInt(value), at);
+  }
+  return buffer.subarray(0, at);
+};
+
+/** For a parameter of type boolean[]. */
+export const booleanArray = (values: readonly (boolean | null)[]): Buffer => {
+  const buffer = opened(BOOLEAN, values, values.length);
+  let at = HEAD_BYTES;
+  for (const value of values) {
+    buffer.writeInt32BE(value === null ? -1 : 1, at);
+    at += LENGTH_BYTES;
+    if (value !== null) at = buffer.writeInt8(value ? 1 : 0, at);
   }
   return buffer.subarray(0, at);
 };
