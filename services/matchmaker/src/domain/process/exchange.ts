@@ -4,6 +4,7 @@ import { isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
 import { indexedViewOf, type MarketView } from '../matching.ts';
 import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
+import { AccountBurdens, type Burden } from './account-burdens.ts';
 
 /** What billing last said of a tenant's free money. */
 export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
@@ -41,6 +42,7 @@ export class Exchange {
   private readonly leasesById = new Map<LeaseId, Lease>();
   private readonly waiting = new Set<OrderId>();
   private readonly bidding = new Set<OrderId>();
+  private readonly burdens = new AccountBurdens();
   private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
@@ -141,19 +143,14 @@ export class Exchange {
     else this.balances.delete(accountId);
   }
 
-  /** Locks that are promised and not on chain yet. */
-  pendingLocks(accountId: AccountId): Micros {
-    let pending = 0n;
-    for (const order of this.ordersOf(accountId)) {
-      for (const lease of this.leasesOf(order.orderId)) {
-        if (lease.state === 'proposed' || lease.state === 'accepted') pending += lease.lockMicros;
-      }
-    }
-    return pending;
+  /** What an account has in the book, without looking at each of its orders. */
+  burdenOf(accountId: AccountId): Burden {
+    return this.burdens.of(accountId);
   }
 
   /** Puts an order in place of what was known of it. */
   putOrder(order: Order): void {
+    this.burdens.orderBecomes(this.ordersById.get(order.orderId), order);
     this.ordersById.set(order.orderId, order);
     add(this.ordersByAccount, order.accountId, order.orderId);
     if (isWaiting(order)) this.waiting.add(order.orderId);
@@ -163,6 +160,7 @@ export class Exchange {
   }
 
   forgetOrder(order: Order): void {
+    this.burdens.orderBecomes(this.ordersById.get(order.orderId), undefined);
     this.ordersById.delete(order.orderId);
     this.waiting.delete(order.orderId);
     this.bidding.delete(order.orderId);
@@ -172,7 +170,9 @@ export class Exchange {
   /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
   putLease(lease: Lease): void {
     const { leaseId, offerId } = lease;
-    this.forgetChainKey(this.leasesById.get(leaseId));
+    const before = this.leasesById.get(leaseId);
+    this.burdens.leaseBecomes(before, lease);
+    this.forgetChainKey(before);
     if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
@@ -187,7 +187,9 @@ export class Exchange {
 
   forgetLease(lease: Lease): void {
     const { leaseId, orderId, providerId, offerId } = lease;
-    this.forgetChainKey(this.leasesById.get(leaseId));
+    const before = this.leasesById.get(leaseId);
+    this.burdens.leaseBecomes(before, undefined);
+    this.forgetChainKey(before);
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);

@@ -309,6 +309,21 @@ const checkGangs = (bench: Bench, from: number): void => {
   }
 };
 
+/** What is counted along is what one finds by looking at everything. */
+const checkBurdens = ({ exchange }: Bench): void => {
+  const accounts = new Set([...exchange.orders()].map(({ accountId }) => accountId));
+  for (const accountId of [...accounts, TENANT]) {
+    const orders = exchange.ordersOf(accountId);
+    const leases = orders.flatMap(({ orderId }) => exchange.leasesOf(orderId));
+    const promised = leases.filter(({ state }) => state === 'proposed' || state === 'accepted');
+    expect(exchange.burdenOf(accountId)).toEqual({
+      openOrders: orders.filter(({ state }) => !isEnded(state)).length,
+      aliveLeases: leases.filter(isAlive).length,
+      pendingLockMicros: promised.reduce((sum, { lockMicros }) => sum + lockMicros, 0n),
+    });
+  }
+};
+
 const checkHolds = (bench: Bench): void => {
   const { now } = bench.circumstances;
   for (const lease of bench.exchange.leases()) {
@@ -458,6 +473,7 @@ describe('random histories', () => {
           checkGangs(bench, mark);
           bench.pass(0);
           checkHolds(bench);
+          checkBurdens(bench);
           checkWinners(bench);
         }
         checkTerminals(bench);
@@ -497,6 +513,7 @@ describe('random histories', () => {
       });
     };
     expect(sabotage).toThrow('sabotage');
+    checkBurdens(bench);
     expect(facts(bench.exchange)).toEqual(before);
   });
 
