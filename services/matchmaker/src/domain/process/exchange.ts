@@ -47,8 +47,12 @@ export class Exchange {
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
-  /** A hash that takes a while: worked out once for each lease. */
   private readonly references = new Map<LeaseId, string>();
+  /**
+   * Leases whose reference nobody has asked for, oldest first. It is a hash that takes a while: worked out once for each
+   * lease, when the chain first tells of it or of a younger one. A lease that lapses before costs none.
+   */
+  private readonly unreferred = new Set<LeaseId>();
   private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
   /** Derived from the market, thrown away whenever that changes. */
@@ -101,6 +105,10 @@ export class Exchange {
   }
 
   leaseByReference(reference: string): Lease | undefined {
+    for (const leaseId of this.unreferred) {
+      if (this.leasesByReference.has(reference)) break;
+      this.refer(leaseId);
+    }
     const id = this.leasesByReference.get(reference);
     return id === undefined ? undefined : this.leasesById.get(id);
   }
@@ -177,7 +185,7 @@ export class Exchange {
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
     add(this.leasesByProvider, lease.providerId, leaseId);
-    this.refer(leaseId);
+    if (!this.references.has(leaseId)) this.unreferred.add(leaseId);
     if (lease.capacityReleased) this.book.remove(offerId, leaseId);
     else {
       const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
@@ -193,14 +201,16 @@ export class Exchange {
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
-    this.leasesByReference.delete(this.references.get(leaseId)!);
+    this.unreferred.delete(leaseId);
+    const reference = this.references.get(leaseId);
+    if (reference !== undefined) this.leasesByReference.delete(reference);
     this.references.delete(leaseId);
     this.book.remove(offerId, leaseId);
   }
 
   private refer(leaseId: LeaseId): void {
-    if (this.references.has(leaseId)) return;
     const reference = this.referenceOf(leaseId);
+    this.unreferred.delete(leaseId);
     this.references.set(leaseId, reference);
     this.leasesByReference.set(reference, leaseId);
   }

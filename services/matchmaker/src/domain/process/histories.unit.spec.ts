@@ -529,6 +529,10 @@ describe('random histories', () => {
         const found = matchOrder(request, bench.exchange.view);
         expect(matchOrder(request, again.view)).toEqual(found);
         if (found) placed += 1;
+        for (const { leaseId } of random.next() < 0.5 ? again.leases() : [...again.leases()].reverse()) {
+          expect(again.leaseByReference(refOf(leaseId))?.leaseId).toBe(leaseId);
+        }
+        expect(again.leaseByReference('of nobody')).toBeUndefined();
       }),
       { numRuns: 40 },
     );
