@@ -7,6 +7,7 @@ import { matchmakerService } from '@gridbourse/matchmaker';
 import { hearOfProvider, Matchmaker, saveMarketChange, submitOrder } from '@gridbourse/matchmaker/writer';
 import { silentLogger } from '@gridbourse/observability';
 import { generateSealingKey } from '@gridbourse/sealing';
+import { DataSource } from 'typeorm';
 import type { BenchmarkContext } from '../frame/benchmark.ts';
 import { startPostgres } from '../frame/postgres.ts';
 import { perSecond, percentile, rounded } from '../frame/statistics.ts';
@@ -16,6 +17,10 @@ import { serviceOf, specOf } from './orders.ts';
 const REGIONS = ['us-east', 'us-west', 'eu-west', 'eu-central', 'ap-northeast'];
 const MODELS = ['rtx4090', 'h100', 'a100', 'l40s'] as const;
 const ACCOUNTS = 2_000;
+
+const OUTBOX_LAG = `
+  SELECT count(*)::int AS events FROM events e, outbox_checkpoint c
+  WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > (c.tx, c.position)`;
 
 /** The words of the registry that put a provider with one offer on the market: one to four machines of eight GPUs. */
 const wordsOf = (random: Random, now: number): ProviderEvent[] => {
@@ -133,6 +138,8 @@ export type DurableFigures = {
   /** Of one matched order: of this process, with the relay and the bus in it, and of Postgres; null where unknown. */
   readonly nodeCpuMs: number;
   readonly postgresCpuMs: number | null;
+  /** Public events that the relay had still to publish when the last order was matched. */
+  readonly outboxLagEvents: number;
 };
 
 /**
@@ -200,9 +207,11 @@ export const durable = async (
   const ms = await run(orders);
   const node = process.cpuUsage(nodeBefore);
   const postgresAfter = postgres.cpuSeconds();
+  const [lag] = await service.app.get(DataSource).query<{ events: number }[]>(OUTBOX_LAG);
   const barePerSecond = await bareInserts(databaseUrl, orders + warmUp, Math.min(1_000, concurrency));
   return {
     barePerSecond,
+    outboxLagEvents: lag!.events,
     nodeCpuMs: rounded((node.user + node.system) / 1_000 / orders),
     postgresCpuMs:
       postgresBefore === null || postgresAfter === null

@@ -142,12 +142,19 @@ export const matchingBenchmark = defineBenchmark({
       into.figures['gangs256RefusedMsP50'] = refusedMsP50;
     }
     if (options.durable > 0) {
-      const { matchedPerSecond, replyMsP50, replyMsP99, barePerSecond, nodeCpuMs, postgresCpuMs } =
-        await durable(context, {
-          providers: options.providers,
-          orders: options.durable,
-          concurrency: options.concurrency,
-        });
+      const {
+        matchedPerSecond,
+        replyMsP50,
+        replyMsP99,
+        barePerSecond,
+        nodeCpuMs,
+        postgresCpuMs,
+        outboxLagEvents,
+      } = await durable(context, {
+        providers: options.providers,
+        orders: options.durable,
+        concurrency: options.concurrency,
+      });
       context.progress(
         `durable: ${matchedPerSecond} matched/s; bare INSERTs of the same rows ${barePerSecond}/s`,
       );
@@ -156,6 +163,7 @@ export const matchingBenchmark = defineBenchmark({
         durableReplyMsP50: replyMsP50,
         durableReplyMsP99: replyMsP99,
         durableNodeCpuMsPerOrder: nodeCpuMs,
+        durableOutboxLagEvents: outboxLagEvents,
         ...(postgresCpuMs === null ? {} : { durablePostgresCpuMsPerOrder: postgresCpuMs }),
       });
       into.peers['bareInsertsOfTheSameRowsPerSecond'] = barePerSecond;

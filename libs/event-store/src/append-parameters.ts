@@ -1,7 +1,7 @@
 import { currentCausation } from '@gridbourse/event-bus';
 import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
 import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
-import { integerArray, jsonTextArray, textArray } from './array-literal.ts';
+import { bigintArray, intArray, textArray } from './binary-arrays.ts';
 import type { Append } from './event-store.ts';
 
 /** A public event must fit into a record of any bus. */
@@ -20,6 +20,20 @@ export const mixedTopics = (message: string): DomainError =>
 /** Counts only what may be too long: a unit of UTF-16 takes three bytes of UTF-8 at most. */
 const isLarger = (text: string, bytes: number): boolean =>
   text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+
+/** A character that JSON has to escape, behind any backslashes that are text themselves: NUL, or half a surrogate pair. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:(0000)|d[89a-f])/;
+
+/**
+ * Postgres takes such JSON as it is written, and fails as soon as somebody looks into it.
+ * @throws DomainError invalid `unstorable_text`
+ */
+const storable = (json: string): string => {
+  const found = json.includes('\\u') ? UNSTORABLE.exec(json) : null;
+  if (!found) return json;
+  const what = found[1] === undefined ? 'half a surrogate pair' : 'NUL characters';
+  throw new DomainError('invalid', 'unstorable_text', `text with ${what} cannot be stored`);
+};
 
 /** What of a store this needs to know. */
 export type Appender<E extends DomainEvent> = {
@@ -80,11 +94,11 @@ export const appendParameters = <E extends DomainEvent>(
   for (const append of appends) {
     const stream = openStream(streams, append);
     if (!stream) continue;
-    const metadata = JSON.stringify(append.metadata ?? causation);
+    const metadata = storable(JSON.stringify(append.metadata ?? causation));
     for (const event of append.events) {
       const { type, schemaVersion, data } = store.catalogue.encode(event);
       const nthPublic = note(store, stream, type);
-      const text = JSON.stringify(data);
+      const text = storable(JSON.stringify(data));
       if (isLarger(text, MAX_EVENT_BYTES)) {
         throw new DomainError(
           'internal',
@@ -102,16 +116,16 @@ export const appendParameters = <E extends DomainEvent>(
     textArray(all.map((stream) => stream.streamId)),
     textArray(all.map((stream) => keyOfStream(stream.streamId))),
     textArray(all.map((stream) => stream.topic)),
-    integerArray(all.map((stream) => stream.expected)),
-    integerArray(all.map((stream) => stream.events)),
-    integerArray(all.map((stream) => stream.publics)),
-    integerArray(events.map((event) => event.stream)),
+    bigintArray(all.map((stream) => stream.expected)),
+    intArray(all.map((stream) => stream.events)),
+    intArray(all.map((stream) => stream.publics)),
+    intArray(events.map((event) => event.stream)),
     textArray(events.map((event) => event.type)),
-    integerArray(events.map((event) => event.schemaVersion)),
-    jsonTextArray(events.map((event) => event.text)),
-    jsonTextArray(events.map((event) => event.metadata)),
-    integerArray(events.map((event) => event.nth)),
-    integerArray(events.map((event) => event.nthPublic)),
+    intArray(events.map((event) => event.schemaVersion)),
+    textArray(events.map((event) => event.text)),
+    textArray(events.map((event) => event.metadata)),
+    intArray(events.map((event) => event.nth)),
+    intArray(events.map((event) => event.nthPublic)),
     new Date(store.clock.now()).toISOString(),
   ];
 };

@@ -77,6 +77,13 @@ describe('append and load', () => {
     );
   });
 
+  it('tells what only looks like an escape from what cannot be stored', async () => {
+    const streamId = newStream();
+    const texts = ['\\u0000', '\\\\ud83d', '\u0001', '🜂'].map((text) => added(text));
+    await append(one(streamId, 0, ...texts));
+    expect((await history(streamId)).map(({ event }) => event)).toEqual(texts);
+  });
+
   it('loads what is behind a version', async () => {
     const streamId = newStream();
     await append(one(streamId, 0, added('1'), added('2'), added('3')));
@@ -181,6 +188,8 @@ describe('append and load', () => {
     ['event_not_encodable', [{ type: 'ItemAdded', item: 7, priceMicros: 1n } as unknown as ShopEvent]],
     ['event_too_large', [added('x'.repeat(1_000_000))]],
     ['unstorable_text', [added('a\u0000b')]],
+    ['unstorable_text', [added('a\\\u0000b')]],
+    ['unstorable_text', [added('half a pair: \ud83d')]],
   ])('refuses with %s', async (code, events) => {
     await expect(append(one(newStream(), 0, ...events))).rejects.toMatchObject({ code });
   });

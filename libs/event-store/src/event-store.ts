@@ -1,6 +1,6 @@
 import type { Causation } from '@gridbourse/event-bus';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
-import { type Clock, DomainError } from '@gridbourse/kernel';
+import type { Clock } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 import { appendParameters, mixedTopics, versionConflict } from './append-parameters.ts';
 import { type Cursor, START } from './cursor.ts';
@@ -129,7 +129,7 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
    *
    * @throws DomainError conflict `version_conflict`: the transaction is then lost and must be rolled back
    * @throws DomainError internal `event_not_encodable`, `unknown_event`, `foreign_event`, `mixed_topics`,
-   *   `event_too_large`: faults of the caller; nothing was sent to the database
+   *   `event_too_large`: faults of the caller; invalid `unstorable_text`. Nothing was sent to the database
    */
   async append(manager: EntityManager, appends: readonly Append<E>[]): Promise<void> {
     await this.appendInTransaction(manager, appends);
@@ -263,10 +263,5 @@ const translate = (error: unknown): unknown => {
   };
   if (code === 'GB001') return versionConflict(detail ?? 'a stream');
   if (code === 'GB002') return mixedTopics(`${detail} publishes to another topic`);
-  if (code === '22P05') {
-    return new DomainError('invalid', 'unstorable_text', 'text with NUL characters cannot be stored', {
-      cause: error,
-    });
-  }
   return error;
 };

@@ -48,6 +48,7 @@ describe('migrations', () => {
       'EventStoreSubscriptions1700000000013',
       'EventStoreRebuilds1700000000014',
       'EventStoreJournal1700000000015',
+      'EventStoreEventsAsWritten1700000000016',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);

@@ -45,6 +45,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   subscriptionMigration,
   fromFile(14, 'Rebuilds', '0005-rebuilds.sql'),
   fromFile(15, 'Journal', '0006-journal.sql'),
+  fromFile(16, 'EventsAsWritten', '0007-events-as-written.sql'),
 ];
 
 const pascal = (text: string): string =>

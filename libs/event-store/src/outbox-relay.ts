@@ -36,7 +36,7 @@ type Row = {
   type: string;
   schema_version: number;
   data: unknown;
-  metadata: { traceparent?: unknown };
+  traceparent: string | null;
   occurred_at_ms: string;
   tx: string;
   position: string;
@@ -49,7 +49,8 @@ type Row = {
  * that the relay knows to look again soon; by the order of the index they are the last of the page.
  */
 const NEXT = `
-  SELECT e.stream_id, e.version, e.type, e.schema_version, e.data, e.metadata, e.tx::text AS tx, e.position, e.sequence,
+  SELECT e.stream_id, e.version, e.type, e.schema_version, e.data, e.tx::text AS tx, e.position, e.sequence,
+         e.metadata ->> 'traceparent' AS traceparent,
          floor(extract(epoch FROM e.occurred_at) * 1000) AS occurred_at_ms,
          e.tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled
   FROM events e
@@ -150,7 +151,7 @@ export class OutboxRelay {
   private recordOf(row: Row): BusRecord {
     const definition = this.o.catalogue.definition(row.type);
     const key = keyOfStream(row.stream_id);
-    const { traceparent } = row.metadata;
+    const { traceparent } = row;
     // As it was stored, which may be an earlier version than the one that is written now.
     const written = { ...definition, version: row.schema_version };
     const headers: EventHeaders = {
@@ -161,7 +162,7 @@ export class OutboxRelay {
       ce_time: new Date(Number(row.occurred_at_ms)).toISOString(),
       ce_subject: key,
       ce_dataschema: dataSchemaOf(written),
-      ...(typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+      ...(traceparent !== null && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
       sequence: row.sequence,
     };
     return { topic: topicOf(definition), key, headers, value: row.data };

@@ -11,7 +11,7 @@ export type StoreGaugesOptions = {
 };
 
 /** Counted no further than this: more is bad enough, and counting costs. */
-const COUNT_AT_MOST = 100_000;
+const COUNT_AT_MOST = 10_000;
 
 /**
  * A transaction that has written keeps every reader in commit-safe order before it, in whatever database of the server

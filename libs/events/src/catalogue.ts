@@ -1,12 +1,15 @@
 import { DomainError } from '@gridbourse/kernel';
 import { z } from 'zod';
 import type { DomainEvent, EventDefinition } from './define.ts';
+import { type Encoder, knownEncoder, UNJUDGED } from './encoder.ts';
 
 export type EncodedEvent = { readonly type: string; readonly schemaVersion: number; readonly data: unknown };
 
 /** Turns flat events into JSON and back, by the definitions it was given, and by no others. */
 export class EventCatalogue<E extends DomainEvent = DomainEvent> {
   private readonly definitions = new Map<string, EventDefinition>();
+  /** Null for an event that zod alone can encode; made when the first one is encoded. */
+  private readonly encoders = new Map<string, Encoder | null>();
 
   constructor(definitions: readonly EventDefinition[]) {
     for (const definition of definitions) {
@@ -34,11 +37,21 @@ export class EventCatalogue<E extends DomainEvent = DomainEvent> {
 
   /** @throws DomainError `event_not_encodable` when the event does not fit its own schema: a fault of ours. */
   encode(event: E): EncodedEvent {
+    const definition = this.definition(event.type);
+    const quick = this.encoderOf(definition)?.(event) ?? UNJUDGED;
+    if (quick !== UNJUDGED) return { type: event.type, schemaVersion: definition.version, data: quick };
     const { type, ...fields } = event;
-    const definition = this.definition(type);
     const encoded = z.safeEncode(definition.schema, fields);
     if (!encoded.success) throw misfit('event_not_encodable', type, encoded.error);
     return { type, schemaVersion: definition.version, data: encoded.data };
+  }
+
+  private encoderOf(definition: EventDefinition): Encoder | null {
+    let encoder = this.encoders.get(definition.type);
+    if (encoder === undefined) {
+      this.encoders.set(definition.type, (encoder = knownEncoder(definition.schema)));
+    }
+    return encoder;
   }
 
   /**

@@ -1,6 +1,5 @@
 import {
   type DomainEvent,
-  type EncodedEvent,
   EventCatalogue,
   eventFamily,
   type EventOf,
@@ -98,19 +97,8 @@ const definitions = [
   leaseTermNoted,
 ] as const;
 
-/** Encodes an event once for as long as it lives: the store and the timeline both need it, and neither changes it. */
-class RememberingCatalogue<E extends DomainEvent> extends EventCatalogue<E> {
-  private readonly encoded = new WeakMap<E, EncodedEvent>();
-
-  override encode(event: E): EncodedEvent {
-    let encoded = this.encoded.get(event);
-    if (!encoded) this.encoded.set(event, (encoded = super.encode(event)));
-    return encoded;
-  }
-}
-
 /** Every event of this service, those that it keeps to itself too. */
-export const matchmakerCatalogue = new RememberingCatalogue<MatchmakerEvent & DomainEvent>(definitions);
+export const matchmakerCatalogue = new EventCatalogue<MatchmakerEvent & DomainEvent>(definitions);
 
 // The domain writes its private events down without schemas; this keeps the two from drifting apart.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;

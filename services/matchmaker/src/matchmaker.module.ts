@@ -19,6 +19,7 @@ import { WorkloadEventsConsumer } from './features/workloads/workload-events.con
 import { BidReader } from './read-models/bid-reader.ts';
 import { MatchReader } from './read-models/match-reader.ts';
 import { OrderReader } from './read-models/order-reader.ts';
+import { TimelineReader } from './read-models/timeline-reader.ts';
 import { AuctionSignals } from './writer/auction-signals.ts';
 import { MatchmakerMetrics } from './writer/matchmaker-metrics.ts';
 import { Matchmaker } from './writer/matchmaker.ts';
@@ -46,6 +47,7 @@ import { OrderSignals } from './writer/order-signals.ts';
     OrderReader,
     BidReader,
     MatchReader,
+    TimelineReader,
     SubmitOrderService,
     OrderDeskService,
     TimelineService,

@@ -11,17 +11,13 @@ import { escrowReadModel } from './read-models/escrow-read-model.ts';
 import { marketReadModel } from './read-models/market-read-model.ts';
 import { ordersReadModel } from './read-models/orders-read-model.ts';
 import { timelineReadModel } from './read-models/timeline-read-model.ts';
-import { TimelineEntity } from './read-models/timeline.entity.ts';
 
 /** Orders, leases, and who holds which machine. */
 export const matchmakerService = defineService<MatchmakerConfig>({
   name: 'matchmaker',
   configSchema: matchmakerConfig,
   catalogue: matchmakerCatalogue,
-  entities: [
-    ...[OrderEntity, BidEntity, LeaseEntity, TimelineEntity],
-    ...[ProviderEntity, OfferEntity, EscrowBalanceEntity],
-  ],
+  entities: [...[OrderEntity, BidEntity, LeaseEntity], ...[ProviderEntity, OfferEntity, EscrowBalanceEntity]],
   migrations: sqlMigrations(new URL('../migrations/', import.meta.url), 'matchmaker'),
   readModels: (store) => [ordersReadModel(store), marketReadModel, escrowReadModel, timelineReadModel],
   module: () => MatchmakerModule,

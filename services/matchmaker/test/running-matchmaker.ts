@@ -20,6 +20,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 import { matchmakerService } from '../src/index.ts';
+import { TimelineReader } from '../src/read-models/timeline-reader.ts';
 import { Matchmaker } from '../src/writer/matchmaker.ts';
 import { DataSource } from 'typeorm';
 import { idOf } from './builders.ts';
@@ -107,6 +108,10 @@ export class RunningMatchmaker {
 
   get dataSource(): DataSource {
     return this.service.app.get(DataSource);
+  }
+
+  get timelines(): TimelineReader {
+    return this.service.app.get(TimelineReader);
   }
 
   get readModels(): ReadModelOperations {

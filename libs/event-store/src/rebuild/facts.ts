@@ -30,7 +30,7 @@ const READ = `
             data::text AS data, metadata, floor(extract(epoch FROM occurred_at) * 1000) AS at_ms, tx, position, sequence
      FROM events WHERE ${BEHIND} AND type = ANY ($5::text[]) ORDER BY tx, position LIMIT $3)
     UNION ALL
-    (SELECT false, topic, key, sequence, type, schema_version, data::text, note, heard_at_ms, tx, position, sequence
+    (SELECT false, topic, key, sequence, type, schema_version, data::text, note::json, heard_at_ms, tx, position, sequence
      FROM bus_journal WHERE ${BEHIND} AND consumer = $6 AND type = ANY ($7::text[]) ORDER BY tx, position LIMIT $3)
   ) AS facts
   ORDER BY facts.tx, facts.position LIMIT $3`;

@@ -5,7 +5,6 @@ import { Injectable } from '@nestjs/common';
 import { Brackets, DataSource, In, type ObjectLiteral, type SelectQueryBuilder } from 'typeorm';
 import { LeaseEntity } from './lease.entity.ts';
 import { OrderEntity } from './order.entity.ts';
-import { TimelineEntity } from './timeline.entity.ts';
 
 export type OrderWithLeases = { readonly order: OrderEntity; readonly leases: readonly LeaseEntity[] };
 
@@ -100,16 +99,6 @@ export class OrderReader {
             .orWhere('l.providerId IN (SELECT provider_id FROM providers WHERE account_id = :accountId)'),
         ),
       );
-  }
-
-  /** Items behind an id, oldest first. */
-  timeline(orderId: OrderId, afterId: string, limit: number): Promise<TimelineEntity[]> {
-    return this.dataSource.manager
-      .createQueryBuilder(TimelineEntity, 't')
-      .where('t.orderId = :orderId AND t.id > :afterId', { orderId, afterId })
-      .orderBy('t.id', 'ASC')
-      .take(limit)
-      .getMany();
   }
 
   /** The order and all its leases have come to their end. */

@@ -14,13 +14,6 @@ import { upsertRows } from './upsert-rows.ts';
 
 export type { TimelinePoint } from './timeline-rows.ts';
 
-/** A decision's outcome, when it was taken, and the places in the timeline of the events that it emitted. */
-export type Decided = {
-  readonly outcome: Outcome;
-  readonly atMs: number;
-  readonly places: readonly string[];
-};
-
 /** Of each order or lease only the last state counts. */
 const lastOf = <Id, Thing>(all: readonly Thing[], idOf: (thing: Thing) => Id): Thing[] => [
   ...new Map(all.map((thing) => [idOf(thing), thing])).values(),
@@ -28,16 +21,16 @@ const lastOf = <Id, Thing>(all: readonly Thing[], idOf: (thing: Thing) => Id): T
 
 /**
  * Writes what decisions changed, in their transaction and in their order; many cost little more than one. Orders before
- * leases: a lease refers to its order.
+ * leases: a lease refers to its order. What they add to timelines is read from their events (`TimelineReader`).
  */
-export const project = async (manager: EntityManager, decided: readonly Decided[]): Promise<void> => {
-  const over = new Set(decided.flatMap(({ outcome }) => outcome.retired));
+export const project = async (manager: EntityManager, outcomes: readonly Outcome[]): Promise<void> => {
+  const over = new Set(outcomes.flatMap(({ retired }) => retired));
   const orders = lastOf(
-    decided.flatMap(({ outcome }) => outcome.orders),
+    outcomes.flatMap((outcome) => outcome.orders),
     ({ orderId }) => orderId,
   );
   const leases = lastOf(
-    decided.flatMap(({ outcome }) => outcome.leases),
+    outcomes.flatMap((outcome) => outcome.leases),
     ({ leaseId }) => leaseId,
   );
   await upsertRows(
@@ -46,17 +39,10 @@ export const project = async (manager: EntityManager, decided: readonly Decided[
     orders.map((order) => orderRow(order, !over.has(order.orderId))),
   );
   await upsertRows(manager, LeaseEntity, leases.map(leaseRow));
-  await saveBids(manager, decided, orders);
+  await saveBids(manager, outcomes, orders);
   if (over.size > 0)
     await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [[...over]]);
-  await addToTimeline(manager, decided.flatMap(itemsOf));
 };
-
-const itemsOf = ({ outcome, atMs, places }: Decided) =>
-  outcome.emitted.flatMap(({ event, orderId, leaseId }, index) => {
-    const item = timelineItem(event);
-    return item ? [{ ...item, orderId, leaseId, atMs, place: places[index]! }] : [];
-  });
 
 /** One statement may carry so many rows: Postgres takes 65,535 parameters. */
 const BIDS_AT_ONCE = 1_000;
@@ -64,10 +50,10 @@ const BIDS_AT_ONCE = 1_000;
 /** A bid that was placed is written alone; whatever else befalls its order may change all of them. */
 const saveBids = async (
   manager: EntityManager,
-  decided: readonly Decided[],
+  outcomes: readonly Outcome[],
   orders: readonly Order[],
 ): Promise<void> => {
-  const emitted = decided.flatMap(({ outcome }) => outcome.emitted);
+  const emitted = outcomes.flatMap((outcome) => outcome.emitted);
   const placed = new Set(emitted.flatMap(({ event }) => (event.type === 'BidPlaced' ? [event.bidId] : [])));
   const moved = new Set(
     emitted.flatMap(({ event, orderId, leaseId }) =>

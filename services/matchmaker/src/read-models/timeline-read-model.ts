@@ -9,43 +9,36 @@ import {
   settlementConfirmed,
   workloadEvents,
 } from '@gridbourse/events';
-import { conflict, type LeaseId, type OrderId } from '@gridbourse/kernel';
+import { conflict, type LeaseId } from '@gridbourse/kernel';
 import { matchmakerCatalogue } from '../event-catalogue.ts';
-import type { TimelineMetadata } from '../writer/timeline-places.ts';
 import { addToTimeline, ordersOfLeases, type TimelinePoint } from './timeline-rows.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
 
-type Told = TimelinePoint & { readonly event: LifeEvent; readonly subject: LeaseId | OrderId };
+type Heard = TimelinePoint & { readonly event: LifeEvent & { readonly leaseId: LeaseId } };
 
-const isLease = (subject: LeaseId | OrderId): subject is LeaseId => subject.startsWith('lea_');
-
-/** Where and when a fact stands in the timeline, as it was decided when it was told. */
-const toldOf = (fact: Fact<DomainEvent>): Told => {
+/**
+ * Where and when a fact stands in the timeline, as it was decided when it was told.
+ * @returns null for a decision of our own: its events say where it stands, and no row is kept of it
+ * @throws DomainError conflict `journal_incomplete` for one that does not: its row cannot be made anew
+ */
+const heardOf = (fact: Fact<DomainEvent>): Heard | null => {
   if ('heard' in fact) {
     const { event, heardAtMs: atMs, note } = fact.heard;
-    const { leaseId } = event as LifeEvent & { leaseId: LeaseId };
-    return { event: event as LifeEvent, subject: leaseId, atMs, place: (note as { place: string }).place };
+    return { event: event as Heard['event'], atMs, place: (note as { place: string }).place };
   }
-  const { event, streamId, version, metadata } = fact.own;
-  const timeline = metadata['timeline'] as TimelineMetadata | undefined;
-  if (!timeline) {
-    throw conflict(
-      'journal_incomplete',
-      `${streamId} has events that do not know their place in the timeline`,
-    );
-  }
-  const place = timeline.places[version - timeline.firstVersion]!;
-  return { event: event as LifeEvent, subject: streamId as LeaseId | OrderId, atMs: timeline.atMs, place };
+  const { streamId, metadata } = fact.own;
+  if (metadata['timeline']) return null;
+  throw conflict('journal_incomplete', `${streamId} has events that do not know their place in the timeline`);
 };
 
 /**
- * The timelines of all orders: what this service decided, and what it heard of the others, in the order in which both
- * were committed. Which order a lease belongs to is looked up among the leases: rebuild `orders` first where they are
- * wrong.
+ * What this service heard of the others about its orders, in the order in which it was committed. What it decided itself
+ * is read from its events (`TimelineReader`). Which order a lease belongs to is looked up among the leases: rebuild
+ * `orders` first where they are wrong.
  */
 export const timelineReadModel: HearingReadModel<DomainEvent> = {
   name: 'timeline',
-  version: 1,
+  version: 2,
   tables: ['timeline'],
   types: matchmakerCatalogue.all().map(({ type }) => type),
   hears: [
@@ -53,14 +46,13 @@ export const timelineReadModel: HearingReadModel<DomainEvent> = {
     ...[leaseFundingFailed, escrowLow, escrowExhausted, leaseTermChanged, settlementConfirmed, leaseSettled],
   ],
   project: async (manager, facts) => {
-    const told = facts.map(toldOf);
-    const leaseIds = [...new Set(told.map(({ subject }) => subject).filter(isLease))];
-    const orders = await ordersOfLeases(manager, leaseIds);
-    const rows = told.flatMap(({ event, subject, place, atMs }) => {
+    const heard = facts.map(heardOf).filter((one) => one !== null);
+    const orders = await ordersOfLeases(manager, [...new Set(heard.map(({ event }) => event.leaseId))]);
+    const rows = heard.flatMap(({ event, place, atMs }) => {
       const item = timelineItem(event);
-      const orderId = isLease(subject) ? orders.get(subject) : subject;
+      const orderId = orders.get(event.leaseId);
       if (!item || orderId === undefined) return [];
-      return [{ ...item, place, atMs, orderId, leaseId: isLease(subject) ? subject : null }];
+      return [{ ...item, place, atMs, orderId, leaseId: event.leaseId }];
     });
     await addToTimeline(manager, rows);
   },

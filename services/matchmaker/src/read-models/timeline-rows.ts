@@ -1,4 +1,4 @@
-import { integerArray, jsonTextArray, textArray } from '@gridbourse/event-store';
+import { bigintArray, textArray } from '@gridbourse/event-store';
 import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 
@@ -27,13 +27,13 @@ const ORDERS = 'SELECT lease_id, order_id FROM leases WHERE lease_id = ANY($1)';
 export const addToTimeline = async (manager: EntityManager, rows: readonly TimelineRow[]): Promise<void> => {
   if (rows.length === 0) return;
   await manager.query(ADD, [
-    textArray(rows.map(({ place }) => place)),
-    integerArray(rows.map(({ atMs }) => atMs)),
+    bigintArray(rows.map(({ place }) => BigInt(place))),
+    bigintArray(rows.map(({ atMs }) => atMs)),
     textArray(rows.map(({ orderId }) => orderId)),
     textArray(rows.map(({ leaseId }) => leaseId)),
     textArray(rows.map(({ type }) => type)),
     textArray(rows.map(({ text }) => text)),
-    jsonTextArray(rows.map(({ data }) => JSON.stringify(data))),
+    textArray(rows.map(({ data }) => JSON.stringify(data))),
   ]);
 };
 

@@ -58,6 +58,9 @@ const TEXTS: Texts = {
     `settled: ${formatUsdc(event.paidMicros)} USDC paid, ${formatUsdc(event.refundedMicros)} USDC refunded`,
 };
 
+/** The events that show. */
+export const timelineTypes: readonly string[] = Object.keys(TEXTS);
+
 /** What is long, or for other services only. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   'spec',

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { group, idOf, service, submission } from '../../test/builders.ts';
 import { Stage, tenant } from '../../test/stage.ts';
 import { noteLifeEvent } from '../read-models/projection.ts';
+import type { TimelineItem } from '../read-models/timeline-reader.ts';
 import { cancelOrder, submitOrder } from '../domain/process/tenant.ts';
 
 /** Real: Postgres, the running matchmaker. Generous: other suites run beside this one. */
@@ -18,10 +19,8 @@ const want = (word: string) =>
     expiresAtMs: stage.clock.now() + 3_600_000,
   });
 
-const timelineOf = (word: string): Promise<{ type: string }[]> =>
-  stage.running.dataSource.query('SELECT type FROM timeline WHERE order_id = $1 ORDER BY id', [
-    idOf('order', word),
-  ]);
+const timelineOf = (word: string): Promise<TimelineItem[]> =>
+  stage.running.timelines.behind(idOf('order', word), '0', 100);
 
 describe('decisions that are committed together', () => {
   it('leave rows as of the last of them, and a timeline in their order', async () => {

@@ -16,11 +16,11 @@ import type { Exchange } from '../domain/process/exchange.ts';
 import { rematch } from '../domain/process/rematch.ts';
 import { type Circumstances, decide, type Outcome, UnitOfWork } from '../domain/process/unit-of-work.ts';
 import type { MatchmakerConfig } from '../matchmaker.config.ts';
-import { type Decided, project, type TimelinePoint } from '../read-models/projection.ts';
+import { project, type TimelinePoint } from '../read-models/projection.ts';
 import { AuctionSignals } from './auction-signals.ts';
 import { loadExchange } from './load-exchange.ts';
 import { OrderSignals } from './order-signals.ts';
-import { placedAppends, type Places, TimelinePlaces } from './timeline-places.ts';
+import { placedAppends, TimelinePlaces } from './timeline-places.ts';
 import { WriterEpoch } from './writer-epoch.ts';
 
 export type ExecuteOptions<R> = {
@@ -43,7 +43,7 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   private readonly writer: GroupCommitWriter;
   private readonly epoch: WriterEpoch;
   /** Outcomes that the transaction has still to project. */
-  private readonly collected = new WeakMap<EntityManager, Decided[]>();
+  private readonly collected = new WeakMap<EntityManager, Outcome[]>();
   private rematching: Promise<void> | null = null;
   private stopping = false;
 
@@ -106,7 +106,8 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
       return {
         appends: placedAppends(decision.outcome, places, now),
         result: decision,
-        inTransaction: (manager) => this.alongside(manager, decision, { atMs: now, places }, options),
+        inTransaction: (manager) =>
+          this.alongside(manager, decision, { atMs: now, place: places.cause }, options),
       };
     });
     this.signals.notify(
@@ -122,7 +123,7 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
   private async alongside<R>(
     manager: EntityManager,
     { result, outcome }: { result: R; outcome: Outcome },
-    { atMs, places }: { atMs: number; places: Places },
+    heard: TimelinePoint,
     { context, alsoWrite }: ExecuteOptions<R>,
   ): Promise<void | 'skip'> {
     const own = context !== undefined || alsoWrite !== undefined;
@@ -130,15 +131,14 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     await this.epoch.check(manager);
     const collected = this.collected.get(manager) ?? [];
     this.collected.set(manager, collected);
-    // The cause first, then what followed from it: the timeline is read in this order.
+    // What was collected so far first: the words of others may be of leases that are new in this batch.
     if (own) {
       await this.flush(manager);
-      const heard: TimelinePoint = { place: places.cause, atMs };
-      const note = { heardAtMs: atMs, note: { place: heard.place } };
+      const note = { heardAtMs: heard.atMs, note: { place: heard.place } };
       if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
       await alsoWrite?.(manager, result, heard);
     }
-    collected.push({ outcome, atMs, places: places.emitted });
+    collected.push(outcome);
   }
 
   /** Writes what the decisions of this transaction have collected. */

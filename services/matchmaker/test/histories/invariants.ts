@@ -1,8 +1,9 @@
 import { expect } from '@jest/globals';
 import { isAlive, type Lease } from '../../src/domain/lease.ts';
-import { isBidding, type Order } from '../../src/domain/order.ts';
+import { isBidding, isEnded, type Order } from '../../src/domain/order.ts';
 import type { Exchange } from '../../src/domain/process/exchange.ts';
 import type { Bench } from '../bench.ts';
+import { TENANT } from '../builders.ts';
 
 /** What is held, promised and free of an offer is all of it. */
 export const checkCapacity = (exchange: Exchange): void => {
@@ -60,6 +61,21 @@ export const checkGangs = (bench: Bench, from: number): void => {
 };
 
 /** Nothing is held beyond its deadline, and nothing ends without a reason. */
+/** What is counted along is what one finds by looking at everything. */
+export const checkBurdens = ({ exchange }: Bench): void => {
+  const accounts = new Set([...exchange.orders()].map(({ accountId }) => accountId));
+  for (const accountId of [...accounts, TENANT]) {
+    const orders = exchange.ordersOf(accountId);
+    const leases = orders.flatMap(({ orderId }) => exchange.leasesOf(orderId));
+    const promised = leases.filter(({ state }) => state === 'proposed' || state === 'accepted');
+    expect(exchange.burdenOf(accountId)).toEqual({
+      openOrders: orders.filter(({ state }) => !isEnded(state)).length,
+      aliveLeases: leases.filter(isAlive).length,
+      pendingLockMicros: promised.reduce((sum, { lockMicros }) => sum + lockMicros, 0n),
+    });
+  }
+};
+
 export const checkHolds = (bench: Bench): void => {
   const { now } = bench.circumstances;
   for (const lease of bench.exchange.leases()) {

@@ -4,6 +4,7 @@ import { isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
 import { indexedViewOf, type MarketView } from '../matching.ts';
 import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
+import { AccountBurdens, type Burden } from './account-burdens.ts';
 
 /** What billing last said of a tenant's free money. */
 export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
@@ -41,12 +42,17 @@ export class Exchange {
   private readonly leasesById = new Map<LeaseId, Lease>();
   private readonly waiting = new Set<OrderId>();
   private readonly bidding = new Set<OrderId>();
+  private readonly burdens = new AccountBurdens();
   private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
   private readonly leasesByProvider = new Map<ProviderId, Set<LeaseId>>();
   private readonly leasesByReference = new Map<string, LeaseId>();
-  /** A hash that takes a while: worked out once for each lease. */
   private readonly references = new Map<LeaseId, string>();
+  /**
+   * Leases whose reference nobody has asked for, oldest first. It is a hash that takes a while: worked out once for each
+   * lease, when the chain first tells of it or of a younger one. A lease that lapses before costs none.
+   */
+  private readonly unreferred = new Set<LeaseId>();
   private readonly leasesByChainKey = new Map<string, LeaseId>();
   private readonly balances = new Map<AccountId, EscrowBalance>();
   /** Derived from the market, thrown away whenever that changes. */
@@ -99,6 +105,10 @@ export class Exchange {
   }
 
   leaseByReference(reference: string): Lease | undefined {
+    for (const leaseId of this.unreferred) {
+      if (this.leasesByReference.has(reference)) break;
+      this.refer(leaseId);
+    }
     const id = this.leasesByReference.get(reference);
     return id === undefined ? undefined : this.leasesById.get(id);
   }
@@ -141,19 +151,14 @@ export class Exchange {
     else this.balances.delete(accountId);
   }
 
-  /** Locks that are promised and not on chain yet. */
-  pendingLocks(accountId: AccountId): Micros {
-    let pending = 0n;
-    for (const order of this.ordersOf(accountId)) {
-      for (const lease of this.leasesOf(order.orderId)) {
-        if (lease.state === 'proposed' || lease.state === 'accepted') pending += lease.lockMicros;
-      }
-    }
-    return pending;
+  /** What an account has in the book, without looking at each of its orders. */
+  burdenOf(accountId: AccountId): Burden {
+    return this.burdens.of(accountId);
   }
 
   /** Puts an order in place of what was known of it. */
   putOrder(order: Order): void {
+    this.burdens.orderBecomes(this.ordersById.get(order.orderId), order);
     this.ordersById.set(order.orderId, order);
     add(this.ordersByAccount, order.accountId, order.orderId);
     if (isWaiting(order)) this.waiting.add(order.orderId);
@@ -163,6 +168,7 @@ export class Exchange {
   }
 
   forgetOrder(order: Order): void {
+    this.burdens.orderBecomes(this.ordersById.get(order.orderId), undefined);
     this.ordersById.delete(order.orderId);
     this.waiting.delete(order.orderId);
     this.bidding.delete(order.orderId);
@@ -172,12 +178,14 @@ export class Exchange {
   /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
   putLease(lease: Lease): void {
     const { leaseId, offerId } = lease;
-    this.forgetChainKey(this.leasesById.get(leaseId));
+    const before = this.leasesById.get(leaseId);
+    this.burdens.leaseBecomes(before, lease);
+    this.forgetChainKey(before);
     if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
     add(this.leasesByProvider, lease.providerId, leaseId);
-    this.refer(leaseId);
+    if (!this.references.has(leaseId)) this.unreferred.add(leaseId);
     if (lease.capacityReleased) this.book.remove(offerId, leaseId);
     else {
       const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
@@ -187,18 +195,22 @@ export class Exchange {
 
   forgetLease(lease: Lease): void {
     const { leaseId, orderId, providerId, offerId } = lease;
-    this.forgetChainKey(this.leasesById.get(leaseId));
+    const before = this.leasesById.get(leaseId);
+    this.burdens.leaseBecomes(before, undefined);
+    this.forgetChainKey(before);
     this.leasesById.delete(leaseId);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
-    this.leasesByReference.delete(this.references.get(leaseId)!);
+    this.unreferred.delete(leaseId);
+    const reference = this.references.get(leaseId);
+    if (reference !== undefined) this.leasesByReference.delete(reference);
     this.references.delete(leaseId);
     this.book.remove(offerId, leaseId);
   }
 
   private refer(leaseId: LeaseId): void {
-    if (this.references.has(leaseId)) return;
     const reference = this.referenceOf(leaseId);
+    this.unreferred.delete(leaseId);
     this.references.set(leaseId, reference);
     this.leasesByReference.set(reference, leaseId);
   }

@@ -7,6 +7,7 @@ import {
   idOf,
   offerPublished,
   readyProvider,
+  refOf,
   requestFor,
   service,
   submission,
@@ -14,6 +15,7 @@ import {
 } from '../../../test/builders.ts';
 import { ACTS, endEverything, pick } from '../../../test/histories/acts.ts';
 import {
+  checkBurdens,
   checkCapacity,
   checkGangs,
   checkHolds,
@@ -50,6 +52,7 @@ describe('random histories', () => {
           checkGangs(bench, mark);
           bench.pass(0);
           checkHolds(bench);
+          checkBurdens(bench);
           checkWinners(bench);
         }
         checkTerminals(bench);
@@ -89,6 +92,7 @@ describe('random histories', () => {
       });
     };
     expect(sabotage).toThrow('sabotage');
+    checkBurdens(bench);
     expect(facts(bench.exchange)).toEqual(before);
   });
 
@@ -104,6 +108,10 @@ describe('random histories', () => {
         const found = matchOrder(request, bench.exchange.view);
         expect(matchOrder(request, again.view)).toEqual(found);
         if (found) placed += 1;
+        for (const { leaseId } of random.next() < 0.5 ? again.leases() : [...again.leases()].reverse()) {
+          expect(again.leaseByReference(refOf(leaseId))?.leaseId).toBe(leaseId);
+        }
+        expect(again.leaseByReference('of nobody')).toBeUndefined();
       }),
       { numRuns: 40 },
     );

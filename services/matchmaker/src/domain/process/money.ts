@@ -102,7 +102,8 @@ export const retryFunding = (unit: UnitOfWork, order: Order, options: { quiet?: 
   const result = tryToPlace(unit, order, (match) => {
     const balance = exchange.balance(order.accountId);
     if (!balance) return true;
-    const locks = locksOf(match, order.spec.durationSeconds) + exchange.pendingLocks(order.accountId);
+    const locks =
+      locksOf(match, order.spec.durationSeconds) + exchange.burdenOf(order.accountId).pendingLockMicros;
     shortfallMicros = locks - balance.freeMicros;
     return shortfallMicros <= 0n;
   });

@@ -27,16 +27,15 @@ export type Submission = Omit<OrderSubmitted, 'type' | 'submittedAtMs' | 'mode'>
 /** @throws DomainError exhausted `open_orders_limit`, `open_leases_limit`. */
 const checkLimits = (unit: UnitOfWork, submission: Submission): void => {
   const { maxOpenOrders, maxOpenLeases } = unit.policies;
-  const orders = unit.exchange.ordersOf(submission.accountId);
-  if (orders.filter((order) => !isEnded(order.state)).length >= maxOpenOrders) {
+  const { openOrders, aliveLeases } = unit.exchange.burdenOf(submission.accountId);
+  if (openOrders >= maxOpenOrders) {
     throw new DomainError(
       'exhausted',
       'open_orders_limit',
       `an account may have ${maxOpenOrders} open orders`,
     );
   }
-  const alive = orders.flatMap((order) => unit.exchange.leasesOf(order.orderId)).filter(isAlive).length;
-  if (alive + mostLeases(submission.spec) > maxOpenLeases) {
+  if (aliveLeases + mostLeases(submission.spec) > maxOpenLeases) {
     throw new DomainError(
       'exhausted',
       'open_leases_limit',

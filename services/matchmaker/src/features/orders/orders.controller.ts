@@ -5,7 +5,7 @@ import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { OrderReader } from '../../read-models/order-reader.ts';
-import type { TimelineEntity } from '../../read-models/timeline.entity.ts';
+import type { TimelineItem } from '../../read-models/timeline-reader.ts';
 import {
   type OrderDto,
   orderDto,
@@ -42,7 +42,7 @@ const toTimelineDto = ({
   leaseId,
   text,
   data,
-}: TimelineEntity): z.output<typeof timelineDto> => ({
+}: TimelineItem): z.output<typeof timelineDto> => ({
   id,
   at: rfc3339(atMs),
   type,
@@ -57,7 +57,7 @@ const lastEventIdOf = (header: string | undefined): string => {
   throw invalid('invalid_last_event_id', 'Last-Event-ID: expected the id of an event of this stream');
 };
 
-async function* asEvents(items: AsyncGenerator<TimelineEntity>): AsyncGenerator<ServerSentEvent> {
+async function* asEvents(items: AsyncGenerator<TimelineItem>): AsyncGenerator<ServerSentEvent> {
   for await (const item of items) yield { id: item.id, event: item.type, data: toTimelineDto(item) };
 }
 

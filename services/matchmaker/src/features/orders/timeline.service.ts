@@ -3,7 +3,7 @@ import { DomainError, type OrderId } from '@gridbourse/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import type { MatchmakerConfig } from '../../matchmaker.config.ts';
 import { OrderReader, type OrderWithLeases } from '../../read-models/order-reader.ts';
-import type { TimelineEntity } from '../../read-models/timeline.entity.ts';
+import { type TimelineItem, TimelineReader } from '../../read-models/timeline-reader.ts';
 import { OrderSignals } from '../../writer/order-signals.ts';
 import { LOOK_AGAIN_MS } from './order-desk.service.ts';
 
@@ -16,14 +16,15 @@ export class TimelineService {
 
   constructor(
     private readonly reader: OrderReader,
+    private readonly timelines: TimelineReader,
     private readonly signals: OrderSignals,
     @Inject(SERVICE_CONFIG) private readonly config: MatchmakerConfig,
   ) {}
 
   /** @throws DomainError not_found. */
-  async items(caller: Caller, orderId: string, afterId = '0', limit = PAGE): Promise<TimelineEntity[]> {
+  async items(caller: Caller, orderId: string, afterId = '0', limit = PAGE): Promise<TimelineItem[]> {
     const { order } = await this.reader.order(caller.accountId, orderId);
-    return this.reader.timeline(order.orderId, afterId, limit);
+    return this.timelines.behind(order.orderId, afterId, limit);
   }
 
   /**
@@ -35,7 +36,7 @@ export class TimelineService {
     orderId: string,
     afterId: string,
     abort: AbortSignal,
-  ): AsyncGenerator<TimelineEntity> {
+  ): AsyncGenerator<TimelineItem> {
     const { order } = await this.reader.order(caller.accountId, orderId);
     const release = this.admit(caller.accountId);
     try {
@@ -43,7 +44,7 @@ export class TimelineService {
       while (!abort.aborted) {
         const news = this.signals.next(order.orderId, LOOK_AGAIN_MS, abort);
         const ended = await this.reader.hasEnded(order.orderId);
-        const items = await this.reader.timeline(order.orderId, last, PAGE);
+        const items = await this.timelines.behind(order.orderId, last, PAGE);
         yield* items;
         last = items.at(-1)?.id ?? last;
         if (items.length > 0) news.cancel();
