@@ -9,11 +9,11 @@ const COLUMNS = '(stream_id, version, type, schema_version, data, metadata, occu
 
 const ONE_ROW = `
   INSERT INTO bare_events ${COLUMNS}
-  VALUES ($1, $2, 'AmountPosted', 1, $3::jsonb, '{}', now(), pg_current_xact_id(), $2)`;
+  VALUES ($1, $2, 'AmountPosted', 1, $3::json, '{}', now(), pg_current_xact_id(), $2)`;
 
 const MANY_ROWS = `
   INSERT INTO bare_events ${COLUMNS}
-  SELECT stream_id, version, 'AmountPosted', 1, data::jsonb, '{}', now(), pg_current_xact_id(), version
+  SELECT stream_id, version, 'AmountPosted', 1, data::json, '{}', now(), pg_current_xact_id(), version
   FROM unnest($1::text[], $2::bigint[], $3::text[]) AS event (stream_id, version, data)`;
 
 const textOf = (n: number): string => {

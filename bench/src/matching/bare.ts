@@ -16,7 +16,7 @@ export const bareInserts = async (url: string, orders: number, ordersAtOnce: num
     const parts = new Map<string, string[]>();
     for (const table of TABLES) {
       await client.query(`CREATE TABLE bare_${table} (LIKE ${table} INCLUDING ALL EXCLUDING IDENTITY)`);
-      const { rows } = await client.query<{ row: string }>(`SELECT to_jsonb(t)::text AS row FROM ${table} t`);
+      const { rows } = await client.query<{ row: string }>(`SELECT to_json(t)::text AS row FROM ${table} t`);
       const each = Math.ceil(rows.length / batches);
       parts.set(
         table,
@@ -36,7 +36,7 @@ export const bareInserts = async (url: string, orders: number, ordersAtOnce: num
         for (const table of TABLES) {
           await client.query({
             name: table,
-            text: `INSERT INTO bare_${table} SELECT * FROM jsonb_populate_recordset(NULL::bare_${table}, $1::jsonb)`,
+            text: `INSERT INTO bare_${table} SELECT * FROM json_populate_recordset(NULL::bare_${table}, $1::json)`,
             values: [parts.get(table)![at]!],
           });
         }
