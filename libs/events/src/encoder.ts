@@ -167,7 +167,7 @@ const checked =
 /** Null where there is one that is not known. */
 const checksOf = ({ checks = [] }: Def): Check[] | null => {
   const known = checks.map(({ _zod: { def } }) => CHECKS[def.check as keyof typeof CHECKS]?.(def as never));
-  return known.every((check) => check !== undefined && check !== null) ? (known) : null;
+  return known.every((check) => check !== undefined && check !== null) ? known : null;
 };
 
 const CHECKS = {
