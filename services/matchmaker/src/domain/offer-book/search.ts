@@ -177,7 +177,7 @@ export class Search {
   *candidates(request: MatchRequest): Generator<Candidate> {
     const ranking = this.ranking(request);
     if (!ranking) return;
-    const { tree, shelves, roundTrips, repriced } = this.stock;
+    const { tree, roundTrips, repriced } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b, rank) =>
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
