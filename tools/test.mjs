@@ -1,6 +1,6 @@
-// node tools/test.mjs [unit|int|kafka|redis|rules|contracts|e2e|cluster …] [--without=tier,…] [paths …] [--jest=arguments …]
-// Runs every tier, or those named, less those it shall do without, and ends with one line: "N passed, N failed". A tier
-// whose real component cannot be had on this machine is named in a line "NOT RUN: …"; with CI=true that is a failure.
+// node tools/test.mjs [unit|int|kafka|redis|rules|contracts|e2e|cluster …] [paths …] [--jest=arguments …]
+// Runs every tier, or those named, and ends with one line: "N passed, N failed". A tier whose real component cannot be had
+// on this machine is named in a line "NOT RUN: …"; with CI=true that is a failure.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,18 +10,7 @@ import { missingFor } from './tier-needs.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TIERS = ['unit', 'int', 'kafka', 'redis', 'rules', 'contracts', 'e2e', 'cluster'];
 const named = process.argv.slice(2).filter((argument) => TIERS.includes(argument));
-const WITHOUT = '--without=';
-const without = process.argv
-  .slice(2)
-  .filter((argument) => argument.startsWith(WITHOUT))
-  .flatMap((argument) => argument.slice(WITHOUT.length).split(','));
-for (const tier of without.filter((one) => !TIERS.includes(one))) {
-  console.error(`There is no tier "${tier}": they are ${TIERS.join(', ')}.`);
-  process.exit(64);
-}
-const rest = process.argv
-  .slice(2)
-  .filter((argument) => !TIERS.includes(argument) && !argument.startsWith(WITHOUT));
+const rest = process.argv.slice(2).filter((argument) => !TIERS.includes(argument));
 /** A path (or part of one) narrows the tier down: Jest alone would take it as one more pattern, and run both. */
 const paths = rest.filter(
   (argument, index) => !argument.startsWith('-') && !/^-[a-z]$|^--[^=]+$/.test(rest[index - 1] ?? ''),
@@ -33,7 +22,7 @@ const patternOf = (tier, path) => {
   return path.endsWith(`.${tier}.spec.ts`) ? path : '(?!)';
 };
 const patternsOf = (tier) => (paths.length > 0 ? paths : ['']).map((path) => patternOf(tier, path));
-const tiers = (named.length > 0 ? named : TIERS).filter((tier) => !without.includes(tier));
+const tiers = named.length > 0 ? named : TIERS;
 const total = { passed: 0, failed: 0 };
 const notRun = [];
 

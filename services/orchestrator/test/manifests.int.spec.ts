@@ -53,7 +53,7 @@ describe('every real manifest', () => {
     sim = await startKubeSim({
       nodes: [{ name: 'node-0', cpuMillis: 1_000, memoryMiB: 1_000, storageMiB: 1_000 }],
     });
-    const http = new ClusterHttp(clusterAccess(sim.kubeconfig));
+    const http = new ClusterHttp(await clusterAccess(sim.kubeconfig));
     api = new KubernetesApi(http, { clock: systemClock, random: seededRandom(1), callDeadlineMs: 10_000 });
   });
   afterAll(async () => {

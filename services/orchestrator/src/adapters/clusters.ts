@@ -60,7 +60,7 @@ export class Clusters {
     const { clock, random, logger, config } = this;
     try {
       const kubeconfig = await open(config.sealingKey.privateKey, sealed, providerId);
-      const http = new ClusterHttp(clusterAccess(new TextDecoder().decode(kubeconfig)));
+      const http = new ClusterHttp(await clusterAccess(new TextDecoder().decode(kubeconfig)));
       const api = new KubernetesApi(http, { clock, random, callDeadlineMs: config.callDeadlineMs });
       const connection = new ClusterConnection({
         ...{ providerId, api, clock, random, logger },

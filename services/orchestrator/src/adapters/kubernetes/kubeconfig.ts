@@ -1,6 +1,6 @@
 import { DomainError } from '@gridbourse/kernel';
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
@@ -79,7 +79,7 @@ const read = (text: string): z.output<typeof kubeconfigSchema> => {
  * Opens the way into a cluster. Credentials stay inside what is returned.
  * @throws DomainError `invalid_kubeconfig`
  */
-export const clusterAccess = (text: string): ClusterAccess => {
+export const clusterAccess = async (text: string): Promise<ClusterAccess> => {
   const file = read(text);
   const context = file.contexts.find(({ name }) => name === file['current-context']);
   const cluster = file.clusters.find(({ name }) => name === context?.context.cluster)?.cluster;
@@ -90,37 +90,52 @@ export const clusterAccess = (text: string): ClusterAccess => {
   if (plain && !isLoopback(server.hostname)) {
     throw refuse(`${server.origin}: an API server is reached without TLS on the loopback address only`);
   }
+  // Hundreds of modules, which no start has to wait for.
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    {
+      name: 'cluster',
+      server: cluster.server.replace(/\/+$/, ''),
+      // The client takes this as its leave to speak plain HTTP.
+      skipTLSVerify: plain || cluster['insecure-skip-tls-verify'] === true,
+      ...optional('caData', cluster['certificate-authority-data']),
+      ...optional('tlsServerName', cluster['tls-server-name']),
+    },
+    {
+      name: 'user',
+      ...optional('token', user.token),
+      ...optional('certData', user['client-certificate-data']),
+      ...optional('keyData', user['client-key-data']),
+      ...optional('username', user.username),
+      ...optional('password', user.password),
+    },
+  );
+  // The client would open a new connection pool for every call; these are its answers, kept for all calls.
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
   const keep = { keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64, maxFreeSockets: 8 };
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.headers ?? {}))
+    headers[name.toLowerCase()] = String(value);
+  if (options.auth != null)
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   return {
     server: cluster.server.replace(/\/+$/, ''),
-    headers: authorization(user),
+    headers,
     agent: plain
       ? new HttpAgent(keep)
       : new HttpsAgent({
           ...keep,
-          ...optional('ca', decoded(cluster['certificate-authority-data'])),
-          ...optional('cert', decoded(user['client-certificate-data'])),
-          ...optional('key', decoded(user['client-key-data'])),
-          ...optional('servername', cluster['tls-server-name']),
-          ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
+          ...optional('ca', ca),
+          ...optional('cert', cert),
+          ...optional('key', key),
+          ...optional('rejectUnauthorized', rejectUnauthorized),
+          ...optional('servername', servername),
         }),
   };
 };
-
-const authorization = (user: {
-  token?: string | undefined;
-  username?: string | undefined;
-  password?: string | undefined;
-}): Record<string, string> => {
-  if (user.username) {
-    const login = Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64');
-    return { authorization: `Basic ${login}` };
-  }
-  return user.token ? { authorization: `Bearer ${user.token}` } : {};
-};
-
-const decoded = (base64: string | undefined): Buffer | undefined =>
-  base64 ? Buffer.from(base64, 'base64') : undefined;
 
 /** For exactOptionalPropertyTypes: a field that is there only with a value. */
 const optional = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
