@@ -4,6 +4,7 @@ import {
   migCompute,
   migMemoryMiB,
   nominalVramMiB,
+  priceOfUnit,
   rttBetweenMs,
   type RttEnd,
   rttEnd,
@@ -114,9 +115,6 @@ export const rttEndOf = (point: GeoPoint): RttEnd => {
 /** Estimated round trip in milliseconds. */
 export const rttMs = (from: RttEnd, to: GeoPoint): number => rttBetweenMs(from, rttEndOf(to));
 
-/** Shares are used to the billionth. */
-const BILLIONTHS = 1_000_000_000;
-
 /**
  * What the big clouds list for so much GPU, micro-USDC per hour, rounded down so that no saving is overstated; null when
  * there is no such price.
@@ -126,7 +124,5 @@ export const listRateMicrosPerHour = (gpu: OfferGpu | null, gpus: number): Micro
   if (gpu === null || gpus === 0) return null;
   const model = modelOf(gpu.model);
   const price = model ? listPriceMicrosPerGpuHour(model) : null;
-  if (price === null) return null;
-  const share = BigInt(Math.round(shareOf(gpu) * BILLIONTHS));
-  return (price * BigInt(gpus) * share) / BigInt(BILLIONTHS);
+  return price === null ? null : priceOfUnit(price * BigInt(gpus), gpu, gpu.sharing);
 };

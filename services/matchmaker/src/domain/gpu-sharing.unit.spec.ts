@@ -141,6 +141,7 @@ describe('what a part of a GPU is worth', () => {
     expect(rate(slots(10), 2)).toBe('1.60');
     expect(rate(slots(3), 1)).toBe('2.666666');
     expect(rate(mig('1g.10gb'), 7)).toBe('8.00');
+    expect(rate(mig('1g.10gb'), 7_000)).toBe('8000.00'); // a share rounded to the billionth gives 8 micros more
     expect(rate(mig('1g.10gb'), 1)).toBe('1.142857');
   });
 
