@@ -20,8 +20,10 @@ export const eventHeaders = z.object({
 
 export type EventHeaders = z.output<typeof eventHeaders>;
 
-const TIME =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/;
+/** Days that every year has: the 29th of February is for the schema to judge. */
+const DAY =
+  /(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8])/;
+const TIME = new RegExp(`^\\d{4}-(?:${DAY.source})T(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?Z$`);
 const SEQUENCE = /^\d{1,15}$/;
 
 const isText = (value: unknown, fewest: number, most: number): value is string =>
