@@ -97,14 +97,8 @@ export class Batcher {
    */
   private async handle(taken: readonly Taken[], soFar: { failures: number }): Promise<void> {
     const together = taken.flatMap(({ prepared }) => prepared);
-    // Why it failed is said by whichever record fails alone.
-    const handled =
-      together.length > 1 &&
-      (await this.batch.handle(together).then(
-        () => true,
-        () => false,
-      ));
-    if (!handled) soFar.failures += 1;
+    const handled = together.length > 1 && (await this.succeeds(together));
+    if (!handled && together.length > 1) soFar.failures += 1;
     if (handled || taken.length === 1 || soFar.failures >= MOST_FAILURES) {
       for (const { run } of taken) run.done(handled);
       return;
@@ -112,5 +106,13 @@ export class Batcher {
     const half = taken.length >> 1;
     await this.handle(taken.slice(0, half), soFar);
     await this.handle(taken.slice(half), soFar);
+  }
+
+  /** Why it failed is said by whichever record fails alone. */
+  private succeeds(together: readonly unknown[]): Promise<boolean> {
+    return this.batch.handle(together).then(
+      () => true,
+      () => false,
+    );
   }
 }
