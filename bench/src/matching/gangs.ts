@@ -6,7 +6,6 @@ import {
   matchOrder,
   type MatchRequest,
   type Offer,
-  type OfferId,
 } from '@gridbourse/matchmaker/matching';
 import { perSecond, percentile, rounded } from '../frame/statistics.ts';
 import { type BenchMarket, randomMarket } from './market.ts';
@@ -26,12 +25,12 @@ const h100 = (count: number) => ({
 const withClusters = ({ market, book }: BenchMarket, random: Random, machines: number): BenchMarket => {
   const clusters: Offer[] = [...market.offers()]
     .filter((_, at) => at % 10 === 0)
+    .map((offer) => ({ ...offer, offerId: newId('offer', START_MS, random) }))
     .map((offer) => ({
       ...offer,
-      offerId: newId('offer', START_MS, random),
       gpu: { model: 'h100', vendor: 'nvidia', vramMiB: 81_920, interface: 'sxm', sharing: { mode: 'whole' } },
       nodes: Array.from({ length: machines }, (_, at) => ({
-        name: `node-${at}`,
+        name: `${offer.offerId}-${at}`,
         gpus: 8,
         cpuMillis: 128_000,
         memoryMiB: 1_048_576,
@@ -61,8 +60,6 @@ const dividedOverFour = (random: Random): MatchRequest =>
 const inVain = (random: Random): MatchRequest =>
   requestOf(random, specOf([serviceOf(h100(8), 64, '40')], { maxProviders: 4 }));
 
-type Held = { readonly offerId: OfferId; readonly leaseId: LeaseId };
-
 export type GangFigures = { readonly perSecond: number; readonly msP99: number };
 
 const measure = (
@@ -75,12 +72,13 @@ const measure = (
   const requests = Array.from({ length: count }, () => make(random));
   matchOrder(make(random), view);
   const times: number[] = [];
-  let held: Held[] = [];
+  let held: LeaseId[] = [];
   const hold = (match: Match): void => {
-    for (const { portion, offerId, placements } of match.groups) {
+    for (const { portion, offerId, providerId, placements } of match.groups) {
       const leaseId = newId('lease', START_MS, random);
-      book.put({ leaseId, offerId, claim: 'held', onNodes: amountsByNode(portion, placements) });
-      held.push({ offerId, leaseId });
+      const onNodes = amountsByNode(portion, placements);
+      book.put({ leaseId, providerId, offerId, unit: 'whole', claim: 'held', onNodes });
+      held.push(leaseId);
     }
   };
   const start = performance.now();
@@ -91,11 +89,11 @@ const measure = (
     hold(match);
     times.push(performance.now() - begun);
     if (i % GANGS_AT_ONCE !== GANGS_AT_ONCE - 1) return;
-    for (const { offerId, leaseId } of held) book.remove(offerId, leaseId);
+    for (const leaseId of held) book.remove(leaseId);
     held = [];
   });
   const ms = performance.now() - start;
-  for (const { offerId, leaseId } of held) book.remove(offerId, leaseId);
+  for (const leaseId of held) book.remove(leaseId);
   return { perSecond: perSecond(count, ms), msP99: rounded(percentile(times, 0.99)) };
 };
 

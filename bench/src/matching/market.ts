@@ -15,6 +15,7 @@ import {
   Market,
   type Offer,
   type Provider,
+  unitOf,
 } from '@gridbourse/matchmaker/matching';
 
 /** Data centres and garages of each region. */
@@ -108,8 +109,9 @@ const offerOf = (random: Random, providerId: ProviderId): Offer => {
   const perGpu = model ? Math.round(1_200_000 * speed * between(random, 0.6, 1.4)) + 20_000 : 0;
   const gpus = pick(random, [1, 1, 2, 4, 8, 8]);
   const units = gpus * (sale?.units ?? 0);
+  const offerId = newId('offer', START_MS, random);
   return {
-    offerId: newId('offer', START_MS, random),
+    offerId,
     providerId,
     revision: 1,
     gpu: model &&
@@ -122,7 +124,7 @@ const offerOf = (random: Random, providerId: ProviderId): Offer => {
         sharing: sale.sharing,
       },
     nodes: Array.from({ length: pick(random, [1, 1, 1, 2, 4, 8]) }, (_, at) => ({
-      name: `node-${at}`,
+      name: `${offerId}-${at}`,
       gpus: units,
       cpuMillis: 1_000 * 12 * gpus,
       memoryMiB: 1_024 * 96 * gpus,
@@ -162,7 +164,9 @@ const occupy = (random: Random, book: CapacityBook, offer: Offer): void => {
   if (onNodes.size > 0) {
     book.put({
       leaseId: newId('lease', START_MS, random),
+      providerId: offer.providerId,
       offerId: offer.offerId,
+      unit: unitOf(offer.gpu),
       claim: 'committed',
       onNodes,
     });

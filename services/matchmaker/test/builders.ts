@@ -104,6 +104,8 @@ type OfferOptions = {
   interface?: 'pcie' | 'sxm';
   vendor?: 'nvidia' | 'amd';
   nodes?: NodeShape[];
+  /** What its machines are called, with a number behind; two offers of a provider that call them alike share them. */
+  machines?: string;
   perGpu?: string;
   autoAccept?: boolean;
   minSeconds?: number;
@@ -134,7 +136,7 @@ export const offerPublished = (
           sharing: options.sharing ?? { mode: 'whole' },
         },
   nodes: (options.nodes ?? [{ gpus: 4 }]).map((node, i) => ({
-    name: `node-${i + 1}`,
+    name: `${options.machines ?? 'node'}-${i + 1}`,
     gpus: node.gpus,
     cpuMillis: (node.cpu ?? 64) * 1_000,
     memoryMiB: (node.memoryGiB ?? 256) * MiB_PER_GiB,

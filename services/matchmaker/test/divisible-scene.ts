@@ -29,6 +29,7 @@ export const divisibleScene = (random: Random): DivisibleScene => {
           memoryGiB: pick(16, 32),
           storageGiB: pick(40, 200),
         })),
+        machines: `o${i}${at}`,
         perGpu: pick('0.20', '0.40', '0.41', '1.50'),
         storageClasses: pick(['default', 'beta2'], ['default', 'beta2'], []),
       }),
@@ -39,7 +40,9 @@ export const divisibleScene = (random: Random): DivisibleScene => {
     const { name, gpus } = offer!.nodes[0]!;
     book.put({
       leaseId: idOf('lease', `${i}`),
+      providerId: offer!.providerId,
       offerId: offer!.offerId,
+      unit: 'whole',
       claim: 'committed',
       onNodes: new Map([[name, { gpus: int(gpus + 1), cpuMillis: 3_000, memoryMiB: 1_024, storageMiB: 0 }]]),
     });

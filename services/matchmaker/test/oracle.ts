@@ -1,4 +1,11 @@
-import { estimateRttMs, findGpu, nominalVramMiB, throughput, unitShare } from '@gridbourse/catalog';
+import {
+  estimateRttMs,
+  findGpu,
+  nominalVramMiB,
+  sharingText,
+  throughput,
+  unitShare,
+} from '@gridbourse/catalog';
 import type { PlacementGroup, ServiceSpec } from '@gridbourse/events';
 import type { CapacityBook } from '../src/domain/capacity-book.ts';
 import type { Market, Offer, Provider } from '../src/domain/market.ts';
@@ -33,14 +40,20 @@ const minus = (a: Machine, b: Machine): Machine => ({
 });
 const notNegative = (a: Machine): boolean => a.gpus >= 0 && a.cpu >= 0 && a.memory >= 0 && a.storage >= 0;
 
+const soldAs = ({ gpu }: Offer): string => (gpu ? sharingText(gpu.sharing) : 'whole');
+
 export const smallMarket = (market: Market, book: CapacityBook): Small => ({
   stands: [...market.offers()].map((offer) => {
     const declared = offer.nodes.map(machine);
     const free = offer.nodes.map((node) => {
       let left = machine(node);
-      for (const taking of book.takingsOf(offer.offerId)) {
-        const here = taking.onNodes.get(node.name);
-        if (here) left = minus(left, machine(here));
+      for (const { providerId, unit, onNodes } of book.all()) {
+        if (providerId !== offer.providerId) continue;
+        const here = onNodes.get(node.name);
+        if (!here) continue;
+        left = minus(left, machine(here));
+        // Other parts of GPUs are taken from the same GPUs, of which nobody tells.
+        if (here.gpus > 0 && unit !== soldAs(offer)) left.gpus = 0;
       }
       return {
         gpus: Math.max(0, left.gpus),

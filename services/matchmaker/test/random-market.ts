@@ -1,13 +1,14 @@
 import type {
   GpuRequest,
   GpuSharing,
+  OfferNode,
   OfferPublished,
   PlacementGroup,
   ProviderEvent,
 } from '@gridbourse/events';
 import { type LeaseId, nextInt, type ProviderId, type Random } from '@gridbourse/kernel';
 import type { Amounts } from '../src/domain/amounts.ts';
-import { CapacityBook } from '../src/domain/capacity-book.ts';
+import { CapacityBook, type Claim, unitOf } from '../src/domain/capacity-book.ts';
 import { Market } from '../src/domain/market.ts';
 import type { MatchRequest } from '../src/domain/requirements.ts';
 import { group, idOf, NOON, offerPublished, readyProvider, requestFor, service } from './builders.ts';
@@ -37,18 +38,26 @@ type Asked = {
   readonly sharing?: GpuRequest['sharing'];
 };
 
+type RandomOffer = {
+  readonly provider: string;
+  readonly word: string;
+  revision: number;
+  /** Machines that it lost to another offer are not its own any more: it gets new ones. */
+  generation: number;
+};
+
 /**
  * A market that changes by chance: providers come, go, rise and fall; offers are published, changed and withdrawn; leases
  * take machines and give them back. Prices, sizes and places repeat, so that ties are common. With `parts`, GPUs are sold and
- * asked for in slices and slots as well, and networks differ; without, the same seed gives the market that it always gave.
+ * asked for in slices and slots as well, networks differ, and machines move to other offers of their provider; without, the same seed gives the market that it always gave.
  */
 export class RandomMarket {
   readonly market = new Market();
   readonly book = new CapacityBook();
   private readonly sequences = new Map<ProviderId, number>();
   private readonly providers: string[] = [];
-  private readonly offers: { provider: string; word: string; revision: number }[] = [];
-  private readonly leases: { leaseId: LeaseId; word: string }[] = [];
+  private readonly offers: RandomOffer[] = [];
+  private readonly leases: LeaseId[] = [];
   private serial = 0;
 
   constructor(
@@ -101,32 +110,48 @@ export class RandomMarket {
     return this.many.parts ? { interconnect: this.pick(NETWORKS) } : {};
   }
 
-  private publish(offer: { provider: string; word: string; revision: number }): void {
+  /** Another offer of the provider is given up; its machines go with their leases. */
+  private machinesTakenOver(offer: RandomOffer): readonly OfferNode[] {
+    if (!this.many.parts || this.int(3) > 0) return [];
+    const siblings = this.offers.filter((other) => other !== offer && other.provider === offer.provider);
+    if (siblings.length === 0) return [];
+    const sibling = this.pick(siblings);
+    const { nodes, withdrawn } = this.market.offer(idOf('offer', sibling.word))!;
+    if (withdrawn) return [];
+    this.withdraw(sibling);
+    sibling.generation += 1;
+    return nodes;
+  }
+
+  private publish(offer: RandomOffer): void {
     offer.revision += 1;
-    this.hear(
-      offerPublished(offer.provider, offer.word, {
-        revision: offer.revision,
-        ...this.gpusSold(),
-        vramGiB: this.pick([24, 40, 80]),
-        interface: this.pick(['pcie', 'sxm']),
-        nodes: Array.from({ length: 1 + this.int(4) }, () => ({
-          gpus: this.pick([0, 1, 2, 4, 8]),
-          cpu: this.pick([4, 8, 32]),
-          memoryGiB: this.pick([16, 64]),
-          storageGiB: this.pick([50, 500]),
-        })),
-        perGpu: this.pick(['0.20', '0.20', '0.40', '0.41', '1.50']),
-        maxSeconds: this.pick([1_800, 86_400, 86_400]),
-        minSeconds: this.pick([0, 0, 600]),
-        storageClasses: this.pick([[], ['default'], ['beta2'], ['beta2', 'beta3']]),
-        ...this.networkSold(),
-      }),
-    );
+    const machines = this.many.parts ? `${offer.word}.${offer.generation}` : offer.word;
+    const takenOver = this.machinesTakenOver(offer);
+    const published = offerPublished(offer.provider, offer.word, {
+      revision: offer.revision,
+      machines,
+      ...this.gpusSold(),
+      vramGiB: this.pick([24, 40, 80]),
+      interface: this.pick(['pcie', 'sxm']),
+      nodes: Array.from({ length: 1 + this.int(4) }, () => ({
+        gpus: this.pick([0, 1, 2, 4, 8]),
+        cpu: this.pick([4, 8, 32]),
+        memoryGiB: this.pick([16, 64]),
+        storageGiB: this.pick([50, 500]),
+      })),
+      perGpu: this.pick(['0.20', '0.20', '0.40', '0.41', '1.50']),
+      maxSeconds: this.pick([1_800, 86_400, 86_400]),
+      minSeconds: this.pick([0, 0, 600]),
+      storageClasses: this.pick([[], ['default'], ['beta2'], ['beta2', 'beta3']]),
+      ...this.networkSold(),
+    });
+    this.hear({ ...published, nodes: [...published.nodes, ...takenOver] });
   }
 
   addOffer(): void {
     if (this.providers.length === 0) return this.addProvider();
-    const offer = { provider: this.pick(this.providers), word: `o${this.offers.length}`, revision: 0 };
+    const provider = this.pick(this.providers);
+    const offer = { provider, word: `o${this.offers.length}`, revision: 0, generation: 0 };
     this.offers.push(offer);
     this.publish(offer);
   }
@@ -173,17 +198,18 @@ export class RandomMarket {
       });
     });
     const leaseId = idOf('lease', `${(this.serial += 1)}`);
-    this.leases.push({ leaseId, word });
-    this.book.put({ leaseId, offerId: offer.offerId, claim: this.pick(['held', 'committed']), onNodes });
+    this.leases.push(leaseId);
+    const { offerId, providerId, gpu } = offer;
+    const claim = this.pick<Claim>(['held', 'committed']);
+    this.book.put({ leaseId, providerId, offerId, unit: unitOf(gpu), claim, onNodes });
   }
 
   private giveBack(): void {
     const [lease] = this.leases.splice(this.int(this.leases.length), 1);
-    if (lease) this.book.remove(idOf('offer', lease.word), lease.leaseId);
+    if (lease) this.book.remove(lease);
   }
 
-  private withdraw(): void {
-    const { provider, word } = this.pick(this.offers);
+  private withdraw({ provider, word }: RandomOffer): void {
     this.hear({
       type: 'OfferWithdrawn',
       providerId: idOf('provider', provider),
@@ -201,7 +227,10 @@ export class RandomMarket {
       this.market.offer(idOf('offer', word))!,
     ];
     const sequence = this.sequences.get(before.providerId)! + 1;
-    this.market.apply(offerPublished(provider, word, { revision: revision + 1, perGpu: '0.01' }), sequence);
+    this.market.apply(
+      offerPublished(provider, word, { revision: revision + 1, machines: word, perGpu: '0.01' }),
+      sequence,
+    );
     this.market.forget(before.providerId, offer.offerId);
     this.market.restore([before], [offer]);
   }
@@ -214,7 +243,7 @@ export class RandomMarket {
     else if (kind < 12) this.publish(this.pick(this.offers));
     else if (kind < 16) this.take();
     else if (kind < 18) this.giveBack();
-    else if (kind < 19) this.withdraw();
+    else if (kind < 19) this.withdraw(this.pick(this.offers));
     else this.failHalfWay();
   }
 

@@ -276,12 +276,13 @@ export const providerBody = (name: string) => ({
   attributes: { 'network.uplink': '10g' },
 });
 
+/** Machines of eight GPUs each. */
+export const machines = (...names: string[]) =>
+  names.map((name) => ({ name, gpus: 8, cpuMillis: 64_000, memoryMiB: 524_288, storageMiB: 1_048_576 }));
+
 export const offerBody = (changes: Record<string, unknown> = {}) => ({
   gpu: { model: 'NVIDIA-H100-80GB-HBM3', vramMiB: 81_920, interface: 'sxm' },
-  nodes: [
-    { name: 'n1', gpus: 8, cpuMillis: 64_000, memoryMiB: 524_288, storageMiB: 1_048_576 },
-    { name: 'n2', gpus: 8, cpuMillis: 64_000, memoryMiB: 524_288, storageMiB: 1_048_576 },
-  ],
+  nodes: machines('n1', 'n2'),
   price: {
     perGpuUsdcPerHour: '3',
     perCpuCoreUsdcPerHour: '0.01',

@@ -1,72 +1,175 @@
-import { nextInt, seededRandom } from '@gridbourse/kernel';
+import { nextInt, type OfferId, seededRandom } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { group, idOf, offerPublished, readyProvider, service } from '../../test/builders.ts';
 import { leftOf, NOTHING, plus } from './amounts.ts';
-import { amountsByNode, CapacityBook, groupAmounts, type Taking } from './capacity-book.ts';
+import {
+  amountsByNode,
+  CapacityBook,
+  groupAmounts,
+  type NodeFree,
+  type Taking,
+  unitOf,
+} from './capacity-book.ts';
 import { Market, type Offer } from './market.ts';
 
-const offerOf = (gpus: number[], revision = 1): Offer => {
-  const market = new Market();
-  const events = [
-    ...readyProvider('p'),
-    offerPublished('p', 'o', { revision, nodes: gpus.map((n) => ({ gpus: n })) }),
-  ];
-  events.forEach((event, i) => market.apply(event, i + 1));
-  return market.offer(idOf('offer', 'o'))!;
+type Sold = {
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly slots?: number;
+  readonly word?: string;
+  readonly revision?: number;
 };
 
-const taking = (word: string, onNodes: Record<string, number>): Taking => ({
+/** An offer of GPUs, by machine, whole or in so many slots each. */
+const offerOf = ({ nodes, slots, word = 'o', revision = 1 }: Sold): Offer => {
+  const market = new Market();
+  const published = offerPublished('p', word, {
+    revision,
+    nodes: Object.values(nodes).map((gpus) => ({ gpus })),
+    sharing: slots === undefined ? { mode: 'whole' } : { mode: 'shared', slotsPerGpu: slots },
+  });
+  const named = published.nodes.map((node, at) => ({ ...node, name: Object.keys(nodes)[at]! }));
+  const events = [...readyProvider('p'), { ...published, nodes: named }];
+  events.forEach((event, i) => market.apply(event, i + 1));
+  return market.offer(idOf('offer', word))!;
+};
+
+const plainOffer = (...gpus: number[]): Offer =>
+  offerOf({ nodes: Object.fromEntries(gpus.map((count, at) => [`node-${at + 1}`, count])) });
+
+const taking = (word: string, onNodes: Record<string, number>, offer = plainOffer(1)): Taking => ({
   leaseId: idOf('lease', word),
-  offerId: idOf('offer', 'o'),
+  providerId: offer.providerId,
+  offerId: offer.offerId,
+  unit: unitOf(offer.gpu),
   claim: 'held',
-  onNodes: new Map(Object.entries(onNodes).map(([node, gpus]) => [node, { ...NOTHING, gpus }])),
+  onNodes: new Map(
+    Object.entries(onNodes).map(([node, gpus]) => [node, { ...NOTHING, cpuMillis: 500, gpus }]),
+  ),
 });
 
+const gpusOf = (book: CapacityBook, offer: Offer): number[] => book.free(offer).map(({ gpus }) => gpus);
+
 describe('the capacity book', () => {
-  it('derives what is free anew from declared and taken, whatever was put, replaced and removed', () => {
+  it('derives what is free anew from declared and taken, whatever was put, replaced, removed and moved', () => {
+    let foreign = 0;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const random = seededRandom(seed);
         const book = new CapacityBook();
-        let offer = offerOf([4, 8, 8]);
+        const told = new Set<OfferId>();
+        book.watch((offerId) => told.add(offerId));
+        // Two offers of a provider, between which its machines move.
+        const sold: [Sold, Sold] = [
+          { nodes: { a: 4, b: 8 }, word: 'x' },
+          { nodes: { c: 8 }, word: 'y' },
+        ];
+        let offers = sold.map(offerOf);
         const live = new Map<string, Taking>();
+        const seen = new Map<OfferId, readonly NodeFree[]>();
         for (let step = 0; step < 40; step += 1) {
           const word = `${nextInt(random, 8)}`;
           const kind = nextInt(random, 6);
-          if (kind === 0) offer = offerOf([nextInt(random, 9), 8, 8].slice(0, 1 + nextInt(random, 3)));
-          else if (kind === 1) {
+          if (kind === 0) {
+            const names = ['a', 'b', 'c', 'd'].map(
+              (name) => [name, nextInt(random, 3), nextInt(random, 9)] as const,
+            );
+            offers = [0, 1].map((at) =>
+              offerOf({
+                word: at === 0 ? 'x' : 'y',
+                nodes: Object.fromEntries([
+                  ...names.filter(([, where]) => where === at).map(([name, , gpus]) => [name, gpus]),
+                  [`own of ${at}`, 1],
+                ]),
+                ...(nextInt(random, 3) === 0 ? { slots: 4 } : {}),
+              }),
+            );
+            seen.clear();
+          } else if (kind === 1) {
             live.delete(word);
-            book.remove(offer.offerId, idOf('lease', word));
+            book.remove(idOf('lease', word));
           } else {
-            const one = taking(word, { [`node-${1 + nextInt(random, 3)}`]: nextInt(random, 3), 'node-2': 1 });
+            const offer = offers[nextInt(random, 2)]!;
+            const names = offer.nodes.map(({ name }) => name);
+            const on = { [names[nextInt(random, names.length)]!]: nextInt(random, 3), [names[0]!]: 1 };
+            const one = taking(word, on, offer);
             live.set(word, one);
             book.put(one);
           }
-          const expected = offer.nodes.map((node) =>
-            leftOf(
-              node,
-              [...live.values()].reduce(
-                (sum, { onNodes }) => plus(sum, onNodes.get(node.name) ?? NOTHING),
-                NOTHING,
-              ),
-            ),
-          );
-          expect(book.free(offer)).toMatchObject(expected);
-          expect(book.free(offer)).toBe(book.free(offer));
+          for (const offer of offers) {
+            const unit = unitOf(offer.gpu);
+            const expected = offer.nodes.map((node) => {
+              const here = [...live.values()].flatMap((one) => {
+                const amounts = one.onNodes.get(node.name);
+                if (!amounts) return [];
+                if (one.offerId !== offer.offerId) foreign += 1;
+                return [one.unit === unit || amounts.gpus === 0 ? amounts : { ...amounts, gpus: node.gpus }];
+              });
+              return leftOf(node, here.reduce(plus, NOTHING));
+            });
+            const before = seen.get(offer.offerId);
+            const free = book.free(offer);
+            expect(free).toMatchObject(expected);
+            expect(book.free(offer)).toBe(free);
+            // Whoever keeps what was free hears when it is no longer so.
+            if (before && !told.has(offer.offerId)) expect(free).toEqual(before);
+            seen.set(offer.offerId, free);
+          }
+          told.clear();
         }
       }),
       { numRuns: 60 },
     );
+    expect(foreign).toBeGreaterThan(500);
+  });
+
+  it('takes a machine with its leases to the offer that it moves to', () => {
+    const book = new CapacityBook();
+    const before = offerOf({ nodes: { a: 8, b: 8 }, word: 'before' });
+    book.put(taking('one', { a: 3 }, before));
+    const after = offerOf({ nodes: { a: 8 }, word: 'after' });
+    expect(gpusOf(book, after)).toEqual([5]);
+    expect(book.usage(after)).toMatchObject({
+      ...{ declared: { gpus: 8 }, held: { gpus: 0 }, committed: { gpus: 0 } },
+      ...{ elsewhere: { gpus: 3, cpuMillis: 500 }, free: { gpus: 5 } },
+    });
+    // Whatever is put or given back on the old terms is seen on the new ones.
+    book.put(taking('two', { a: 1 }, before));
+    expect(gpusOf(book, after)).toEqual([4]);
+    book.remove(idOf('lease', 'one'));
+    expect(gpusOf(book, after)).toEqual([7]);
+    const shrunk = offerOf({ nodes: { b: 8 }, word: 'before', revision: 2 });
+    expect(book.usage(shrunk)).toMatchObject({
+      held: { gpus: 0 },
+      elsewhere: { gpus: 0 },
+      free: { gpus: 8 },
+    });
+  });
+
+  it('sells nothing of GPUs in new parts while a lease has them in old ones', () => {
+    const book = new CapacityBook();
+    const whole = offerOf({ nodes: { a: 8 }, word: 'whole' });
+    book.put(taking('one', { a: 1 }, whole));
+    const slots = offerOf({ nodes: { a: 32 }, slots: 4, word: 'slots' });
+    expect(book.free(slots)).toMatchObject([{ gpus: 0, cpuMillis: slots.nodes[0]!.cpuMillis - 500 }]);
+    expect(book.usage(slots).elsewhere.gpus).toBe(32);
+    book.put(taking('one', { a: 0 }, whole));
+    expect(gpusOf(book, slots)).toEqual([32]);
+  });
+
+  it('keeps machines of one name apart where their providers differ', () => {
+    const book = new CapacityBook();
+    book.put({ ...taking('one', { 'node-1': 1 }), providerId: idOf('provider', 'another') });
+    expect(gpusOf(book, plainOffer(4))).toEqual([4]);
   });
 
   it('derives machines of one name alike', () => {
     const book = new CapacityBook();
-    const twins = offerOf([8, 8]);
+    const twins = plainOffer(8, 8);
     const offer = { ...twins, nodes: twins.nodes.map((node) => ({ ...node, name: 'twin' })) };
-    expect(book.free(offer).map(({ gpus }) => gpus)).toEqual([8, 8]);
+    expect(gpusOf(book, offer)).toEqual([8, 8]);
     book.put(taking('a', { twin: 3 }));
-    expect(book.free(offer).map(({ gpus }) => gpus)).toEqual([5, 5]);
+    expect(gpusOf(book, offer)).toEqual([5, 5]);
   });
 
   it.each([-1, 0.5, NaN, Infinity, 2 ** 53])('refuses to count %p', (gpus) => {
@@ -75,14 +178,14 @@ describe('the capacity book', () => {
     expect(() => book.put(taking('before', { 'node-1': gpus }))).toThrow(
       expect.objectContaining({ code: 'impossible_amounts' }),
     );
-    expect(book.free(offerOf([4]))[0]!.gpus).toBe(3);
+    expect(book.free(plainOffer(4))[0]!.gpus).toBe(3);
   });
 
   it('refuses a sum that does not count exactly', () => {
     const book = new CapacityBook();
     book.put(taking('a', { 'node-1': Number.MAX_SAFE_INTEGER }));
     book.put(taking('b', { 'node-1': Number.MAX_SAFE_INTEGER }));
-    expect(() => book.free(offerOf([4]))).toThrow(expect.objectContaining({ code: 'impossible_amounts' }));
+    expect(() => book.free(plainOffer(4))).toThrow(expect.objectContaining({ code: 'impossible_amounts' }));
   });
 
   it('says which service a group has not', () => {

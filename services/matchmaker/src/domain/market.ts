@@ -48,6 +48,22 @@ export type Offer = {
   readonly withdrawn: boolean;
 };
 
+const machines = new WeakMap<Offer, ReadonlyMap<string, number>>();
+
+/** The places of an offer's machines in `nodes`, by their names. */
+export const machinesOf = (offer: Offer): ReadonlyMap<string, number> => {
+  let places = machines.get(offer);
+  if (!places) machines.set(offer, (places = new Map(offer.nodes.map(({ name }, at) => [name, at]))));
+  return places;
+};
+
+/** Two offers of one provider that name the same machine: what one takes there is gone for the other. */
+export const shareAMachine = (a: Offer, b: Offer): boolean => {
+  if (a.offerId === b.offerId || a.providerId !== b.providerId) return false;
+  const there = machinesOf(b);
+  return a.nodes.some(({ name }) => there.has(name));
+};
+
 /** Where the registry lets a provider begin: the best of the community tiers. `TierChanged` tells of every later one. */
 export const INITIAL_TIER = 4;
 

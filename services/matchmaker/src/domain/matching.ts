@@ -6,7 +6,7 @@ import { listRateMicrosPerHour } from './catalogue.ts';
 import { type Division, divisionsOf } from './division/division.ts';
 import { mostParts, partsOf } from './division/portion.ts';
 import type { Patience } from './division/spread.ts';
-import type { Market, Offer } from './market.ts';
+import { type Market, type Offer, shareAMachine } from './market.ts';
 import { OfferBook } from './offer-book/offer-book.ts';
 import { type Packed, pack, type Pod } from './packing.ts';
 import { type GroupNeed, groupNeeds, type MatchRequest, type PodTag } from './requirements.ts';
@@ -204,6 +204,8 @@ const combine = (
       const total = option.reduce((sum, seat) => sum + seat.rateMicrosPerHour, spent);
       if (total > request.maxRateMicrosPerHour) continue;
       const seats = [...taken, ...option];
+      // What is free on a machine is counted offer by offer here: through two of them it would be taken twice.
+      if (option.some((seat) => seats.some((other) => shareAMachine(seat.offer, other.offer)))) continue;
       const shared = option.some(({ offer }) => taken.some((other) => other.offer.offerId === offer.offerId));
       if (shared && !option.every(({ offer }) => packOffer(seats, offer, view))) continue;
       const found = choose(at + 1, seats, total);

@@ -176,6 +176,22 @@ describe('choosing', () => {
     expect(new Set(seeds.map((seed) => chosen(names, seed))).size).toBeGreaterThan(1);
   });
 
+  it('takes no machine twice for one order where two offers of a provider name it', () => {
+    const beside = (machines: string) =>
+      worldOf(['p', 'first', { nodes: [{ gpus: 4 }] }], ['p', 'second', { nodes: [{ gpus: 4 }], machines }]);
+    const asked = (gpus: number, maxProviders = 1) => [
+      requestFor([group('a', [service('s', { gpus })]), group('b', [service('s', { gpus })])]),
+      requestFor([group('a', [service('s', { gpus, replicas: 2 })], { maxProviders })]),
+    ];
+    const shared = beside('node');
+    for (const request of asked(4, 2)) expect(match(shared, request)).toBeNull();
+    for (const request of asked(2)) {
+      expect(new Set(match(shared, request)!.groups.map(({ offerId }) => offerId)).size).toBe(1);
+    }
+    const apart = beside('another');
+    for (const request of asked(4, 2)) expect(match(apart, request)!.groups).toHaveLength(2);
+  });
+
   it('puts a service without GPUs on any machine of the same offer', () => {
     const world = worldOf([
       'p',
@@ -285,7 +301,9 @@ const scenario = (seed: number): { world: World; request: MatchRequest } => {
       const taken = offer.nodes[0]!;
       world.book.put({
         leaseId: idOf('lease', `${i}`),
+        providerId: offer.providerId,
         offerId: offer.offerId,
+        unit: 'whole',
         claim: 'committed',
         onNodes: new Map([[taken.name, { ...taken }]]),
       });

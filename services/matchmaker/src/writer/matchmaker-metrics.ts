@@ -48,9 +48,8 @@ export class MatchmakerMetrics {
 
   private gpus(): Map<string, number> {
     const { market, book } = this.matchmaker.exchange;
-    const totals = new Map([
-      ...['declared', 'held', 'committed', 'free'].map((kind): [string, number] => [kind, 0]),
-    ]);
+    const totals = new Map<string, number>();
+    for (const kind of ['declared', 'held', 'committed', 'elsewhere', 'free']) totals.set(kind, 0);
     for (const offer of market.offers()) {
       for (const [kind, amounts] of Object.entries(book.usage(offer))) {
         totals.set(kind, totals.get(kind)! + amounts.gpus);

@@ -1,5 +1,7 @@
+import type { OfferNode } from '@gridbourse/events';
 import { nextInt, type Random } from '@gridbourse/kernel';
 import type { Lease } from '../../src/domain/lease.ts';
+import type { Offer } from '../../src/domain/market.ts';
 import { placeBid } from '../../src/domain/process/bidding.ts';
 import { hearOfEscrow, hearOfExhaustion, hearOfRetraction } from '../../src/domain/process/money.ts';
 import { acceptLease, rejectLease } from '../../src/domain/process/provider.ts';
@@ -7,7 +9,7 @@ import { cancelOrder, closeLease } from '../../src/domain/process/tenant.ts';
 import { bidIdOf } from '../auctions.ts';
 import type { Bench } from '../bench.ts';
 import { group, idOf, offerPublished, policies, service, submission, TENANT } from '../builders.ts';
-import { OFFERS, PROVIDERS } from './market.ts';
+import { OFFERS, PROVIDERS, SLOTS_PER_GPU } from './market.ts';
 
 /** Something that may happen at any time. */
 export type Act = (bench: Bench, random: Random) => void;
@@ -40,6 +42,31 @@ const bidOnEverything: Act = (bench, random) => {
       ),
     );
   }
+};
+
+/** A machine of `p0` is sold whole instead of in slots from now on, or the other way; the leases on it go on. */
+const moveAMachine: Act = (bench) => {
+  const { market } = bench.exchange;
+  const [whole, slots] = ['gpu of p0', 'slots of p0'].map((word) => market.offer(idOf('offer', word))!) as [
+    Offer,
+    Offer,
+  ];
+  const isMoving = ({ name }: OfferNode): boolean => name === 'node-2';
+  const [from, to, factor] = whole.nodes.some(isMoving)
+    ? [whole, slots, SLOTS_PER_GPU]
+    : [slots, whole, 1 / SLOTS_PER_GPU];
+  const moving = from.nodes.find(isMoving)!;
+  const publish = (offer: Offer, nodes: OfferNode[]): void => {
+    const word = offer === whole ? 'gpu of p0' : 'slots of p0';
+    const { gpu, price, policy } = offer;
+    const next = offerPublished('p0', word, { revision: offer.revision + 1 });
+    bench.market({ ...next, gpu, price, policy, nodes });
+  };
+  publish(
+    from,
+    from.nodes.filter((node) => node !== moving),
+  );
+  publish(to, [...to.nodes, { ...moving, gpus: moving.gpus * factor }]);
 };
 
 /** All that tenants, providers, clusters, the chain and the clock may do. */
@@ -165,6 +192,7 @@ export const ACTS: readonly Act[] = [
     });
     bench.market({ ...next, nodes: [...known.nodes] });
   },
+  moveAMachine,
   (bench, random) => {
     const lease = aLease(bench, random);
     if (!lease) return;

@@ -5,12 +5,13 @@ import type { Exchange } from '../../src/domain/process/exchange.ts';
 import type { Bench } from '../bench.ts';
 import { TENANT } from '../builders.ts';
 
-/** What is held, promised and free of an offer is all of it. */
+/** What is held, promised, kept by leases of other offers and free of an offer is all of it. */
 export const checkCapacity = (exchange: Exchange): void => {
   for (const offer of exchange.market.offers()) {
-    const { declared, held, committed, free } = exchange.book.usage(offer);
+    const { declared, held, committed, elsewhere, free } = exchange.book.usage(offer);
     for (const dimension of ['gpus', 'cpuMillis', 'memoryMiB', 'storageMiB'] as const) {
-      expect(held[dimension] + committed[dimension] + free[dimension]).toBe(declared[dimension]);
+      const all = [held, committed, elsewhere, free].map((amounts) => amounts[dimension]);
+      expect(all.reduce((total, amount) => total + amount, 0)).toBe(declared[dimension]);
     }
   }
 };
@@ -125,20 +126,31 @@ export const checkTerminals = (bench: Bench): void => {
   expect(new Set(released).size).toBe(released.length);
 };
 
-/** Of what every lease says it has, by machine: no sum of the book's own is used. */
+/**
+ * Of what every lease says it has, by machine of a provider, whatever offer it was taken through: no sum of the book's own
+ * is used. GPUs of one machine are whole for all of its leases, or slots for all of them.
+ */
 export const checkNoMachineIsOversold = (exchange: Exchange): void => {
-  const taken = new Map<string, number>();
+  const taken = new Map<string, { gpus: number; cpuMillis: number; units: Set<string> }>();
   for (const lease of exchange.leases()) {
     if (lease.capacityReleased) continue;
     for (const { service: name, node } of lease.placements) {
       const { resources } = lease.group.services.find((one) => one.name === name)!;
-      const key = `${lease.offerId}/${node}`;
-      taken.set(key, (taken.get(key) ?? 0) + (resources.gpu?.count ?? 0));
+      const key = `${lease.providerId}/${node}`;
+      const here = taken.get(key) ?? { gpus: 0, cpuMillis: 0, units: new Set() };
+      here.gpus += resources.gpu?.count ?? 0;
+      here.cpuMillis += resources.cpuMillis;
+      if (resources.gpu) here.units.add(lease.gpu!.sharing.mode);
+      taken.set(key, here);
     }
   }
   for (const offer of exchange.market.offers()) {
-    for (const node of offer.nodes) {
-      expect(taken.get(`${offer.offerId}/${node.name}`) ?? 0).toBeLessThanOrEqual(node.gpus);
+    for (const { name, gpus, cpuMillis } of offer.nodes) {
+      const here = taken.get(`${offer.providerId}/${name}`);
+      if (!here) continue;
+      expect(here.units.size).toBeLessThanOrEqual(1);
+      expect(here.cpuMillis).toBeLessThanOrEqual(cpuMillis);
+      if (here.units.has(offer.gpu!.sharing.mode)) expect(here.gpus).toBeLessThanOrEqual(gpus);
     }
   }
 };

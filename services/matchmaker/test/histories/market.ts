@@ -9,7 +9,8 @@ export const OFFERS = [
   ...PROVIDERS.map((name) => ({ name, word: `gpu of ${name}` })),
   { name: 'p0', word: 'slots of p0' },
 ];
-const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: 4 };
+export const SLOTS_PER_GPU = 4;
+const SLOTS: GpuSharing = { mode: 'shared', slotsPerGpu: SLOTS_PER_GPU };
 
 /** Three providers of three GPUs each, of whom one asks its owner; one sells slots of GPUs too. */
 export const openMarket = (): Bench => {
@@ -26,6 +27,13 @@ export const openMarket = (): Bench => {
       }),
     );
   }
-  bench.market(offerPublished('p0', 'slots of p0', { nodes: [{ gpus: 4 }], sharing: SLOTS, perGpu: '0.10' }));
+  bench.market(
+    offerPublished('p0', 'slots of p0', {
+      nodes: [{ gpus: 4 }],
+      machines: 'slots',
+      sharing: SLOTS,
+      perGpu: '0.10',
+    }),
+  );
   return bench;
 };

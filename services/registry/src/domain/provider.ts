@@ -111,35 +111,60 @@ const published = (
 const liveOffers = (state: ProviderState): [OfferId, OfferState][] =>
   [...state.offers].filter(([, offer]) => !offer.withdrawn);
 
+const declared = (
+  state: Registered,
+  offerId: OfferId,
+  content: OfferContent,
+  atMs: Instant,
+): RegistryProviderEvent => ({
+  type: 'OfferDeclared',
+  providerId: state.providerId,
+  offerId,
+  ...content,
+  nodes: [...content.nodes],
+  storageClasses: [...content.storageClasses],
+  declaredAtMs: atMs,
+});
+
+const canBeSold = ({ gpu, nodes }: OfferContent): boolean =>
+  nodes.length > 0 && (gpu === null || nodes.some(({ gpus }) => gpus > 0));
+
+/** A machine is in one offer, the one that named it last: the others go on without it, or end where nothing is left. */
+const leaveMachines = (command: Command<'DeclareOffer'>, state: Registered): RegistryProviderEvent[] => {
+  const { offerId: taker, atMs } = command;
+  const moving = new Set(command.content.nodes.map(({ name }) => name));
+  const stays = ({ name }: OfferNode): boolean => !moving.has(name);
+  return liveOffers(state).flatMap(([offerId, { content, sellable, revision }]) => {
+    if (offerId === taker || content.nodes.every(stays)) return [];
+    const left = { ...content, nodes: content.nodes.filter(stays) };
+    if (!canBeSold(left)) {
+      const reason = `its machines are in offer ${taker} now`;
+      return [{ type: 'OfferWithdrawn', providerId: state.providerId, offerId, reason, atMs }];
+    }
+    return [
+      declared(state, offerId, left, atMs),
+      published(state, offerId, left, sellable.filter(stays), revision + 1, atMs),
+    ];
+  });
+};
+
 const declareOffer = (command: Command<'DeclareOffer'>, state: Registered): RegistryProviderEvent[] => {
   const { offerId, content, capacities, atMs } = command;
   const known = state.offers.get(offerId);
   const live = known !== undefined && !known.withdrawn;
   if (live && sameContent(known.content, content)) return [];
-  if (!live && liveOffers(state).length >= MAX_OFFERS) {
+  const left = leaveMachines(command, state);
+  const ended = left.filter(({ type }) => type === 'OfferWithdrawn').length;
+  if (!live && liveOffers(state).length - ended >= MAX_OFFERS) {
     throw new DomainError(
       'exhausted',
       'too_many_offers',
       `a provider has at most ${MAX_OFFERS} offers at once`,
     );
   }
-  const { label, gpu, price, policy, interconnect } = content;
-  const nodes = [...content.nodes];
-  const storageClasses = [...content.storageClasses];
   return [
-    {
-      type: 'OfferDeclared',
-      providerId: state.providerId,
-      offerId,
-      label,
-      gpu,
-      nodes,
-      price,
-      policy,
-      storageClasses,
-      interconnect,
-      declaredAtMs: atMs,
-    },
+    ...left,
+    declared(state, offerId, content, atMs),
     published(state, offerId, content, sellableNodes(content, capacities), (known?.revision ?? 0) + 1, atMs),
   ];
 };

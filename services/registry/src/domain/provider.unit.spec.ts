@@ -191,6 +191,76 @@ describe('offers', () => {
     const see: ProviderCommand = { type: 'SeeCapacities', capacities: capacity(1), atMs: 4 };
     expect(typesAfter([register, declare(), withdraw], see)).toEqual([]);
   });
+
+  const machine = (name: string, gpus = 8) => ({ ...content.nodes[0]!, name, gpus });
+  const another = 'off_00000000000000000000000002' as OfferId;
+  const declareOther = (changed: Partial<OfferContent> = {}): ProviderCommand => ({
+    ...(declare(changed) as Extract<ProviderCommand, { type: 'DeclareOffer' }>),
+    offerId: another,
+  });
+
+  it('lose a machine to the offer that names it next, in the same decision', () => {
+    const nodes = [machine('n1'), machine('n2')];
+    const see: ProviderCommand = { type: 'SeeCapacities', capacities: capacity(6), atMs: 4 };
+    const past = history(register, declare({ nodes }), see);
+    const both = history(register, declare({ nodes }), see, declareOther({ nodes: [machine('n2')] }));
+    expect(both.slice(past.length)).toMatchObject([
+      { type: 'OfferDeclared', offerId, nodes: [machine('n1')] },
+      { type: 'OfferPublished', offerId, revision: 3, nodes: [machine('n1', 6)] },
+      { type: 'OfferDeclared', offerId: another },
+      { type: 'OfferPublished', offerId: another, revision: 1, nodes: [machine('n2')] },
+    ]);
+    // It is the same as if the first had been declared without it; and it may come back.
+    const moved = [register, declare({ nodes }), declareOther({ nodes: [machine('n2')] })];
+    expect(typesAfter(moved, declare({ nodes: [machine('n1')] }))).toEqual([]);
+    expect(history(...moved, declare({ nodes })).slice(-3)).toMatchObject([
+      { type: 'OfferWithdrawn', offerId: another, reason: `its machines are in offer ${offerId} now` },
+      { type: 'OfferDeclared', offerId },
+      { type: 'OfferPublished', offerId, nodes },
+    ]);
+  });
+
+  it('end where no machine with a GPU is left', () => {
+    const nodes = [machine('n1'), machine('n2', 0)];
+    const types = typesAfter([register, declare({ nodes })], declareOther());
+    expect(types).toEqual(['OfferWithdrawn', 'OfferDeclared', 'OfferPublished']);
+    const plain = typesAfter([register, declare({ nodes, gpu: null })], declareOther());
+    expect(plain).toEqual(['OfferDeclared', 'OfferPublished', 'OfferDeclared', 'OfferPublished']);
+  });
+
+  it('never have a machine in common, in whatever order they are declared', () => {
+    const ids = Array.from({ length: 4 }, (_, n) => `off_${String(n).padStart(26, '0')}` as OfferId);
+    const aDeclaration = fc.record({
+      at: fc.nat(3),
+      names: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }),
+      withdraw: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(aDeclaration, { maxLength: 15 }), (declarations) => {
+        let state = fold(provider.evolve, NO_PROVIDER, history(register));
+        for (const { at, names, withdraw } of declarations) {
+          const known = state.offers.has(ids[at]!);
+          const command: ProviderCommand =
+            withdraw && known
+              ? { type: 'WithdrawOffer', offerId: ids[at]!, reason: 'test', atMs: 4 }
+              : {
+                  type: 'DeclareOffer',
+                  offerId: ids[at]!,
+                  content: { ...content, nodes: names.map((name) => machine(name)) },
+                  capacities: new Map(),
+                  atMs: 3,
+                };
+          state = fold(provider.evolve, state, provider.decide(command, state));
+          const live = [...state.offers.values()].filter(({ withdrawn }) => !withdrawn);
+          const machines = live.flatMap(({ sellable }) => sellable.map(({ name }) => name));
+          expect(new Set(machines).size).toBe(machines.length);
+          for (const { content: said, sellable } of live) expect(sellable).toEqual(said.nodes);
+          if (command.type === 'DeclareOffer')
+            expect(state.offers.get(ids[at]!)!.sellable.map(({ name }) => name)).toEqual(names);
+        }
+      }),
+    );
+  });
 });
 
 describe('eras', () => {

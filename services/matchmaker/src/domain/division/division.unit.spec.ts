@@ -276,10 +276,12 @@ const crowd = (random: Random) => {
 };
 
 const take = (book: CapacityBook, match: Match, word: string): void =>
-  match.groups.forEach(({ offerId, portion, placements }, at) =>
+  match.groups.forEach(({ offerId, providerId, portion, placements }, at) =>
     book.put({
       leaseId: idOf('lease', `${word}/${at}`),
+      providerId,
       offerId,
+      unit: 'whole',
       claim: 'held',
       onNodes: amountsByNode(portion, placements),
     }),

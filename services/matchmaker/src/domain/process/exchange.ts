@@ -1,5 +1,5 @@
 import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@gridbourse/kernel';
-import { amountsByNode, CapacityBook } from '../capacity-book.ts';
+import { amountsByNode, CapacityBook, unitOf } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
 import { indexedViewOf, type MarketView } from '../matching.ts';
@@ -59,7 +59,14 @@ export class Exchange {
   private sellers: ReadonlyMap<AccountId, readonly Selling[]> | null = null;
 
   /** @param referenceOf the chain's name of a lease: keccak-256 of its id */
-  constructor(private readonly referenceOf: (leaseId: LeaseId) => string) {}
+  constructor(private readonly referenceOf: (leaseId: LeaseId) => string) {
+    this.market.watch({
+      provider: () => undefined,
+      offer: (id) => {
+        if (this.market.offer(id)?.withdrawn !== false) this.book.forget(id);
+      },
+    });
+  }
 
   get rematchPending(): boolean {
     return this.rematchWanted || this.rematchQueue.length > 0;
@@ -177,24 +184,25 @@ export class Exchange {
 
   /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
   putLease(lease: Lease): void {
-    const { leaseId, offerId } = lease;
+    const { leaseId, providerId, offerId } = lease;
     const before = this.leasesById.get(leaseId);
     this.burdens.leaseBecomes(before, lease);
     this.forgetChainKey(before);
     if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
     add(this.leasesByOrder, lease.orderId, leaseId);
-    add(this.leasesByProvider, lease.providerId, leaseId);
+    add(this.leasesByProvider, providerId, leaseId);
     if (!this.references.has(leaseId)) this.unreferred.add(leaseId);
-    if (lease.capacityReleased) this.book.remove(offerId, leaseId);
+    if (lease.capacityReleased) this.book.remove(leaseId);
     else {
       const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
-      this.book.put({ leaseId, offerId, claim, onNodes: amountsByNode(lease.group, lease.placements) });
+      const onNodes = amountsByNode(lease.group, lease.placements);
+      this.book.put({ leaseId, providerId, offerId, unit: unitOf(lease.gpu), claim, onNodes });
     }
   }
 
   forgetLease(lease: Lease): void {
-    const { leaseId, orderId, providerId, offerId } = lease;
+    const { leaseId, orderId, providerId } = lease;
     const before = this.leasesById.get(leaseId);
     this.burdens.leaseBecomes(before, undefined);
     this.forgetChainKey(before);
@@ -205,7 +213,7 @@ export class Exchange {
     const reference = this.references.get(leaseId);
     if (reference !== undefined) this.leasesByReference.delete(reference);
     this.references.delete(leaseId);
-    this.book.remove(offerId, leaseId);
+    this.book.remove(leaseId);
   }
 
   private refer(leaseId: LeaseId): void {

@@ -118,7 +118,7 @@ describe('a gang', () => {
     expect(waiting.state).toBe('unmatched');
     expect(waiting.explanation?.constraints[0]?.constraint).toBe('together');
     expect(bench.freeGpus('o')).toBe(1);
-    bench.market(offerPublished('p', 'more', { nodes: [{ gpus: 1 }] }));
+    bench.market(offerPublished('p', 'more', { nodes: [{ gpus: 1 }], machines: 'another' }));
     bench.rematch();
     expect(bench.order(order).leaseIds).toEqual([first, second]);
   });

@@ -1,8 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Bench } from '../../../test/bench.ts';
-import { idOf, policies, submission, TENANT } from '../../../test/builders.ts';
+import {
+  group,
+  idOf,
+  NOON,
+  offerPublished,
+  policies,
+  service,
+  submission,
+  TENANT,
+} from '../../../test/builders.ts';
 import { benchWith, first, one, order, second } from '../../../test/scene.ts';
 import { acceptLease, rejectLease } from './provider.ts';
+import { closeLease } from './tenant.ts';
 
 describe('acceptance', () => {
   const manual = (): Bench => {
@@ -38,6 +48,39 @@ describe('acceptance', () => {
     const bench = manual().pass(policies.acceptWithinMs + 1);
     expect(bench.lease(first)).toMatchObject({ state: 'lapsed', endReason: 'acceptance_timeout' });
     expect(bench.lease(second).providerId).toBe(idOf('provider', 'q'));
+  });
+});
+
+describe('a machine that moves to another offer of its provider', () => {
+  const moved = (options: Parameters<typeof offerPublished>[2] = {}): Bench => {
+    const bench = benchWith(['p', 'o', { nodes: [{ gpus: 1 }] }]);
+    bench.submit(submission('a', [one]));
+    bench.fund(first);
+    bench.start(first);
+    const { providerId, offerId } = bench.lease(first);
+    bench.market({ type: 'OfferWithdrawn', providerId, offerId, reason: 'sold anew', atMs: NOON });
+    bench.market(offerPublished('p', 'anew', { nodes: [{ gpus: 1 }], ...options }));
+    return bench;
+  };
+
+  it('is not sold again while a lease runs on it, and is when that has ended', () => {
+    const bench = moved();
+    expect(bench.submit(submission('b', [one])).state).toBe('unmatched');
+    bench.run((unit) => closeLease(unit, TENANT, first));
+    bench.terminate(first);
+    bench.rematch();
+    expect(bench.order(idOf('order', 'b'))).toMatchObject({ state: 'matched', leaseIds: [second] });
+    expect(bench.lease(second).offerId).toBe(idOf('offer', 'anew'));
+  });
+
+  it('is not sold in slots while a lease has it whole', () => {
+    const bench = moved({ sharing: { mode: 'shared', slotsPerGpu: 4 }, nodes: [{ gpus: 4 }] });
+    const slot = group('main', [service('web', { sharing: { mode: 'shared', milli: 250 } })]);
+    expect(bench.submit(submission('b', [slot])).state).toBe('unmatched');
+    bench.run((unit) => closeLease(unit, TENANT, first));
+    bench.terminate(first);
+    bench.rematch();
+    expect(bench.order(idOf('order', 'b')).state).toBe('matched');
   });
 });
 

@@ -48,7 +48,11 @@ export const offerBody = z
         }),
       )
       .min(1)
-      .max(4_000),
+      .max(4_000)
+      .meta({
+        description:
+          'A machine is in one offer of its provider: naming it here takes it out of the one that named it before',
+      }),
     price: z.object({
       perGpuUsdcPerHour: usdcPerHour,
       perCpuCoreUsdcPerHour: usdcPerHour,

@@ -1,6 +1,6 @@
 import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { kubeconfig, offerBody, RegistryUnderTest } from '../../../test/registry-under-test.ts';
+import { kubeconfig, machines, offerBody, RegistryUnderTest } from '../../../test/registry-under-test.ts';
 import { registryCatalogue, type RegistryProviderEvent } from '../../domain/private-events.ts';
 import { projectProvider } from '../../read-models/provider.projection.ts';
 
@@ -43,18 +43,41 @@ describe('offers', () => {
       revision: 2,
       saving: -0.0416,
     });
-    const labelled = await publish(providerId, token, offerBody({ label: 'second' }));
+    const labelled = await publish(providerId, token, offerBody({ label: 'second', nodes: machines('m1') }));
     expect(labelled.body.offerId).not.toBe(first.body.offerId);
     const replaced = await publish(
       providerId,
       token,
-      offerBody({ label: 'renamed', offerId: labelled.body.offerId }),
+      offerBody({ label: 'renamed', nodes: machines('m1'), offerId: labelled.body.offerId }),
     );
     expect(replaced.body).toMatchObject({ offerId: labelled.body.offerId, revision: 2 });
     await eventually(() =>
       expect(registry.typesOf(providerId)).toEqual([
         'ProviderRegistered',
         ...Array<string>(4).fill('OfferPublished'),
+      ]),
+    );
+  });
+
+  it('hand machines on: one is in the offer that named it last', async () => {
+    const { providerId, token } = await registry.onboard();
+    const first = await publish(providerId, token, offerBody());
+    const second = await publish(
+      providerId,
+      token,
+      offerBody({ label: 'second', nodes: machines('n2', 'n3') }),
+    );
+    expect(second.body).toMatchObject({ nodes: 2, gpusTotal: 16 });
+    const shown = (await registry.call<{ items: Offer[] }>('GET', '/v1/offers?limit=200')).body.items;
+    expect(shown.find(({ offerId }) => offerId === first.body.offerId)).toMatchObject({
+      ...{ nodes: 1, gpusTotal: 8, revision: 2 },
+    });
+    await publish(providerId, token, offerBody({ label: 'second', nodes: machines('n1', 'n2') }));
+    await eventually(() =>
+      expect(registry.typesOf(first.body.offerId)).toEqual([
+        'OfferPublished',
+        'OfferPublished',
+        'OfferWithdrawn',
       ]),
     );
   });
@@ -101,9 +124,9 @@ describe('offers', () => {
     const sliced = await publish(
       providerId,
       token,
-      offerBody({ gpu: slices, price, interconnect: 'infiniband' }),
+      offerBody({ gpu: slices, nodes: machines('m1'), price, interconnect: 'infiniband' }),
     );
-    const slotted = await publish(providerId, token, offerBody({ gpu: slots, price }));
+    const slotted = await publish(providerId, token, offerBody({ gpu: slots, nodes: machines('m2'), price }));
     expect(whole.body).toMatchObject({ gpu: { sharing: { mode: 'whole' } }, interconnect: 'ethernet' });
     // Of 8 USDC/h for a whole one: a seventh, and a quarter.
     expect(sliced.body).toMatchObject({
