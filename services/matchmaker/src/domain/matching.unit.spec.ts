@@ -180,8 +180,11 @@ describe('choosing', () => {
     const beside = (machines: string) =>
       worldOf(['p', 'first', { nodes: [{ gpus: 4 }] }], ['p', 'second', { nodes: [{ gpus: 4 }], machines }]);
     const asked = (gpus: number, maxProviders = 1) => [
-      requestFor([group('a', [service('s', { gpus })]), group('b', [service('s', { gpus })])]),
-      requestFor([group('a', [service('s', { gpus, replicas: 2 })], { maxProviders })]),
+      requestFor([
+        group('a', [service('s', { gpus, maxRate: '5' })]),
+        group('b', [service('s', { gpus, maxRate: '5' })]),
+      ]),
+      requestFor([group('a', [service('s', { gpus, replicas: 2, maxRate: '5' })], { maxProviders })]),
     ];
     const shared = beside('node');
     for (const request of asked(4, 2)) expect(match(shared, request)).toBeNull();

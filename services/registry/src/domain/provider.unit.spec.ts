@@ -229,7 +229,7 @@ describe('offers', () => {
   });
 
   it('never have a machine in common, in whatever order they are declared', () => {
-    const ids = Array.from({ length: 4 }, (_, n) => `off_${String(n).padStart(26, '0')}` as OfferId);
+    const ids = Array.from({ length: 4 }, (_, n): OfferId => `off_${String(n).padStart(26, '0')}`);
     const aDeclaration = fc.record({
       at: fc.nat(3),
       names: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }),
