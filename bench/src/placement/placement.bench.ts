@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { type BenchmarkContext, defineBenchmark } from '../frame/benchmark.ts';
 import { perSecond, rounded } from '../frame/statistics.ts';
 import { arrivalsOf } from './arrivals.ts';
+import { asSold, marketPacking } from './as-sold.ts';
 import { bestFit } from './baselines/best-fit.ts';
 import { fgd, fgdWithStranding } from './baselines/fgd.ts';
 import { randomFit } from './baselines/random-fit.ts';
@@ -43,6 +44,9 @@ const OURS: Readonly<Record<string, Maker>> = {
   known: (cluster, shapes, mix, random) => new BidPricePolicy(cluster, shapes, { random, known: mix }),
 };
 
+/** With requests as the market sells to them: what the matchmaker does with them, which is measured like the others. */
+const SOLD: Readonly<Record<string, Maker>> = { matchmaker: marketPacking };
+
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -60,12 +64,14 @@ type Trace = {
   readonly mix: readonly Wanted[];
 };
 
-const readTrace = (nodesFile: string, podsFile: string): Trace => {
+const readTrace = (nodesFile: string, podsFile: string, sold: boolean): Trace => {
   const shapes = new ShapeTable();
-  const pods = readPods(podsFile).map((pod) => shapes.idOf(pod));
+  const nodes = readNodes(nodesFile);
+  const listed = readPods(podsFile);
+  const pods = (sold ? asSold(listed, nodes, seededRandom(0)) : listed).map((pod) => shapes.idOf(pod));
   const demand = new Demand(shapes);
   pods.forEach((pod) => demand.observe(pod));
-  return { name: listName(podsFile), nodes: readNodes(nodesFile), shapes, pods, mix: demand.mix() };
+  return { name: listName(podsFile), nodes, shapes, pods, mix: demand.mix() };
 };
 
 const runSeeds = (trace: Trace, make: Maker, seeds: readonly number[]): Run[] =>
@@ -128,6 +134,12 @@ export const placementBenchmark = defineBenchmark({
       .describe('pod lists, separated by commas: …,cpu_milli,memory_mib,num_gpu,gpu_milli[,gpu_spec]'),
     seeds: z.int().min(1).max(1_000).default(10).describe('runs, each with an order of arrival of its own'),
     published: z.boolean().default(true).describe('runs Random, BestFit and FGD too'),
+    sold: z
+      .boolean()
+      .default(false)
+      .describe(
+        'requests as the market sells to them, whole GPUs of one model; runs what the matchmaker does too',
+      ),
     trials: z.boolean().default(false).describe('runs FGD with BestFit ties and FGD with stranding too'),
   }),
   run: (options, context) => {
@@ -136,7 +148,7 @@ export const placementBenchmark = defineBenchmark({
     const peers: Record<string, number> = {};
     const ratios: Record<string, number> = {};
     for (const file of options.pods.split(',')) {
-      const trace = readTrace(options.nodes, file);
+      const trace = readTrace(options.nodes, file, options.sold);
       const measure = (makers: Readonly<Record<string, Maker>>, into: Record<string, number>): void => {
         for (const [name, make] of Object.entries(makers)) {
           const runs = runSeeds(trace, make, seeds);
@@ -154,9 +166,10 @@ export const placementBenchmark = defineBenchmark({
       );
       peers[`${trace.name}.boundPercentAt100`] = Number(mean(bounds).toFixed(3));
       measure(OURS, figures);
+      if (options.sold) measure(SOLD, figures);
       if (options.published) measure(PUBLISHED, peers);
       if (options.trials) measure(TRIALS, peers);
-      for (const name of Object.keys(OURS)) {
+      for (const name of Object.keys(options.sold ? { ...OURS, ...SOLD } : OURS)) {
         const ours = figures[`${trace.name}.${name}AllocatedPercentAt100`]!;
         ratios[`${trace.name}.${name}OverBound`] = rounded(ours / mean(bounds));
         const published = peers[`${trace.name}.fgdAllocatedPercentAt100`];

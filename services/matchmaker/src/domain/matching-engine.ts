@@ -1,6 +1,6 @@
 /** What matching is made of, for whoever drives it without the service around it: benchmarks do. */
 export { type Amounts } from './amounts.ts';
-export { amountsByNode, CapacityBook, unitOf } from './capacity-book.ts';
+export { amountsByNode, CapacityBook, type NodeFree, unitOf } from './capacity-book.ts';
 export { brokenOf } from './constraints.ts';
 export { explain } from './explanation.ts';
 export { Market, type Offer, type Provider } from './market.ts';
@@ -13,6 +13,7 @@ export {
   rankCandidates,
   viewOf,
 } from './matching.ts';
+export { pack } from './packing.ts';
 export type { OfferId } from '@gridbourse/kernel';
 export { type GroupNeed, groupNeeds, type MatchRequest } from './requirements.ts';
 export { rateMicrosPerHour } from './pricing.ts';
