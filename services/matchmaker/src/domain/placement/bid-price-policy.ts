@@ -68,6 +68,8 @@ export class BidPricePolicy implements PlacementPolicy {
 
   readonly choose = (id: ShapeId): Choice | null => {
     const { cluster, prices } = this;
+    const { loss } = prices.places;
+    const { loss: roomyLoss } = prices.roomyPlaces;
     const shape = this.shapes.at(id);
     const costs = this.columns.of(id, shape, this.worth, prices);
     const taken = shape.gpus * shape.gpuThousandths;
@@ -77,8 +79,8 @@ export class BidPricePolicy implements PlacementPolicy {
     let ties = 0;
     for (let i = 0; i < costs.nodes.length; i += 1) {
       const node = costs.nodes[i]!;
-      const shared = costs.shared[i]! + prices.ofSlots[costs.sharedStep[i]!]!;
-      const fresh = costs.fresh[i]! + prices.ofSlots[costs.freshStep[i]!]!;
+      const shared = costs.shared[i]! + loss[costs.sharedStep[i]!]! + roomyLoss[costs.sharedRoomyStep[i]!]!;
+      const fresh = costs.fresh[i]! + loss[costs.freshStep[i]!]! + roomyLoss[costs.freshRoomyStep[i]!]!;
       const cost = Math.min(shared, fresh) + prices.ofModel[cluster.modelOf[node]!]! * taken;
       if (cost > best + TIE || cost === Infinity) continue;
       if (cost < best - TIE) ties = 0;

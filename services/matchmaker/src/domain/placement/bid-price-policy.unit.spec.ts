@@ -5,6 +5,7 @@ import { anyNode, anyShape, anySteps, columnsOf, everyChoice, type Step } from '
 import { BidPricePolicy } from './bid-price-policy.ts';
 import { type Choice, Cluster, type NodeSpec } from './cluster.ts';
 import { Demand, type Wanted } from './demand.ts';
+import { slotStep } from './gang-places.ts';
 import { NodeWorth, WORTH_WEIGHTS } from './node-worth.ts';
 import { PlacementEngine } from './policy.ts';
 import { gpuDemand, type RequestShape, type ShapeId, ShapeTable } from './request-shape.ts';
@@ -25,8 +26,11 @@ const costOf = (
   prices: ScarcityPrices,
 ): number => {
   const { node } = choice;
-  const slots = (): number =>
-    prices.slots(cluster.wholeFree[node]!, cluster.cpuFree[node]!, cluster.memoryFree[node]!);
+  const kinds = [prices.places, prices.roomyPlaces];
+  const slots = (): number[] =>
+    kinds.map((places) =>
+      places.slots(cluster.wholeFree[node]!, cluster.cpuFree[node]!, cluster.memoryFree[node]!),
+    );
   const before = worth.of(node);
   const slotsBefore = slots();
   const placement = cluster.place(choice, shape);
@@ -34,7 +38,8 @@ const costOf = (
   const slotsAfter = slots();
   cluster.remove(placement);
   const model = prices.ofModel[cluster.modelOf[node]!]! * gpuDemand(shape);
-  return before - after + model + prices.ofSlots[ScarcityPrices.slotStep(slotsBefore, slotsAfter)]!;
+  const lost = kinds.map(({ loss }, at) => loss[slotStep(slotsBefore[at]!, slotsAfter[at]!)]!);
+  return before - after + model + lost.reduce((sum, each) => sum + each, 0);
 };
 
 const history = (

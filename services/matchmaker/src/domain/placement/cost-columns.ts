@@ -1,7 +1,8 @@
 import type { Cluster } from './cluster.ts';
+import { slotStep } from './gang-places.ts';
 import type { NodeWorth } from './node-worth.ts';
 import { gpuDemand, type RequestShape, type ShapeId, WHOLE_GPU } from './request-shape.ts';
-import { ScarcityPrices } from './scarcity.ts';
+import type { ScarcityPrices } from './scarcity.ts';
 
 /** Most cells of all columns together; the shape that was asked for longest ago makes room. */
 const MAX_CELLS = 8_000_000;
@@ -13,11 +14,14 @@ export type ShapeCosts = {
   /** On a GPU that others use already, or on no GPU; and which GPU. */
   readonly shared: Float64Array;
   readonly sharedGpu: Int8Array;
+  /** What becomes of its places for several GPUs: a `slotStep`. */
   readonly sharedStep: Uint16Array;
+  readonly sharedRoomyStep: Uint16Array;
   /** On GPUs that nobody uses. */
   readonly fresh: Float64Array;
   readonly freshGpu: Int8Array;
   readonly freshStep: Uint16Array;
+  readonly freshRoomyStep: Uint16Array;
 };
 
 type Columns = ShapeCosts & {
@@ -102,9 +106,11 @@ export class CostColumns {
       shared: new Float64Array(count),
       sharedGpu: new Int8Array(count),
       sharedStep: new Uint16Array(count),
+      sharedRoomyStep: new Uint16Array(count),
       fresh: new Float64Array(count),
       freshGpu: new Int8Array(count),
       freshStep: new Uint16Array(count),
+      freshRoomyStep: new Uint16Array(count),
       seen: new Uint32Array(count).fill(NEVER),
       worth: null,
     };
@@ -131,14 +137,22 @@ export class CostColumns {
     }
     const before = this.worthOf(node, worth);
     const stranded = worth.stranded(free - gpuDemand(shape), cpuLeft, memoryLeft);
-    const slots = prices.slots(whole, cluster.cpuFree[node]!, cluster.memoryFree[node]!);
+    const { places, roomyPlaces } = prices;
+    const [cpu, memory] = [cluster.cpuFree[node]!, cluster.memoryFree[node]!];
+    const slots = places.slots(whole, cpu, memory);
+    const roomy = roomyPlaces.slots(whole, cpu, memory);
+    const stepTo = (wholeLeft: number): number =>
+      slotStep(slots, places.slots(wholeLeft, cpuLeft, memoryLeft));
+    const roomyStepTo = (wholeLeft: number): number =>
+      slotStep(roomy, roomyPlaces.slots(wholeLeft, cpuLeft, memoryLeft));
     const lossAt = (wholeLeft: number, gpuWorth: number): number =>
       before - (gpuWorth + worth.ofWhole(cell, wholeLeft) - stranded);
 
     if (shape.gpus === 0) {
       columns.shared[i] = lossAt(whole, kept);
       columns.sharedGpu[i] = -1;
-      columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft, memoryLeft));
+      columns.sharedStep[i] = stepTo(whole);
+      columns.sharedRoomyStep[i] = roomyStepTo(whole);
       return;
     }
     const whenWhole = worth.ofGpu(cell, WHOLE_GPU);
@@ -147,10 +161,8 @@ export class CostColumns {
       const after = worth.ofGpu(cell, WHOLE_GPU - shape.gpuThousandths);
       columns.fresh[i] = lossAt(whole - broken, kept + broken * (after - whenWhole));
       columns.freshGpu[i] = cluster.tightestGpu(node, WHOLE_GPU);
-      columns.freshStep[i] = ScarcityPrices.slotStep(
-        slots,
-        prices.slots(whole - broken, cpuLeft, memoryLeft),
-      );
+      columns.freshStep[i] = stepTo(whole - broken);
+      columns.freshRoomyStep[i] = roomyStepTo(whole - broken);
     }
     if (shape.gpuThousandths === WHOLE_GPU) return;
     let best = -Infinity;
@@ -164,6 +176,7 @@ export class CostColumns {
     }
     if (best === -Infinity) return;
     columns.shared[i] = lossAt(whole, kept + best);
-    columns.sharedStep[i] = ScarcityPrices.slotStep(slots, prices.slots(whole, cpuLeft, memoryLeft));
+    columns.sharedStep[i] = stepTo(whole);
+    columns.sharedRoomyStep[i] = roomyStepTo(whole);
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Cluster } from './cluster.ts';
-import { scarcity, ScarcityPrices } from './scarcity.ts';
+import { demandingOf, scarcity, slotStep } from './gang-places.ts';
+import { ScarcityPrices } from './scarcity.ts';
 
 const amount = fc.double({ min: 0, max: 1e9, noNaN: true });
 const shape = { cpuMillis: 1_000, memoryMiB: 1, gpus: 1, gpuThousandths: 1_000, models: null };
@@ -48,9 +49,27 @@ describe('scarcity', () => {
       made.refresh();
       return made;
     };
-    const step = ScarcityPrices.slotStep(8, 7);
-    expect(prices(0.2).ofSlots[step]).toBe(0);
-    expect(prices(100).ofSlots[step]).toBeGreaterThan(7_000);
-    expect(prices(100).ofSlots[ScarcityPrices.slotStep(7, 6)]).toBe(0);
+    const step = slotStep(8, 7);
+    expect(prices(0.2).places.loss[step]).toBe(0);
+    expect(prices(100).places.loss[step]).toBeGreaterThan(7_000);
+    expect(prices(100).places.loss[slotStep(7, 6)]).toBe(0);
+  });
+
+  it('prices the machines that have what the most demanding ask, and no others, while these are short', () => {
+    const machine = (cpuMillis: number) => ({ cpuMillis, memoryMiB: 64, gpus: 8, model: 'a' });
+    const cluster = new Cluster([...Array.from({ length: 9 }, () => machine(16_000)), machine(32_000)]);
+    const gang = (cpuMillis: number, weight: number) => ({ shape: { ...shape, gpus: 8, cpuMillis }, weight });
+    const modest = gang(8_000, 85);
+    const demanding = gang(32_000, 15);
+    expect(demandingOf([modest, demanding])).toEqual([demanding]);
+    expect(demandingOf([modest, gang(32_000, 5)])).toEqual([modest, gang(32_000, 5)]);
+    expect(demandingOf([])).toEqual([]);
+    const { roomyPlaces } = new ScarcityPrices([modest, demanding], cluster);
+    expect(roomyPlaces.slots(8, 32_000, 64)).toBe(8);
+    expect(roomyPlaces.slots(8, 31_999, 64)).toBe(7);
+    roomyPlaces.refresh(cluster);
+    // One and a half such requests to come, and some more by chance, for one such machine.
+    expect(roomyPlaces.loss[slotStep(8, 7)]).toBe(8_000);
+    expect(roomyPlaces.loss[slotStep(4, 0)]).toBe(0);
   });
 });
