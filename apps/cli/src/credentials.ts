@@ -50,7 +50,8 @@ export const saveCredentials = (credentials: Credentials): string => {
 
 /**
  * In this order: --api-key, GRIDBOURSE_API_KEY, what `gridbourse login` saved for the same origin, the demo tenant of
- * a platform that runs here.
+ * a platform that runs here. Where GRIDBOURSE_DATA_DIR says which platform that is, its tenant comes before another's
+ * login: two platforms of one machine have one origin.
  * @throws DomainError `not_signed_in`, unless `anonymous` will do: what anyone may see needs no credentials
  */
 export const findCredentials = (options: {
@@ -63,14 +64,14 @@ export const findCredentials = (options: {
   const local = demoTenant();
   if (apiKey !== undefined) return { origin: origin ?? local?.origin ?? DEFAULT_ORIGIN, apiKey };
   const saved = readJson<Credentials>(configFile());
-  if (saved && (origin === undefined || saved.origin === origin)) {
-    // Signed in as the demo tenant of a platform here: its wallet is ours to sign with.
-    const own = local !== undefined && saved.tokens?.accountId === local.accountId;
-    return own ? { ...saved, privateKey: local.privateKey } : saved;
-  }
-  if (local && (origin === undefined || local.origin === origin)) {
+  const fitting = saved && (origin === undefined || saved.origin === origin) ? saved : undefined;
+  // Signed in as the demo tenant of a platform here: its wallet is ours to sign with.
+  if (fitting && local && fitting.tokens?.accountId === local.accountId)
+    return { ...fitting, privateKey: local.privateKey };
+  const isHere = local !== undefined && (origin === undefined || local.origin === origin);
+  if (isHere && (!fitting || process.env['GRIDBOURSE_DATA_DIR'] !== undefined))
     return { origin: local.origin, apiKey: local.apiKey, privateKey: local.privateKey };
-  }
+  if (fitting) return fitting;
   if (options.anonymous) return { origin: origin ?? DEFAULT_ORIGIN };
   throw new DomainError(
     'unauthenticated',
