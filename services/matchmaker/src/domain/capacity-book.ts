@@ -89,6 +89,16 @@ const entryOf = <K, V>(index: Map<K, V>, key: K, make: () => V): V => {
   return entry;
 };
 
+const takesTheSame = (a: Taking, b: Taking): boolean =>
+  a.providerId === b.providerId &&
+  a.offerId === b.offerId &&
+  a.unit === b.unit &&
+  a.onNodes.size === b.onNodes.size &&
+  [...a.onNodes].every(([node, amounts]) => {
+    const other = b.onNodes.get(node);
+    return other !== undefined && DIMENSIONS.every((dimension) => amounts[dimension] === other[dimension]);
+  });
+
 /** Units of another kind are cut from the same GPUs, and nobody tells from which: one lease of such keeps them all. */
 const gpusUsed = (node: OfferNode, unit: string, load: Load): number =>
   load.unit === unit || load.amounts.gpus === 0 ? load.amounts.gpus : node.gpus;
@@ -120,8 +130,12 @@ export class CapacityBook {
   put(taking: Taking): void {
     const { leaseId, providerId, offerId, unit, onNodes } = taking;
     for (const amounts of onNodes.values()) checked(amounts, `what ${leaseId} takes`);
-    this.remove(leaseId);
+    const before = this.takings.get(leaseId);
+    // A lease that goes from one state to the next keeps its machines: nothing becomes free or taken by that.
+    const same = before !== undefined && takesTheSame(before, taking);
+    if (!same) this.remove(leaseId);
     this.takings.set(leaseId, taking);
+    if (same) return;
     entryOf(this.byOffer, offerId, () => new Set()).add(leaseId);
     const machines = entryOf(this.loads, providerId, () => new Map<string, Loads>());
     for (const [node, amounts] of onNodes) {

@@ -123,6 +123,26 @@ describe('the capacity book', () => {
     expect(foreign).toBeGreaterThan(500);
   });
 
+  it('tells nobody when a lease keeps what it has', () => {
+    const book = new CapacityBook();
+    const offer = plainOffer(4);
+    let told = 0;
+    book.watch(() => (told += 1));
+    const held = taking('one', { 'node-1': 2 }, offer);
+    const free = book.free(offer);
+    book.put(held);
+    expect(told).toBe(1);
+    const less = book.free(offer);
+    expect(less).not.toBe(free);
+    book.put({ ...held, claim: 'committed', onNodes: new Map(held.onNodes) });
+    expect(told).toBe(1);
+    expect(book.free(offer)).toBe(less);
+    expect(book.usage(offer)).toMatchObject({ held: { gpus: 0 }, committed: { gpus: 2 } });
+    book.put(taking('one', { 'node-1': 1 }, offer));
+    expect(told).toBeGreaterThan(1);
+    expect(gpusOf(book, offer)).toEqual([3]);
+  });
+
   it('takes a machine with its leases to the offer that it moves to', () => {
     const book = new CapacityBook();
     const before = offerOf({ nodes: { a: 8, b: 8 }, word: 'before' });
