@@ -84,9 +84,12 @@ export class QuoteService {
     };
   }
 
-  /** The offer that the match takes comes first; in a gang it need not be the best for its group alone. */
+  /**
+   * The offer that the match takes whole comes first; in a gang it need not be the best for its group alone. Of a divided
+   * group no offer takes all: looking for one would go through the whole market.
+   */
   private best(candidates: Iterable<Candidate>, match: Match | null, group: string): Candidate[] {
-    const chosen = match?.groups.find((one) => one.group === group)?.offerId;
+    const chosen = match?.groups.find((one) => one.group === group && one.part === null)?.offerId;
     const { quoteCandidates } = this.config;
     const others: Candidate[] = [];
     const first: Candidate[] = [];
