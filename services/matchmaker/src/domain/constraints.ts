@@ -95,12 +95,16 @@ const providerIncluded: OfProvider = ({ need, provider }) =>
     provider,
   );
 
+/** Mostly nobody is named: then the provider's id need not be read. */
+const names = (providers: GroupNeed['exclude'], { providerId }: Provider): boolean =>
+  providers.size > 0 && providers.has(providerId);
+
 const providerExcluded: OfProvider = ({ need, provider }) =>
-  when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it', provider);
+  when(names(need.exclude, provider), 'provider_excluded', () => 'you excluded it', provider);
 
 const providerDeclined: OfProvider = ({ need, provider }) =>
   when(
-    need.declinedBy.has(provider.providerId),
+    names(need.declinedBy, provider),
     'provider_declined',
     () => 'it declined this order, or did not answer',
     provider,
@@ -281,14 +285,10 @@ const freeInWords = ({ free, need }: Subject): string => {
   return `room for ${roomFor} of ${need.pods.length} replicas now`;
 };
 
+/** Hold for every provider that can be matched; see `isMatchable`. */
+const MATCHABLE_CHECKS: readonly OfProvider[] = [providerActive, providerOnline];
 /** Say the same of providers that are alike but for their names. */
-export const PROVIDER_CHECKS: readonly OfProvider[] = [
-  providerActive,
-  providerOnline,
-  tier,
-  region,
-  attributes,
-];
+export const PROVIDER_CHECKS: readonly OfProvider[] = [...MATCHABLE_CHECKS, tier, region, attributes];
 /** Say the same of all providers that the order does not name. */
 export const PROVIDER_NAME_CHECKS: readonly OfProvider[] = [
   providerIncluded,
@@ -301,14 +301,15 @@ export const GPU_CHECKS: readonly OfOffer[] = [gpuVendor, gpuModel, gpuSharing];
 /** Looks at the machines as they were declared, and at whether there are GPUs. */
 export const SHAPE_CHECKS: readonly OfOffer[] = [shape];
 
-/** Cheap ones first: matching stops at the first that fails. */
-const STATIC_CHECKS: readonly Check[] = [
-  ...PROVIDER_CHECKS,
+/** What an offer book knows of all its offers, and of all those on a shelf. */
+const CHECKS_OF_SHELVES: readonly Check[] = [...MATCHABLE_CHECKS, ...GPU_CHECKS];
+/** What else the provider and the offer say, but for the price. */
+const OTHER_CHECKS: readonly Check[] = [
+  ...PROVIDER_CHECKS.filter((check) => !MATCHABLE_CHECKS.includes(check)),
   ...PROVIDER_NAME_CHECKS,
   ...TERMS_CHECKS,
-  ...GPU_CHECKS,
-  price,
 ];
+const STATIC_CHECKS: readonly Check[] = [...CHECKS_OF_SHELVES, ...OTHER_CHECKS, price];
 
 export type Fit = {
   readonly rateMicrosPerHour: Micros;
@@ -317,9 +318,17 @@ export type Fit = {
 
 /** Where the group would sit, and for how much; null as soon as one constraint fails. */
 export const fitOf = (subject: Subject): Fit | null => {
-  for (const check of STATIC_CHECKS) if (check(subject)) return null;
+  for (const check of CHECKS_OF_SHELVES) if (check(subject)) return null;
+  return fitOfSuiting(subject);
+};
+
+/** As `fitOf`, of a provider that can be matched and with GPUs that suit (`gpuSuits`): neither is looked at again. */
+export const fitOfSuiting = (subject: Subject): Fit | null => {
+  for (const check of OTHER_CHECKS) if (check(subject)) return null;
+  const rateMicrosPerHour = rateOf(subject);
+  if (rateMicrosPerHour > subject.need.limitMicrosPerHour) return null;
   const packed = pack(subject.need.pods, subject.free);
-  return packed && { rateMicrosPerHour: rateOf(subject), packed };
+  return packed && { rateMicrosPerHour, packed };
 };
 
 /** Passes everything but what is free just now: worth waiting for. */

@@ -146,13 +146,18 @@ export class OfferBook implements CandidateSource {
 
   private startOf(need: GroupNeed): Start {
     if (need.include.size > 0) {
+      const suiting = this.shelves.suiting(need);
       const slots = [...need.include].flatMap((provider) =>
         [...(this.offersOf.get(provider) ?? [])].flatMap((offer) => this.entries.get(offer)?.slot ?? []),
       );
-      const shelves = [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))];
-      return { slots, choice: this.shelves.among(shelves, need) };
+      const suits = (slot: number): boolean => suiting.facts[this.shelfOf(slot)] !== undefined;
+      return { slots: slots.filter(suits), choice: suiting };
     }
     return { slots: null, choice: this.shelves.suiting(need) };
+  }
+
+  private shelfOf(slot: number): number {
+    return this.tree.shelfOf(this.tree.leafOf(slot));
   }
 
   private openShelf(number: number): number {
@@ -229,7 +234,7 @@ export class OfferBook implements CandidateSource {
   }
 
   private leave({ slot, offer }: Entry): void {
-    const shelf = this.tree.shelfOf(this.tree.leafOf(slot));
+    const shelf = this.shelfOf(slot);
     this.tree.remove(this.shelves.all[shelf]!.anchor, slot);
     this.sizes[shelf]! -= 1;
     this.moves[shelf]! += 1;

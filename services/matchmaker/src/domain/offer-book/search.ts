@@ -1,7 +1,7 @@
 import { type Micros, minMicros } from '@gridbourse/kernel';
 import { byRank, type Candidate, ranked, type Ranked, type Ranking, rankingOf } from '../candidates.ts';
 import type { NodeFree } from '../capacity-book.ts';
-import { type Fit, fitOf } from '../constraints.ts';
+import { type Fit, fitOf, fitOfSuiting } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
@@ -66,7 +66,9 @@ export class Search {
     if (known !== undefined) return known;
     this.stock.effort.looks += 1;
     const { offer, provider } = this.stock.offerAt(slot);
-    const fit = fitOf({ need: this.need, offer, provider, free: this.stock.freeAt(slot) });
+    const subject = { need: this.need, offer, provider, free: this.stock.freeAt(slot) };
+    // Offers at another price were not found on a shelf whose GPUs suit.
+    const fit = this.stock.repriced.has(slot) ? fitOf(subject) : fitOfSuiting(subject);
     this.fits.set(slot, fit);
     return fit;
   }
@@ -208,7 +210,8 @@ export class Search {
       if (!fit) return;
       const { offer, provider } = this.stock.offerAt(slot);
       const free = this.stock.freeAt(slot);
-      exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(slot) }));
+      const { throughput } = facts[tree.shelfOf(tree.leafOf(slot))]!;
+      exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(slot), throughput }));
       frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
     };
     for (const slot of repriced.keys()) rankExactly(slot);

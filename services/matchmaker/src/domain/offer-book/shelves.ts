@@ -28,6 +28,21 @@ const keyOf = (gpu: Offer['gpu']): string =>
     ? ''
     : `${gpu.vendor}|${gpu.model}|${gpu.vramMiB}|${gpu.interface}|${sharingText(gpu.sharing)}`;
 
+/** No text that a tenant chooses can end before its length says so: different requests have different keys. */
+const sized = (text: string | null): string => (text === null ? '-' : `${text.length}:${text}`);
+
+/** All that matters of what is asked of GPUs for which shelves suit: not how many. */
+const askedOf = ({ workload, gpuRequests }: GroupNeed): string => {
+  let key: string = workload;
+  for (const { vendor, sharing, models } of gpuRequests) {
+    key += `;${sized(vendor)}${sharing.mode}${sharing.mode === 'shared' ? sharing.milli : ''}`;
+    for (const { model, vramMiB, interface: bus, migProfile } of models) {
+      key += `,${sized(model)}${vramMiB ?? '-'}/${bus ?? '-'}/${sized(migProfile)}`;
+    }
+  }
+  return key;
+};
+
 const add = <Key>(lists: Map<Key, number[]>, key: Key, number: number): void => {
   const list = lists.get(key);
   if (list) list.push(number);
@@ -63,7 +78,7 @@ export class Shelves {
 
   /** Those that suit what a group asks of GPUs. */
   suiting(need: GroupNeed): Choice {
-    const key = `${need.workload} ${JSON.stringify(need.gpuRequests)}`;
+    const key = askedOf(need);
     const known = this.choices.get(key);
     if (known) return known;
     const choice = this.among(
@@ -75,7 +90,7 @@ export class Shelves {
     return choice;
   }
 
-  among(shelves: readonly number[], need: GroupNeed): Choice {
+  private among(shelves: readonly number[], need: GroupNeed): Choice {
     const facts: ShelfFacts[] = [];
     for (const number of shelves) {
       const { gpu } = this.all[number]!;
