@@ -1,11 +1,24 @@
 import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
-import { DIMENSIONS } from '../amounts.ts';
+import { type Dimension, DIMENSIONS } from '../amounts.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
 import { fitTerm, originOf } from '../scoring.ts';
-import { BITS, FANOUT, FIELD, FIELDS, lowestBit, tightestGpus, WORDS } from './layout.ts';
+import type { Columns } from './columns.ts';
+import { halfBelow, halfOf, limitWord, wholeOf, withinLimits } from './halves.ts';
+import {
+  BITS,
+  BITS_AT,
+  FANOUT,
+  FIELD,
+  FIELDS_AT,
+  HALF,
+  lowestBit,
+  NODE_WORDS,
+  PAIRS,
+  tightestGpus,
+} from './layout.ts';
 import { attributeBit, bit64, union, type Vocabulary } from './words.ts';
 
 /** Of what is free now, or of what was declared (as if every lease had ended). */
@@ -43,33 +56,31 @@ const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number 
   return bits >>> 0;
 };
 
-/** What fields are never above: a limit there keeps nothing out, so the column need not be read. */
-const HIGHEST: Readonly<Record<number, number>> = {
-  [FIELD.tier]: 7,
-  [FIELD.interconnect]: 0,
-  ...Object.fromEntries(
-    [FIELD.free, FIELD.declared].flatMap((first) =>
-      Array.from({ length: 2 * DIMENSIONS.length }, (_, i) => [first + i, 0] as const),
-    ),
-  ),
+const largestOf = (pods: GroupNeed['pods'], dimension: Dimension): number => {
+  let largest = 0;
+  for (const { needs } of pods) if (needs[dimension] > largest) largest = needs[dimension];
+  return largest;
 };
 
-type Ceiling = { readonly field: number; readonly limit: number };
-
-/** What fields must not be above, those first that keep most out. */
-const ceilingsOf = ({ group, pods, total, durationSeconds }: GroupNeed, capacity: Capacity): Ceiling[] => {
-  const first = capacity === 'free' ? FIELD.free : FIELD.declared;
-  return [
-    ...DIMENSIONS.flatMap((dimension, i) => [
-      { field: first + 2 * i, limit: -Math.max(...pods.map(({ needs }) => needs[dimension])) },
-      // What one replica takes of one machine it also takes of all of them.
-      ...(pods.length === 1 ? [] : [{ field: first + 2 * i + 1, limit: -total[dimension] }]),
-    ]),
-    { field: FIELD.tier, limit: group.tierFloor },
-    { field: FIELD.maxDuration, limit: -durationSeconds },
-    { field: FIELD.minDuration, limit: durationSeconds },
-    { field: FIELD.interconnect, limit: -interconnectRank(group.interconnect) },
+/** The limits on a row of columns of halves, as limit words. */
+const limitsOf = ({ group, pods, total, durationSeconds }: GroupNeed, capacity: Capacity): Int32Array => {
+  const most = DIMENSIONS.map((dimension) => halfBelow(largestOf(pods, dimension)));
+  // What one replica takes of one machine it also takes of all of them.
+  const totals = pods.length === 1 ? [] : DIMENSIONS.map((dimension) => halfBelow(total[dimension]));
+  const terms = [
+    halfOf(group.tierFloor),
+    halfOf(durationSeconds),
+    halfBelow(durationSeconds),
+    halfBelow(interconnectRank(group.interconnect)),
   ];
+  const limits = capacity === 'free' ? [...terms, ...most, ...totals] : [...totals, ...most, ...terms];
+  return Int32Array.from(limits, limitWord);
+};
+
+/** Where the columns begin that the limits are for. */
+const firstColumn = (pods: GroupNeed['pods'], capacity: Capacity): number => {
+  if (capacity === 'free') return HALF.tier;
+  return pods.length === 1 ? HALF.declaredMost : HALF.declaredTotal;
 };
 
 /**
@@ -87,9 +98,9 @@ export class Ask {
   private readonly cores: number;
   private readonly memoryGiB: number;
   private readonly storageGiB: number;
-  /** Fields that must not be above a limit, by where their columns begin in a node. */
-  private readonly columns: readonly number[];
-  private readonly limits: readonly number[];
+  /** What must not be above a limit: where the first of the columns begins in a node, and the limits. */
+  private readonly limitsAt: number;
+  private readonly limits: Int32Array;
   /** Most that may be paid, micro-USDC per hour. */
   readonly limit: number;
   private readonly anyRegion: boolean;
@@ -124,11 +135,8 @@ export class Ask {
     this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
-    const ceilings = ceilingsOf(need, capacity).filter(
-      ({ field, limit }) => limit < (HIGHEST[field] ?? Infinity),
-    );
-    this.columns = ceilings.map(({ field }) => field * FANOUT);
-    this.limits = ceilings.map(({ limit }) => limit);
+    this.limitsAt = firstColumn(pods, capacity) * PAIRS;
+    this.limits = limitsOf(need, capacity);
   }
 
   /** Micro-USDC per hour that nothing below the row undercuts. */
@@ -143,45 +151,41 @@ export class Ask {
   }
 
   /**
-   * Which entries of a node have something below them that may fit: bit n stands for entry n. Column by column, since the
-   * columns of a node lie together and most of them need not be read.
+   * Which of the first so many entries of a node have something below them that may fit: bit n stands for entry n. Column by
+   * column, since the columns of a node lie together and most of them need not be read.
    */
-  mayFit(fields: Float32Array, bits: Uint32Array, node: number, size: number): number {
-    const { columns, limits } = this;
-    const first = node * FIELDS * FANOUT;
-    let mask = (1 << size) - 1;
-    for (let column = 0; column < columns.length && mask !== 0; column += 1) {
-      const at = first + columns[column]!;
-      const limit = limits[column]!;
-      for (let place = 0; place < size; place += 1) if (fields[at + place]! > limit) mask &= ~(1 << place);
-    }
-    mask = this.wordsSuit(bits, node * WORDS * FANOUT, size, mask);
+  mayFit({ fields, words }: Columns, node: number, size: number): number {
+    const at = node * NODE_WORDS;
+    const within = withinLimits(words, at + this.limitsAt, this.limits) & ((1 << size) - 1);
+    let mask = this.wordsSuit(words, at + BITS_AT, within);
     for (let rest = mask; rest !== 0; rest &= rest - 1) {
       const place = lowestBit(rest);
-      if (this.rateAtLeast(fields, first + place) > this.limit) mask &= ~(1 << place);
+      if (this.rateAtLeast(fields, at + FIELDS_AT + place) > this.limit) mask &= ~(1 << place);
     }
     return mask;
   }
 
   /** Of the entries in the mask those whose regions, attributes and storage classes may do. */
-  private wordsSuit(bits: Uint32Array, first: number, size: number, mask: number): number {
+  private wordsSuit(words: Int32Array, first: number, mask: number): number {
     const { regionsLow, regionsHigh, attributesLow, attributesHigh, storage } = this;
     let suiting = mask;
     if (!this.anyRegion) {
-      for (let place = 0, at = first + BITS.region * FANOUT; place < size; place += 1, at += 1) {
-        if ((bits[at]! & regionsLow) === 0 && (bits[at + FANOUT]! & regionsHigh) === 0)
-          suiting &= ~(1 << place);
+      for (let rest = suiting, bits = first + BITS.region * FANOUT; rest !== 0; rest &= rest - 1) {
+        const at = bits + lowestBit(rest);
+        if ((words[at]! & regionsLow) === 0 && (words[at + FANOUT]! & regionsHigh) === 0)
+          suiting &= ~(rest & -rest);
       }
     }
     if (attributesLow !== 0 || attributesHigh !== 0) {
-      for (let place = 0, at = first + BITS.attributes * FANOUT; place < size; place += 1, at += 1) {
-        if ((attributesLow & ~bits[at]!) !== 0 || (attributesHigh & ~bits[at + FANOUT]!) !== 0)
-          suiting &= ~(1 << place);
+      for (let rest = suiting, bits = first + BITS.attributes * FANOUT; rest !== 0; rest &= rest - 1) {
+        const at = bits + lowestBit(rest);
+        if ((attributesLow & ~words[at]!) !== 0 || (attributesHigh & ~words[at + FANOUT]!) !== 0)
+          suiting &= ~(rest & -rest);
       }
     }
     if (storage !== 0) {
-      for (let place = 0, at = first + BITS.storage * FANOUT; place < size; place += 1, at += 1) {
-        if ((storage & ~bits[at]!) !== 0) suiting &= ~(1 << place);
+      for (let rest = suiting, bits = first + BITS.storage * FANOUT; rest !== 0; rest &= rest - 1) {
+        if ((storage & ~words[bits + lowestBit(rest)]!) !== 0) suiting &= ~(rest & -rest);
       }
     }
     return suiting;
@@ -196,11 +200,12 @@ export class Ask {
     return leastRttMs(2 * Math.asin(Math.min(1, chord / 2)) * EARTH_RADIUS_KM * BELOW - SLACK_KM);
   }
 
-  /** The fit of whatever is below the row, at most. @param gpu whether it has GPUs */
-  fitAtMost(fields: Float32Array, at: number, bits: Uint32Array, bitsAt: number, gpu: boolean): number {
+  /** The fit of whatever is below an entry, at most. @param gpu whether it has GPUs */
+  fitAtMost(columns: Columns, node: number, place: number, gpu: boolean): number {
     if (this.gpus === 0) return gpu ? 0 : 1;
     if (this.loneGpus === 0) return 1;
-    const left = tightestGpus(bits[bitsAt + this.gpuBits * FANOUT]!, this.loneGpus) - this.loneGpus;
-    return fitTerm(left, -fields[at + FIELD.declared * FANOUT]!);
+    const bits = columns.words[node * NODE_WORDS + BITS_AT + this.gpuBits * FANOUT + place]!;
+    const left = tightestGpus(bits, this.loneGpus) - this.loneGpus;
+    return left === 0 ? 1 : fitTerm(left, wholeOf(columns.half(node, place, HALF.declaredMost)));
   }
 }

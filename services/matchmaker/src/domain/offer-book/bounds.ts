@@ -3,8 +3,8 @@ import type { Ranking } from '../candidates.ts';
 import { nearest } from '../pricing.ts';
 import { costTerm, geographyTerm, performanceTerm, weightedMean, type Weights } from '../scoring.ts';
 import type { Ask } from './ask.ts';
-import type { BoxTree } from './box-tree.ts';
-import { FANOUT, FIELD, FIELDS, WORDS } from './layout.ts';
+import type { Columns } from './columns.ts';
+import { FANOUT, FIELD, FIELDS_AT, NODE_WORDS } from './layout.ts';
 import type { ShelfFacts } from './shelves.ts';
 
 /** For one group's ranking: scores that nothing below an entry of a node exceeds. */
@@ -15,7 +15,7 @@ export class Bounds {
 
   constructor(
     private readonly ask: Ask,
-    private readonly tree: BoxTree,
+    private readonly columns: Columns,
     { weights, field }: Ranking,
   ) {
     this.weights = weights;
@@ -25,9 +25,9 @@ export class Bounds {
 
   /** @param tripMs that nothing below undercuts; 0 where the tenant's place is not known */
   scoreAtMost(node: number, place: number, { throughput, gpu }: ShelfFacts, tripMs: number): number {
-    const { ask, cheapest } = this;
-    const { fields, bits } = this.tree;
-    const at = node * FIELDS * FANOUT + place;
+    const { ask, cheapest, columns } = this;
+    const { fields } = columns;
+    const at = node * NODE_WORDS + FIELDS_AT + place;
     const rate = ask.rateAtLeast(fields, at);
     return weightedMean(
       this.weights,
@@ -35,7 +35,7 @@ export class Bounds {
       geographyTerm(tripMs),
       performanceTerm(throughput, this.fastest),
       -fields[at + FIELD.reliabilityHigh * FANOUT]!,
-      ask.fitAtMost(fields, at, bits, node * WORDS * FANOUT + place, gpu),
+      ask.fitAtMost(columns, node, place, gpu),
     );
   }
 }

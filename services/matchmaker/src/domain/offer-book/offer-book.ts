@@ -9,16 +9,18 @@ import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
 import { reliabilityTerm } from '../scoring.ts';
 import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
-import { BoxTree, emptyRow, type Row } from './box-tree.ts';
-import { BITS, FIELD, gpuBit } from './layout.ts';
+import { BoxTree } from './box-tree.ts';
+import { emptyRow, type Row } from './columns.ts';
+import { halfBelow, halfOf } from './halves.ts';
+import { BITS, FIELD, gpuBit, HALF } from './layout.ts';
 import { Notes } from './notes.ts';
 import { RoundTrips } from './round-trips.ts';
-import { Search, type Start } from './search.ts';
+import { type Kept, Search, type Start } from './search.ts';
 import { Shelves } from './shelves.ts';
 import { notAbove } from './singles.ts';
 import { attributeBit, bit64, union, Vocabulary } from './words.ts';
 
-type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
+type Entry = Kept & { readonly slot: number };
 
 /** What a question takes for given, against what is. */
 type Assumptions = {
@@ -44,7 +46,11 @@ const priceOnScale = ({ gpu, price }: Offer): number =>
  */
 export class OfferBook implements CandidateSource {
   private readonly tree = new BoxTree();
-  private readonly shelves = new Shelves((number) => this.openShelf(number));
+  private readonly shelves = new Shelves({
+    open: () => this.openShelf(),
+    anchorOf: (shelf) => this.tree.anchorOf(shelf),
+    placeInAnchor: (shelf) => this.tree.placeInAnchor(shelf),
+  });
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
   private readonly places: number[] = [];
@@ -126,17 +132,13 @@ export class OfferBook implements CandidateSource {
     return new Search(
       {
         tree: this.tree,
-        shelves: this.shelves.all,
-        offerAt: (slot) => {
-          const { offer, provider } = this.bySlot[slot]!;
-          return { offer: others.get(slot) ?? offer, provider };
-        },
+        entries: this.bySlot,
         repriced: others,
-        placeAt: (slot) => this.places[slot]!,
+        places: this.places,
         roundTrips: this.roundTrips,
         notes: this.notes,
         effort: this.effort,
-        freeAt: (slot) => (capacity === 'free' ? this.bySlot[slot]!.free : this.bySlot[slot]!.offer.nodes),
+        capacity,
       },
       new Ask(need, this.vocabularies, capacity),
       need,
@@ -157,13 +159,13 @@ export class OfferBook implements CandidateSource {
   }
 
   private shelfOf(slot: number): number {
-    return this.tree.shelfOf(this.tree.leafOf(slot));
+    return this.tree.treeOf(this.tree.leafOf(slot));
   }
 
-  private openShelf(number: number): number {
-    this.sizes[number] = 0;
-    this.moves[number] = 0;
-    return this.tree.open(number);
+  private openShelf(): void {
+    this.tree.open();
+    this.sizes.push(0);
+    this.moves.push(0);
   }
 
   /** Looks again at everything that has changed. */
@@ -180,14 +182,13 @@ export class OfferBook implements CandidateSource {
 
   /** Puts slots into the tree of their shelf; when as many have come or gone as it had, it is made anew. */
   private take(shelf: number, slots: readonly number[]): void {
-    const { anchor } = this.shelves.all[shelf]!;
     const rowOf = (slot: number): Row => this.rowOf(this.bySlot[slot]!);
     const moves = this.moves[shelf]! + slots.length;
     if (moves > Math.max(FEWEST_MOVES, this.sizes[shelf]!)) {
-      this.tree.load(anchor, [...this.tree.slotsOf(anchor), ...slots], rowOf);
+      this.tree.load(shelf, [...this.tree.slotsOf(shelf), ...slots], rowOf);
       this.moves[shelf] = 0;
     } else {
-      for (const slot of slots) this.tree.insert(anchor, slot, rowOf(slot));
+      for (const slot of slots) this.tree.insert(shelf, slot, rowOf(slot));
       this.moves[shelf] = moves;
     }
     this.sizes[shelf]! += slots.length;
@@ -211,7 +212,7 @@ export class OfferBook implements CandidateSource {
       if (entry.free === free) return;
       entry.free = free;
       this.tree.read(entry.slot, this.row);
-      this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+      this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
       this.tree.replace(entry.slot, this.row);
       return;
     }
@@ -235,7 +236,7 @@ export class OfferBook implements CandidateSource {
 
   private leave({ slot, offer }: Entry): void {
     const shelf = this.shelfOf(slot);
-    this.tree.remove(this.shelves.all[shelf]!.anchor, slot);
+    this.tree.remove(slot);
     this.sizes[shelf]! -= 1;
     this.moves[shelf]! += 1;
     this.bySlot[slot] = undefined;
@@ -257,7 +258,7 @@ export class OfferBook implements CandidateSource {
 
   /** Good until the next is asked for. */
   private rowOf({ offer, provider, free }: Omit<Entry, 'slot'>): Row {
-    const { fields } = this.row;
+    const { fields, halves } = this.row;
     const set = (field: number, value: number): void => void (fields[field] = notAbove(value));
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
@@ -272,14 +273,14 @@ export class OfferBook implements CandidateSource {
       set(FIELD.xLow + i, value);
       set(FIELD.xHigh + i, -value);
     });
-    set(FIELD.tier, provider.tier);
     set(FIELD.reliabilityHigh, -reliability);
     set(FIELD.reliabilityLow, reliability);
-    set(FIELD.minDuration, offer.policy.minDurationSeconds);
-    set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
-    set(FIELD.interconnect, -interconnectRank(offer.interconnect));
-    this.writeCapacity(FIELD.free, BITS.freeGpus, free);
-    this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
+    halves[HALF.tier] = halfOf(provider.tier);
+    halves[HALF.minDuration] = halfOf(offer.policy.minDurationSeconds);
+    halves[HALF.maxDuration] = halfBelow(offer.policy.maxDurationSeconds);
+    halves[HALF.interconnect] = halfBelow(interconnectRank(offer.interconnect));
+    this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
+    this.writeCapacity(HALF.declaredMost, HALF.declaredTotal, BITS.declaredGpus, offer.nodes);
     this.writeBits(offer, provider);
     return this.row;
   }
@@ -297,8 +298,13 @@ export class OfferBook implements CandidateSource {
   }
 
   /** @throws DomainError `impossible_amounts` for machines that add up to more than counts exactly */
-  private writeCapacity(first: number, word: number, machines: readonly Amounts[]): void {
-    const { fields, bits } = this.row;
+  private writeCapacity(
+    firstMost: number,
+    firstTotal: number,
+    word: number,
+    machines: readonly Amounts[],
+  ): void {
+    const { halves, bits } = this.row;
     let gpus = 0;
     for (const machine of machines) gpus |= gpuBit(machine.gpus);
     bits[word] = gpus;
@@ -317,8 +323,8 @@ export class OfferBook implements CandidateSource {
           `${dimension} of an offer add up to ${total}`,
         );
       }
-      fields[first + 2 * i] = notAbove(-most);
-      fields[first + 2 * i + 1] = notAbove(-total);
+      halves[firstMost + i] = halfBelow(most);
+      halves[firstTotal + i] = halfBelow(total);
     });
   }
 }

@@ -1,30 +1,33 @@
 import { type Micros, minMicros } from '@gridbourse/kernel';
 import { byRank, type Candidate, ranked, type Ranked, type Ranking, rankingOf } from '../candidates.ts';
 import type { NodeFree } from '../capacity-book.ts';
-import { type Fit, fitOf, fitOfSuiting } from '../constraints.ts';
+import { type Fit, fitOf, fitOfSuiting, type Subject } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
-import type { Ask } from './ask.ts';
+import type { Ask, Capacity } from './ask.ts';
 import { Bounds } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
-import { FANOUT, FIELDS, lowestBit } from './layout.ts';
+import { FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
 import type { Notes } from './notes.ts';
 import type { RoundTrips } from './round-trips.ts';
-import type { Choice, Shelf } from './shelves.ts';
+import type { Choice } from './shelves.ts';
+
+/** What is known of the offer in a slot. */
+export type Kept = { offer: Offer; provider: Provider; free: readonly NodeFree[] };
 
 /** What a search reads; nothing of it changes while the search goes on. */
 export type Stock = {
   readonly tree: BoxTree;
-  readonly shelves: readonly Shelf[];
-  readonly offerAt: (slot: number) => { readonly offer: Offer; readonly provider: Provider };
-  /** Slots whose offers ask another price than their rows say: what `offerAt` gives is right. */
+  /** By slot. */
+  readonly entries: readonly (Kept | undefined)[];
+  /** Slots whose offers ask another price than their rows say, and how the offers are then. */
   readonly repriced: ReadonlyMap<number, Offer>;
-  /** Number of the provider's place. */
-  readonly placeAt: (slot: number) => number;
+  /** By slot, the number of the provider's place. */
+  readonly places: readonly number[];
   readonly roundTrips: RoundTrips;
-  readonly freeAt: (slot: number) => readonly NodeFree[];
+  readonly capacity: Capacity;
   readonly notes: Notes;
   /** Counts the offers and boxes that are looked at. */
   readonly effort: { looks: number };
@@ -60,13 +63,23 @@ export class Search {
     this.number = stock.notes.newSearch();
   }
 
+  private subjectAt(slot: number): Subject {
+    const { entries, repriced, capacity } = this.stock;
+    const { offer, provider, free } = entries[slot]!;
+    return {
+      need: this.need,
+      offer: repriced.get(slot) ?? offer,
+      provider,
+      free: capacity === 'free' ? free : offer.nodes,
+    };
+  }
+
   /** Whether and how the offer fits; worked out once. */
   private fitAt(slot: number): Fit | null {
     const known = this.fits.get(slot);
     if (known !== undefined) return known;
     this.stock.effort.looks += 1;
-    const { offer, provider } = this.stock.offerAt(slot);
-    const subject = { need: this.need, offer, provider, free: this.stock.freeAt(slot) };
+    const subject = this.subjectAt(slot);
     // Offers at another price were not found on a shelf whose GPUs suit.
     const fit = this.stock.repriced.has(slot) ? fitOf(subject) : fitOfSuiting(subject);
     this.fits.set(slot, fit);
@@ -79,7 +92,7 @@ export class Search {
     const known = notes.read(this.number, node);
     if (known >= 0) return known;
     effort.looks += 1;
-    const mask = this.ask.mayFit(tree.fields, tree.bits, node, tree.size(node));
+    const mask = this.ask.mayFit(tree.columns, node, tree.size(node));
     notes.write(this.number, node, mask);
     return mask;
   }
@@ -87,16 +100,17 @@ export class Search {
   /** Calls back with nodes to begin at, each with the entries that count. */
   private begin(onNode: (node: number, mask: number) => void): void {
     if (this.ask.hopeless) return;
-    const { tree, shelves } = this.stock;
+    const { tree } = this.stock;
     if (this.start.slots) {
       for (const slot of this.start.slots) onNode(tree.leafOf(slot), 1 << tree.placeOf(slot));
       return;
     }
-    for (const shelf of this.start.choice.shelves) {
-      // Not looked into: of most shelves the bound alone says that they need not be.
-      const { anchor } = shelves[shelf]!;
-      if (tree.size(anchor) > 0) onNode(anchor, 1);
-    }
+    for (const { anchor, mask } of this.start.choice.beginnings) onNode(anchor, this.maskOf(anchor) & mask);
+  }
+
+  private shelfAt(slot: number): number {
+    const { tree } = this.stock;
+    return tree.treeOf(tree.leafOf(slot));
   }
 
   /** Lowest rate of an offer that fits; null when none does. */
@@ -109,7 +123,7 @@ export class Search {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
         if (rank === SLOT && repriced.has(entry)) continue;
-        const rate = this.ask.rateAtLeast(tree.fields, node * FIELDS * FANOUT + place);
+        const rate = this.ask.rateAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
         frontier.push(-rate, rank, entry);
       }
     };
@@ -141,23 +155,23 @@ export class Search {
   }
 
   private fastestKnown(): number {
-    const { tree } = this.stock;
     const { facts } = this.start.choice;
     let fastest = 0;
     for (const [slot, fit] of this.fits) {
-      if (fit) fastest = Math.max(fastest, facts[tree.shelfOf(tree.leafOf(slot))]!.throughput);
+      if (fit) fastest = Math.max(fastest, facts[this.shelfAt(slot)]!.throughput);
     }
     return fastest;
   }
 
   private anyFitsOn(shelf: number): boolean {
-    const { tree, shelves } = this.stock;
+    const { tree } = this.stock;
     if (this.start.slots) {
-      return this.start.slots.some(
-        (slot) => tree.shelfOf(tree.leafOf(slot)) === shelf && this.fitAt(slot) !== null,
-      );
+      return this.start.slots.some((slot) => this.shelfAt(slot) === shelf && this.fitAt(slot) !== null);
     }
-    const stack = this.ask.hopeless ? [] : [shelves[shelf]!.anchor];
+    if (this.ask.hopeless) return false;
+    const anchor = tree.anchorOf(shelf);
+    if ((this.maskOf(anchor) & (1 << tree.placeInAnchor(shelf))) === 0) return false;
+    const stack = [tree.rootOf(shelf)];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       const leaf = tree.isLeaf(node);
       for (let rest = this.maskOf(node); rest !== 0; rest &= rest - 1) {
@@ -179,39 +193,39 @@ export class Search {
   *candidates(request: MatchRequest): Generator<Candidate> {
     const ranking = this.ranking(request);
     if (!ranking) return;
-    const { tree, roundTrips, repriced } = this.stock;
+    const { tree, roundTrips, repriced, places } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b, rank) =>
       rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
     );
-    const bounds = new Bounds(this.ask, tree, ranking);
+    const bounds = new Bounds(this.ask, tree.columns, ranking);
     const { facts } = this.start.choice;
     const { origin } = this.ask;
     const table = origin && roundTrips.from(origin);
     const tripTo = (slot: number): number =>
-      table ? roundTrips.between(origin, table, this.stock.placeAt(slot)) : 0;
+      table ? roundTrips.between(origin, table, places[slot]!) : 0;
     const onNode = (node: number, mask: number): void => {
       const leaf = tree.isLeaf(node);
-      const shelf = facts[tree.shelfOf(node)]!;
+      const anchor = tree.isAnchor(node);
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
         if (leaf && repriced.has(entry)) continue;
         let tripMs = 0;
         if (table) {
-          tripMs = leaf ? tripTo(entry) : this.ask.rttAtLeast(tree.fields, node * FIELDS * FANOUT + place);
+          tripMs = leaf
+            ? tripTo(entry)
+            : this.ask.rttAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
         }
-        const bound = bounds.scoreAtMost(node, place, shelf, tripMs);
-        frontier.push(bound, leaf ? SLOT : NODE, entry);
+        const shelf = facts[tree.treeOf(anchor ? entry : node)]!;
+        frontier.push(bounds.scoreAtMost(node, place, shelf, tripMs), leaf ? SLOT : NODE, entry);
       }
     };
     const rankExactly = (slot: number): void => {
       const fit = this.fitAt(slot);
       if (!fit) return;
-      const { offer, provider } = this.stock.offerAt(slot);
-      const free = this.stock.freeAt(slot);
-      const { throughput } = facts[tree.shelfOf(tree.leafOf(slot))]!;
-      exact.push(ranked(ranking, { offer, provider, free, fit, tripMs: tripTo(slot), throughput }));
+      const { throughput } = facts[this.shelfAt(slot)]!;
+      exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, tripMs: tripTo(slot), throughput }));
       frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
     };
     for (const slot of repriced.keys()) rankExactly(slot);

@@ -5,19 +5,29 @@ import type { Offer } from '../market.ts';
 import type { GroupNeed } from '../requirements.ts';
 import { throughputOf } from '../scoring.ts';
 
-/** Offers of one kind of GPU sold in one way, or without one; `anchor` is of the tree that they are in. */
-export type Shelf = { readonly gpu: Offer['gpu']; readonly anchor: number };
+/** Offers of one kind of GPU sold in one way, or without one. */
+export type Shelf = { readonly gpu: Offer['gpu'] };
 
 /** What a search knows of a shelf when it ranks what is on it. */
 export type ShelfFacts = { readonly throughput: number; readonly gpu: boolean };
 
 /** Shelves whose GPUs would do. */
 export type Choice = {
-  readonly shelves: readonly number[];
   /** By the number of the shelf. */
   readonly facts: readonly ShelfFacts[];
   /** The same shelves by throughput, the fastest first. */
   readonly fastestFirst: readonly number[];
+  /** Where a search of their trees begins: anchors, and which entries of each. */
+  readonly beginnings: readonly Beginning[];
+};
+
+export type Beginning = { readonly anchor: number; readonly mask: number };
+
+/** Where the trees of the shelves are; a shelf and its tree have the same number. */
+export type Trees = {
+  readonly open: () => void;
+  readonly anchorOf: (tree: number) => number;
+  readonly placeInAnchor: (tree: number) => number;
 };
 
 /** Most choices that are remembered; beyond that all are forgotten. */
@@ -58,15 +68,15 @@ export class Shelves {
   /** What was asked for again and again, since the last new shelf. */
   private readonly choices = new Map<string, Choice>();
 
-  /** @param open makes an empty tree for the shelf of a number, and gives its anchor */
-  constructor(private readonly open: (number: number) => number) {}
+  constructor(private readonly trees: Trees) {}
 
   numberOf(gpu: Offer['gpu']): number {
     const key = keyOf(gpu);
     const known = this.numbers.get(key);
     if (known !== undefined) return known;
     const number = this.all.length;
-    this.all.push({ gpu, anchor: this.open(number) });
+    this.trees.open();
+    this.all.push({ gpu });
     this.numbers.set(key, number);
     if (gpu !== null) {
       add(this.byModel, gpu.model, number);
@@ -97,7 +107,16 @@ export class Shelves {
       facts[number] = { throughput: throughputOf({ offer: { gpu }, need }), gpu: gpu !== null };
     }
     const fastestFirst = [...shelves].sort((a, b) => facts[b]!.throughput - facts[a]!.throughput);
-    return { shelves, facts, fastestFirst };
+    return { facts, fastestFirst, beginnings: this.beginningsOf(shelves) };
+  }
+
+  private beginningsOf(shelves: readonly number[]): Beginning[] {
+    const masks = new Map<number, number>();
+    for (const number of shelves) {
+      const anchor = this.trees.anchorOf(number);
+      masks.set(anchor, (masks.get(anchor) ?? 0) | (1 << this.trees.placeInAnchor(number)));
+    }
+    return Array.from(masks, ([anchor, mask]) => ({ anchor, mask }));
   }
 
   /** By the model or else by the way of selling that is asked for. */

@@ -1,0 +1,125 @@
+import { MOST_HALF } from './halves.ts';
+import {
+  BITS_AT,
+  ENTRIES_AT,
+  FANOUT,
+  FIELDS,
+  FIELDS_AT,
+  HALVES,
+  NODE_WORDS,
+  PAIRS,
+  WORDS,
+} from './layout.ts';
+
+/** One offer's or one box's fields, halves and bits; see `layout.ts`. */
+export type Row = {
+  readonly fields: Float32Array;
+  readonly halves: Uint16Array;
+  readonly bits: Int32Array;
+};
+
+/** Of nothing: no question lets it pass, and any box holds it. */
+export const emptyRow = (): Row => ({
+  fields: new Float32Array(FIELDS).fill(Infinity),
+  halves: new Uint16Array(HALVES).fill(MOST_HALF),
+  bits: new Int32Array(WORDS),
+});
+
+/** The rows of all entries of all nodes, and what the entries are. */
+export class Columns {
+  fields: Float32Array;
+  /** The same memory. */
+  words: Int32Array;
+
+  constructor(nodes: number) {
+    this.fields = new Float32Array(nodes * NODE_WORDS);
+    this.words = new Int32Array(this.fields.buffer);
+  }
+
+  /** Makes room for so many nodes. */
+  grow(nodes: number): void {
+    const words = new Int32Array(nodes * NODE_WORDS);
+    words.set(this.words);
+    this.words = words;
+    this.fields = new Float32Array(words.buffer);
+  }
+
+  entry(node: number, place: number): number {
+    return this.words[node * NODE_WORDS + ENTRIES_AT + place]!;
+  }
+
+  putEntry(node: number, place: number, entry: number): void {
+    this.words[node * NODE_WORDS + ENTRIES_AT + place] = entry;
+  }
+
+  half(node: number, place: number, column: number): number {
+    const word = this.words[node * NODE_WORDS + column * PAIRS + (place % PAIRS)]!;
+    return place < PAIRS ? word & 0xffff : word >>> 16;
+  }
+
+  private putHalf(node: number, place: number, column: number, half: number): void {
+    const at = node * NODE_WORDS + column * PAIRS + (place % PAIRS);
+    const word = this.words[at]!;
+    this.words[at] = place < PAIRS ? (word & ~0xffff) | half : (word & 0xffff) | (half << 16);
+  }
+
+  read(node: number, place: number, { fields, halves, bits }: Row): void {
+    const at = node * NODE_WORDS + place;
+    for (let i = 0; i < FIELDS; i += 1) fields[i] = this.fields[at + FIELDS_AT + i * FANOUT]!;
+    for (let i = 0; i < HALVES; i += 1) halves[i] = this.half(node, place, i);
+    for (let i = 0; i < WORDS; i += 1) bits[i] = this.words[at + BITS_AT + i * FANOUT]!;
+  }
+
+  write(node: number, place: number, { fields, halves, bits }: Row): void {
+    const at = node * NODE_WORDS + place;
+    for (let i = 0; i < FIELDS; i += 1) this.fields[at + FIELDS_AT + i * FANOUT] = fields[i]!;
+    for (let i = 0; i < HALVES; i += 1) this.putHalf(node, place, i, halves[i]!);
+    for (let i = 0; i < WORDS; i += 1) this.words[at + BITS_AT + i * FANOUT] = bits[i]!;
+  }
+
+  isAt(node: number, place: number, { fields, halves, bits }: Row): boolean {
+    const at = node * NODE_WORDS + place;
+    for (let i = 0; i < FIELDS; i += 1)
+      if (this.fields[at + FIELDS_AT + i * FANOUT] !== fields[i]) return false;
+    for (let i = 0; i < HALVES; i += 1) if (this.half(node, place, i) !== halves[i]) return false;
+    for (let i = 0; i < WORDS; i += 1) if (this.words[at + BITS_AT + i * FANOUT] !== bits[i]) return false;
+    return true;
+  }
+
+  /** Makes the box of an entry large enough for a row. */
+  widen(node: number, place: number, { fields, halves, bits }: Row): void {
+    const at = node * NODE_WORDS + place;
+    for (let i = 0, field = at + FIELDS_AT; i < FIELDS; i += 1, field += FANOUT)
+      if (fields[i]! < this.fields[field]!) this.fields[field] = fields[i]!;
+    for (let i = 0; i < HALVES; i += 1)
+      if (halves[i]! < this.half(node, place, i)) this.putHalf(node, place, i, halves[i]!);
+    for (let i = 0; i < WORDS; i += 1) this.words[at + BITS_AT + i * FANOUT]! |= bits[i]!;
+  }
+
+  /** The box of the first so many entries of a node, into the row. */
+  box(node: number, count: number, { fields, halves, bits }: Row): void {
+    const at = node * NODE_WORDS;
+    for (let i = 0, field = at + FIELDS_AT; i < FIELDS; i += 1, field += FANOUT) {
+      let least = Infinity;
+      for (let place = 0; place < count; place += 1) {
+        const value = this.fields[field + place]!;
+        if (value < least) least = value;
+      }
+      fields[i] = least;
+    }
+    for (let i = 0, half = at; i < HALVES; i += 1, half += PAIRS) {
+      let least = MOST_HALF;
+      for (let place = 0; place < count; place += 1) {
+        const word = this.words[half + (place % PAIRS)]!;
+        const value = place < PAIRS ? word & 0xffff : word >>> 16;
+        if (value < least) least = value;
+      }
+      halves[i] = least;
+    }
+    for (let i = 0, word = at + BITS_AT; i < WORDS; i += 1, word += FANOUT) {
+      let all = 0;
+      for (let place = 0; place < count; place += 1) all |= this.words[word + place]!;
+      bits[i] = all;
+    }
+  }
+}
