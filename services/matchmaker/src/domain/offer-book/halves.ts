@@ -31,18 +31,28 @@ export const wholeOf = (below: number): number => {
 /** A limit in both halves of a word, each under a bit that is set. */
 export const limitWord = (half: number): number => ((half | 0x8000) << 16) | half | 0x8000;
 
+/** Columns of halves that are compared with their limits in one go. */
+const ABREAST = 4;
+const within = new Int32Array(PAIRS);
+
 /**
  * Which entries of a node are within all limits: bit n stands for entry n. Two at a time: taken from a limit word, a half
  * that is not above the limit leaves the bit over it set, and borrows nothing from its neighbour.
- * @param at of the first column in a row of them, each under the limit word of the same number
+ * @param at of the first column in a row of them, each under the limit word of the same number; a multiple of four columns
  */
 export const withinLimits = (words: Int32Array, at: number, limits: Int32Array): number => {
-  let within = 0;
-  for (let pair = 0; pair < PAIRS; pair += 1) {
-    let both = -1;
-    for (let column = 0, word = at + pair; column < limits.length; column += 1, word += PAIRS)
-      both &= limits[column]! - words[word]!;
-    within |= ((both >>> 15) & 0x1_0001) << pair;
+  within.fill(-1);
+  for (let column = 0, first = at; column < limits.length; column += ABREAST, first += ABREAST * PAIRS) {
+    const [a, b, c, d] = [limits[column]!, limits[column + 1]!, limits[column + 2]!, limits[column + 3]!];
+    for (let pair = 0, word = first; pair < PAIRS; pair += 1, word += 1) {
+      within[pair]! &=
+        (a - words[word]!) &
+        (b - words[word + PAIRS]!) &
+        (c - words[word + 2 * PAIRS]!) &
+        (d - words[word + 3 * PAIRS]!);
+    }
   }
-  return (within | (within >>> (16 - PAIRS))) & 0xffff;
+  let mask = 0;
+  for (let pair = 0; pair < PAIRS; pair += 1) mask |= ((within[pair]! >>> 15) & 0x1_0001) << pair;
+  return (mask | (mask >>> (16 - PAIRS))) & 0xffff;
 };

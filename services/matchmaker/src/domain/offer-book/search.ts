@@ -9,7 +9,7 @@ import type { Ask, Capacity } from './ask.ts';
 import { Bounds } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
-import { FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
+import { FANOUT, FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
 import type { Notes } from './notes.ts';
 import type { RoundTrips } from './round-trips.ts';
 import type { Choice } from './shelves.ts';
@@ -41,6 +41,11 @@ const cheaper = (known: Micros | null, fit: Fit | null): Micros | null => {
 const NODE = 0;
 const SLOT = 1;
 const EXACT = 2;
+
+/** Of the entries of the node that is being looked at, by place. */
+const tripsMs = new Float64Array(FANOUT);
+const scores = new Float64Array(FANOUT);
+const NO_TRIPS = new Float64Array(FANOUT);
 
 /** Where a search begins: whole shelves, or, where providers were named, their offers one by one. */
 export type Start = { readonly choice: Choice; readonly slots: readonly number[] | null };
@@ -124,8 +129,9 @@ export class Search {
         const entry = tree.entry(node, place);
         if (rank === SLOT && repriced.has(entry)) continue;
         const rate = this.ask.rateAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
-        frontier.push(-rate, rank, entry);
+        frontier.add(-rate, rank, entry);
       }
+      frontier.close();
     };
     let cheapest: Micros | null = null;
     for (const slot of repriced.keys()) cheapest = cheaper(cheapest, this.fitAt(slot));
@@ -195,38 +201,49 @@ export class Search {
     if (!ranking) return;
     const { tree, roundTrips, repriced, places } = this.stock;
     const exact: Ranked[] = [];
-    const frontier = new Frontier((a, b, rank) =>
-      rank === EXACT ? byRank(exact[a]!, exact[b]!) < 0 : a < b,
-    );
+    const frontier = new Frontier((a, b) => byRank(exact[a]!, exact[b]!) < 0);
     const bounds = new Bounds(this.ask, tree.columns, ranking);
     const { facts } = this.start.choice;
     const { origin } = this.ask;
     const table = origin && roundTrips.from(origin);
     const tripTo = (slot: number): number =>
       table ? roundTrips.between(origin, table, places[slot]!) : 0;
+    const findTrips = (node: number, mask: number, leaf: boolean): void => {
+      const at = node * NODE_WORDS + FIELDS_AT;
+      for (let rest = mask; rest !== 0; rest &= rest - 1) {
+        const place = lowestBit(rest);
+        tripsMs[place] = leaf
+          ? tripTo(tree.entry(node, place))
+          : this.ask.rttAtLeast(tree.columns.fields, at + place);
+      }
+    };
     const onNode = (node: number, mask: number): void => {
       const leaf = tree.isLeaf(node);
-      const anchor = tree.isAnchor(node);
+      if (table) findTrips(node, mask, leaf);
+      const trips = table ? tripsMs : NO_TRIPS;
+      if (!tree.isAnchor(node)) {
+        bounds.scoresAtMost(node, mask, facts[tree.treeOf(node)]!, trips, scores);
+      } else {
+        for (let rest = mask; rest !== 0; rest &= rest - 1) {
+          const root = tree.entry(node, lowestBit(rest));
+          bounds.scoresAtMost(node, rest & -rest, facts[tree.treeOf(root)]!, trips, scores);
+        }
+      }
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
-        if (leaf && repriced.has(entry)) continue;
-        let tripMs = 0;
-        if (table) {
-          tripMs = leaf
-            ? tripTo(entry)
-            : this.ask.rttAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
-        }
-        const shelf = facts[tree.treeOf(anchor ? entry : node)]!;
-        frontier.push(bounds.scoreAtMost(node, place, shelf, tripMs), leaf ? SLOT : NODE, entry);
+        if (!leaf) frontier.add(scores[place]!, NODE, entry);
+        else if (!repriced.has(entry)) frontier.add(scores[place]!, SLOT, entry);
       }
+      frontier.close();
     };
     const rankExactly = (slot: number): void => {
       const fit = this.fitAt(slot);
       if (!fit) return;
       const { throughput } = facts[this.shelfAt(slot)]!;
       exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, tripMs: tripTo(slot), throughput }));
-      frontier.push(exact.at(-1)!.score, EXACT, exact.length - 1);
+      frontier.add(exact.at(-1)!.score, EXACT, exact.length - 1);
+      frontier.close();
     };
     for (const slot of repriced.keys()) rankExactly(slot);
     this.begin(onNode);
