@@ -6,6 +6,7 @@ import { hashOf, stirred } from './offer-book/words.ts';
 import type { GroupNeed, MatchRequest } from './requirements.ts';
 import {
   type Field,
+  type Known,
   scoreOf,
   scoreTerms,
   type ScoreTerms,
@@ -61,16 +62,14 @@ type Found = {
   readonly provider: Provider;
   readonly free: readonly NodeFree[];
   readonly fit: Fit;
-  /** These two where they are known already; see `scoreTerms`. */
-  readonly tripMs?: number;
-  readonly throughput?: number;
+  readonly known?: Known;
 };
 
 export const ranked = (
   { need, weights, field, seed }: Ranking,
-  { offer, provider, free, fit, tripMs, throughput }: Found,
+  { offer, provider, free, fit, known }: Found,
 ): Ranked => {
-  const terms = scoreTerms({ need, offer, provider, free }, fit, field, tripMs, throughput);
+  const terms = scoreTerms({ need, offer, provider, free }, fit, field, known);
   return {
     offer,
     provider,

@@ -52,7 +52,7 @@ export type Subject = {
 /** A constraint that fails; the words for it are made only when somebody asks: markets are large. */
 export type Broken = { readonly constraint: Constraint; readonly detail: () => string };
 
-type Check = (subject: Subject) => Broken | null;
+export type Check = (subject: Subject) => Broken | null;
 /** Looks at the provider and what is asked, at nothing of the offer. */
 export type OfProvider = (subject: Pick<Subject, 'need' | 'provider'>) => Broken | null;
 /** Looks at the offer and what is asked, and not at who sells it or what is free. */
@@ -285,10 +285,14 @@ const freeInWords = ({ free, need }: Subject): string => {
   return `room for ${roomFor} of ${need.pods.length} replicas now`;
 };
 
-/** Hold for every provider that can be matched; see `isMatchable`. */
-const MATCHABLE_CHECKS: readonly OfProvider[] = [providerActive, providerOnline];
 /** Say the same of providers that are alike but for their names. */
-export const PROVIDER_CHECKS: readonly OfProvider[] = [...MATCHABLE_CHECKS, tier, region, attributes];
+export const PROVIDER_CHECKS: readonly OfProvider[] = [
+  providerActive,
+  providerOnline,
+  tier,
+  region,
+  attributes,
+];
 /** Say the same of all providers that the order does not name. */
 export const PROVIDER_NAME_CHECKS: readonly OfProvider[] = [
   providerIncluded,
@@ -300,16 +304,18 @@ export const TERMS_CHECKS: readonly OfOffer[] = [duration, storageClass, interco
 export const GPU_CHECKS: readonly OfOffer[] = [gpuVendor, gpuModel, gpuSharing];
 /** Looks at the machines as they were declared, and at whether there are GPUs. */
 export const SHAPE_CHECKS: readonly OfOffer[] = [shape];
+/** Look for words, of which there are any number. */
+export const WORD_CHECKS = { region, attributes, storageClass } as const;
 
-/** What an offer book knows of all its offers, and of all those on a shelf. */
-const CHECKS_OF_SHELVES: readonly Check[] = [...MATCHABLE_CHECKS, ...GPU_CHECKS];
-/** What else the provider and the offer say, but for the price. */
-const OTHER_CHECKS: readonly Check[] = [
-  ...PROVIDER_CHECKS.filter((check) => !MATCHABLE_CHECKS.includes(check)),
+/** Cheap ones first: matching stops at the first that fails. */
+const STATIC_CHECKS: readonly Check[] = [
+  ...PROVIDER_CHECKS,
   ...PROVIDER_NAME_CHECKS,
   ...TERMS_CHECKS,
+  ...GPU_CHECKS,
+  price,
 ];
-const STATIC_CHECKS: readonly Check[] = [...CHECKS_OF_SHELVES, ...OTHER_CHECKS, price];
+const CHECKS_BUT_PRICE = STATIC_CHECKS.filter((check) => check !== price);
 
 export type Fit = {
   readonly rateMicrosPerHour: Micros;
@@ -318,16 +324,14 @@ export type Fit = {
 
 /** Where the group would sit, and for how much; null as soon as one constraint fails. */
 export const fitOf = (subject: Subject): Fit | null => {
-  for (const check of CHECKS_OF_SHELVES) if (check(subject)) return null;
-  return fitOfSuiting(subject);
+  for (const check of CHECKS_BUT_PRICE) if (check(subject)) return null;
+  return fitAtRate(subject, rateOf(subject));
 };
 
-/** As `fitOf`, of a provider that can be matched and with GPUs that suit (`gpuSuits`): neither is looked at again. */
-export const fitOfSuiting = (subject: Subject): Fit | null => {
-  for (const check of OTHER_CHECKS) if (check(subject)) return null;
-  const rateMicrosPerHour = rateOf(subject);
-  if (rateMicrosPerHour > subject.need.limitMicrosPerHour) return null;
-  const packed = pack(subject.need.pods, subject.free);
+/** What `fitOf` comes to where every constraint but price and capacity holds. @param rateMicrosPerHour of the subject */
+export const fitAtRate = ({ need, free }: Pick<Subject, 'need' | 'free'>, rateMicrosPerHour: Micros): Fit | null => {
+  if (rateMicrosPerHour > need.limitMicrosPerHour) return null;
+  const packed = pack(need.pods, free);
   return packed && { rateMicrosPerHour, packed };
 };
 

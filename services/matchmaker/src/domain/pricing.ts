@@ -28,19 +28,35 @@ const RATE_SCALE_NUMBER = 1_000 * 1_024;
 export const rateMicrosPerHour = (price: Price, taken: Taken): Micros => {
   const bid = taken.group === undefined ? undefined : price.bids?.get(taken.group);
   if (bid !== undefined) return bid;
-  return roundedUp(price, taken) ?? (exactRate(price, taken) + DENOMINATOR - 1n) / DENOMINATOR;
+  const { perGpu, perCpuCore, perMemoryGiB, perStorageGiB } = price;
+  return (
+    roundedUpRate(
+      nearest(perGpu),
+      nearest(perCpuCore),
+      nearest(perMemoryGiB),
+      nearest(perStorageGiB),
+      taken,
+    ) ?? (exactRate(price, taken) + DENOMINATOR - 1n) / DENOMINATOR
+  );
 };
 
 /**
- * The rate in floating point, several times quicker. Each product and sum below 2^53 is exact, and none is above the last sum,
- * for nothing is negative; a remainder is exact always.
- * @returns null when numbers are too large to be exact
+ * The rate for what is taken, rounded up, in floating point: several times quicker. Where the last sum is below 2^53 it is
+ * exact, and so is each product and sum on the way, for nothing is negative; a remainder is exact always.
+ * @param perGpu and the other unit prices: the nearest numbers
+ * @returns null when the numbers are too large to be exact
  */
-const roundedUp = (price: OfferPrice, { gpus, cpuMillis, memoryMiB, storageMiB }: Taken): Micros | null => {
+export const roundedUpRate = (
+  perGpu: number,
+  perCpuCore: number,
+  perMemoryGiB: number,
+  perStorageGiB: number,
+  { gpus, cpuMillis, memoryMiB, storageMiB }: Amounts,
+): Micros | null => {
   const exact =
-    Number(price.perGpu) * (gpus * RATE_SCALE_NUMBER) +
-    Number(price.perCpuCore) * (cpuMillis * 1_024) +
-    (Number(price.perMemoryGiB) * memoryMiB + Number(price.perStorageGiB) * storageMiB) * 1_000;
+    perGpu * (gpus * RATE_SCALE_NUMBER) +
+    perCpuCore * (cpuMillis * 1_024) +
+    (perMemoryGiB * memoryMiB + perStorageGiB * storageMiB) * 1_000;
   if (!Number.isSafeInteger(exact)) return null;
   const over = exact % RATE_SCALE_NUMBER;
   return BigInt((exact - over) / RATE_SCALE_NUMBER + (over > 0 ? 1 : 0));

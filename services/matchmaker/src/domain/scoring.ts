@@ -133,16 +133,27 @@ const roundTripMs = ({ need, provider }: Subject): number => {
   return origin === null ? 0 : rttMs(origin, provider.place.location);
 };
 
-/**
- * @param tripMs from the tenant to the provider; 0 where the tenant's place is not known
- * @param throughput of a unit of the offer
- */
+/** What a score is made of and whoever asks may know already. */
+export type Known = {
+  /** From the tenant to the provider, milliseconds; 0 where the tenant's place is not known. */
+  readonly tripMs: number;
+  /** Of one unit of the offer, for the class of the workload. */
+  readonly throughput: number;
+  /** The term. */
+  readonly reliability: number;
+};
+
+const knownOf = (subject: Subject): Known => ({
+  tripMs: roundTripMs(subject),
+  throughput: throughputOf(subject),
+  reliability: reliabilityTerm(subject.provider),
+});
+
 export const scoreTerms = (
   subject: Subject,
   found: Fit,
   field: Field,
-  tripMs = roundTripMs(subject),
-  throughput = throughputOf(subject),
+  { tripMs, throughput, reliability } = knownOf(subject),
 ): ScoreTerms => ({
   cost: costTerm(
     nearest(found.rateMicrosPerHour),
@@ -151,7 +162,7 @@ export const scoreTerms = (
   ),
   geography: geographyTerm(tripMs),
   performance: performanceTerm(throughput, field.fastest),
-  reliability: reliabilityTerm(subject.provider),
+  reliability,
   fit: fit(subject, found),
 });
 

@@ -1,6 +1,7 @@
 import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
 import { type Dimension, DIMENSIONS } from '../amounts.ts';
+import { type Check, PROVIDER_NAME_CHECKS, WORD_CHECKS } from '../constraints.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
@@ -42,9 +43,13 @@ const outside = (value: number, low: number, high: number): number => Math.max(0
 /** Vocabularies that turn names into bits. */
 export type Vocabularies = { readonly regions: Vocabulary; readonly storageClasses: Vocabulary };
 
+/** With more words than these, several have the same bit, and a row can but guess. */
+const REGION_BITS = 64;
+const STORAGE_BITS = 31;
+
 /** Bit 0: any class at all. */
 export const storageBit = (number: number | undefined): number =>
-  number === undefined ? 0 : (1 << (1 + (number % 31))) >>> 0;
+  number === undefined ? 0 : (1 << (1 + (number % STORAGE_BITS))) >>> 0;
 
 const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number | null => {
   let bits = 0;
@@ -83,10 +88,23 @@ const firstColumn = (pods: GroupNeed['pods'], capacity: Capacity): number => {
   return pods.length === 1 ? HALF.declaredMost : HALF.declaredTotal;
 };
 
+const doubtsOf = (
+  { group, storageClasses, include, exclude, declinedBy }: GroupNeed,
+  known: Vocabularies,
+): Check[] => {
+  const doubts: Check[] = [];
+  if (group.regions.length > 0 && known.regions.size > REGION_BITS) doubts.push(WORD_CHECKS.region);
+  if (Object.keys(group.attributes).length > 0) doubts.push(WORD_CHECKS.attributes);
+  if (storageClasses.length > 0 && known.storageClasses.size > STORAGE_BITS)
+    doubts.push(WORD_CHECKS.storageClass);
+  if (include.size + exclude.size + declinedBy.size > 0) doubts.push(...PROVIDER_NAME_CHECKS);
+  return doubts;
+};
+
 /**
- * What one group asks, as questions to a row of the columns: each answer holds for whatever is below the row, and errs on
- * the side of "maybe". Whether an offer really fits is for `fitOf` alone to say. Plain numbers throughout: these questions
- * are asked a thousand times for each order.
+ * What one group asks, as questions to a row of the columns. Each answer holds for whatever is below the row, and errs on the
+ * side of "maybe"; of a single offer it is final for tier and network, and for words unless they are among the doubts. Plain
+ * numbers throughout: these questions are asked a thousand times for each order.
  */
 export class Ask {
   readonly origin: RttEnd | null;
@@ -114,6 +132,8 @@ export class Ask {
   private readonly loneGpus: number;
   /** Nothing on the market can have what is asked. */
   readonly hopeless: boolean;
+  /** What rows only guess, and has to be asked of an offer itself. */
+  readonly doubts: readonly Check[];
 
   constructor(need: GroupNeed, vocabularies: Vocabularies, capacity: Capacity) {
     const { group, pods, total } = need;
@@ -135,6 +155,7 @@ export class Ask {
     this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
+    this.doubts = doubtsOf(need, vocabularies);
     this.limitsAt = firstColumn(pods, capacity) * PAIRS;
     this.limits = limitsOf(need, capacity);
   }

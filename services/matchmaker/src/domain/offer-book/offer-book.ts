@@ -14,6 +14,7 @@ import { emptyRow, type Row } from './columns.ts';
 import { halfBelow, halfOf } from './halves.ts';
 import { BITS, FIELD, gpuBit, HALF } from './layout.ts';
 import { Notes } from './notes.ts';
+import { Particulars } from './particulars.ts';
 import { RoundTrips } from './round-trips.ts';
 import { type Kept, Search, type Start } from './search.ts';
 import { Shelves } from './shelves.ts';
@@ -53,7 +54,7 @@ export class OfferBook implements CandidateSource {
   });
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
-  private readonly places: number[] = [];
+  private readonly particulars = new Particulars();
   private readonly roundTrips = new RoundTrips();
   private readonly notes = new Notes();
   private readonly row = emptyRow();
@@ -134,7 +135,7 @@ export class OfferBook implements CandidateSource {
         tree: this.tree,
         entries: this.bySlot,
         repriced: others,
-        places: this.places,
+        particulars: this.particulars,
         roundTrips: this.roundTrips,
         notes: this.notes,
         effort: this.effort,
@@ -249,7 +250,8 @@ export class OfferBook implements CandidateSource {
     const entry = { slot, offer, provider, free };
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
-    this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    const place = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    this.particulars.put(slot, offer, provider, place);
     const shelf = this.shelves.numberOf(offer.gpu);
     const entering = this.entering.get(shelf);
     if (entering) entering.push(slot);

@@ -1,7 +1,7 @@
 import { type Micros, minMicros } from '@gridbourse/kernel';
 import { byRank, type Candidate, ranked, type Ranked, type Ranking, rankingOf } from '../candidates.ts';
 import type { NodeFree } from '../capacity-book.ts';
-import { type Fit, fitOf, fitOfSuiting, type Subject } from '../constraints.ts';
+import { type Fit, fitAtRate, fitOf, type Subject } from '../constraints.ts';
 import type { Offer, Provider } from '../market.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
@@ -11,6 +11,7 @@ import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
 import { FANOUT, FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
 import type { Notes } from './notes.ts';
+import type { Particulars } from './particulars.ts';
 import type { RoundTrips } from './round-trips.ts';
 import type { Choice } from './shelves.ts';
 
@@ -24,8 +25,7 @@ export type Stock = {
   readonly entries: readonly (Kept | undefined)[];
   /** Slots whose offers ask another price than their rows say, and how the offers are then. */
   readonly repriced: ReadonlyMap<number, Offer>;
-  /** By slot, the number of the provider's place. */
-  readonly places: readonly number[];
+  readonly particulars: Particulars;
   readonly roundTrips: RoundTrips;
   readonly capacity: Capacity;
   readonly notes: Notes;
@@ -79,16 +79,25 @@ export class Search {
     };
   }
 
-  /** Whether and how the offer fits; worked out once. */
+  /** Whether and how the offer fits, if its row says that it may; worked out once. */
   private fitAt(slot: number): Fit | null {
     const known = this.fits.get(slot);
     if (known !== undefined) return known;
     this.stock.effort.looks += 1;
-    const subject = this.subjectAt(slot);
-    // Offers at another price were not found on a shelf whose GPUs suit.
-    const fit = this.stock.repriced.has(slot) ? fitOf(subject) : fitOfSuiting(subject);
+    // Of offers at another price, no row has been asked.
+    const fit = this.stock.repriced.has(slot) ? fitOf(this.subjectAt(slot)) : this.fitInBook(slot);
     this.fits.set(slot, fit);
     return fit;
+  }
+
+  /** As `fitOf`, less what its shelf and its row have said for sure. */
+  private fitInBook(slot: number): Fit | null {
+    const { need, ask } = this;
+    const { particulars } = this.stock;
+    if (!particulars.canLast(slot, need.durationSeconds)) return null;
+    const subject = this.subjectAt(slot);
+    for (const check of ask.doubts) if (check(subject)) return null;
+    return fitAtRate(subject, particulars.rateOf(slot, need.total, subject.offer));
   }
 
   /** Bit n says that entry n of the node may fit. The searches of one group meet on many nodes. */
@@ -107,7 +116,10 @@ export class Search {
     if (this.ask.hopeless) return;
     const { tree } = this.stock;
     if (this.start.slots) {
-      for (const slot of this.start.slots) onNode(tree.leafOf(slot), 1 << tree.placeOf(slot));
+      for (const slot of this.start.slots) {
+        const leaf = tree.leafOf(slot);
+        onNode(leaf, this.maskOf(leaf) & (1 << tree.placeOf(slot)));
+      }
       return;
     }
     for (const { anchor, mask } of this.start.choice.beginnings) onNode(anchor, this.maskOf(anchor) & mask);
@@ -169,12 +181,19 @@ export class Search {
     return fastest;
   }
 
+  private mayFit(slot: number): boolean {
+    const { tree } = this.stock;
+    return (this.maskOf(tree.leafOf(slot)) & (1 << tree.placeOf(slot))) !== 0;
+  }
+
   private anyFitsOn(shelf: number): boolean {
+    if (this.ask.hopeless) return false;
     const { tree } = this.stock;
     if (this.start.slots) {
-      return this.start.slots.some((slot) => this.shelfAt(slot) === shelf && this.fitAt(slot) !== null);
+      return this.start.slots.some(
+        (slot) => this.shelfAt(slot) === shelf && this.mayFit(slot) && this.fitAt(slot) !== null,
+      );
     }
-    if (this.ask.hopeless) return false;
     const anchor = tree.anchorOf(shelf);
     if ((this.maskOf(anchor) & (1 << tree.placeInAnchor(shelf))) === 0) return false;
     const stack = [tree.rootOf(shelf)];
@@ -199,7 +218,7 @@ export class Search {
   *candidates(request: MatchRequest): Generator<Candidate> {
     const ranking = this.ranking(request);
     if (!ranking) return;
-    const { tree, roundTrips, repriced, places } = this.stock;
+    const { tree, roundTrips, repriced, particulars } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b) => byRank(exact[a]!, exact[b]!) < 0);
     const bounds = new Bounds(this.ask, tree.columns, ranking);
@@ -207,7 +226,7 @@ export class Search {
     const { origin } = this.ask;
     const table = origin && roundTrips.from(origin);
     const tripTo = (slot: number): number =>
-      table ? roundTrips.between(origin, table, places[slot]!) : 0;
+      table ? roundTrips.between(origin, table, particulars.placeOf(slot)) : 0;
     const findTrips = (node: number, mask: number, leaf: boolean): void => {
       const at = node * NODE_WORDS + FIELDS_AT;
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
@@ -241,7 +260,9 @@ export class Search {
       const fit = this.fitAt(slot);
       if (!fit) return;
       const { throughput } = facts[this.shelfAt(slot)]!;
-      exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, tripMs: tripTo(slot), throughput }));
+      const reliability = particulars.reliabilityOf(slot);
+      const known = { tripMs: tripTo(slot), throughput, reliability };
+      exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, known }));
       frontier.add(exact.at(-1)!.score, EXACT, exact.length - 1);
       frontier.close();
     };

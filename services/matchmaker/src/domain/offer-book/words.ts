@@ -37,6 +37,10 @@ export const attributeBit = (key: string, value: string): Bits64 =>
 export class Vocabulary {
   private readonly numbers = new Map<string, number>();
 
+  get size(): number {
+    return this.numbers.size;
+  }
+
   add(word: string): number {
     const known = this.numbers.get(word);
     if (known !== undefined) return known;
