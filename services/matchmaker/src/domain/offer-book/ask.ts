@@ -11,6 +11,7 @@ import { halfBelow, halfOf, limitWord, wholeOf, withinLimits } from './halves.ts
 import {
   BITS,
   BITS_AT,
+  ENTRIES_AT,
   FANOUT,
   FIELD,
   FIELDS_AT,
@@ -20,7 +21,7 @@ import {
   PAIRS,
   tightestGpus,
 } from './layout.ts';
-import { attributeBit, bit64, union, type Vocabulary } from './words.ts';
+import { attributeBit, bit64, type Bits64, NO_BITS, storageBit, union, type Vocabulary } from './words.ts';
 
 /** Of what is free now, or of what was declared (as if every lease had ended). */
 export type Capacity = 'free' | 'declared';
@@ -40,26 +41,23 @@ export const unitVector = ({ latitude, longitude }: GeoPoint): UnitVector => {
 
 const outside = (value: number, low: number, high: number): number => Math.max(0, low - value, value - high);
 
-/** Vocabularies that turn names into bits. */
-export type Vocabularies = { readonly regions: Vocabulary; readonly storageClasses: Vocabulary };
-
-/** With more words than these, several have the same bit, and a row can but guess. */
+/** With more regions than these, several have the same bit, and a row can but guess. */
 const REGION_BITS = 64;
-const STORAGE_BITS = 31;
 
-/** Bit 0: any class at all. */
-export const storageBit = (number: number | undefined): number =>
-  number === undefined ? 0 : (1 << (1 + (number % STORAGE_BITS))) >>> 0;
-
-const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number | null => {
-  let bits = 0;
-  for (const name of need.storageClasses) {
-    const bit = name === 'default' ? 1 : storageBit(storageClasses.find(name));
-    if (bit === 0) return null;
-    bits |= bit;
-  }
-  return bits >>> 0;
+/** Of all that must be there. */
+const traitBits = ({ group: { attributes }, storageClasses }: GroupNeed): Bits64 => {
+  const keys = Object.keys(attributes);
+  if (keys.length + storageClasses.length === 0) return NO_BITS;
+  return union([
+    ...keys.map((key) => attributeBit(key, attributes[key]!)),
+    ...storageClasses.map((name) => storageBit(name === 'default' ? null : name)),
+  ]);
 };
+
+const regionBits = ({ regions }: GroupNeed['group'], known: Vocabulary): Bits64 =>
+  regions.length === 0 ? NO_BITS : union(regions.flatMap((name) => bitOf(known.find(name))));
+
+const bitOf = (number: number | undefined): Bits64[] => (number === undefined ? [] : [bit64(number)]);
 
 const largestOf = (pods: GroupNeed['pods'], dimension: Dimension): number => {
   let largest = 0;
@@ -90,13 +88,12 @@ const firstColumn = (pods: GroupNeed['pods'], capacity: Capacity): number => {
 
 const doubtsOf = (
   { group, storageClasses, include, exclude, declinedBy }: GroupNeed,
-  known: Vocabularies,
+  regions: Vocabulary,
 ): Check[] => {
   const doubts: Check[] = [];
-  if (group.regions.length > 0 && known.regions.size > REGION_BITS) doubts.push(WORD_CHECKS.region);
+  if (group.regions.length > 0 && regions.size > REGION_BITS) doubts.push(WORD_CHECKS.region);
   if (Object.keys(group.attributes).length > 0) doubts.push(WORD_CHECKS.attributes);
-  if (storageClasses.length > 0 && known.storageClasses.size > STORAGE_BITS)
-    doubts.push(WORD_CHECKS.storageClass);
+  if (storageClasses.length > 0) doubts.push(WORD_CHECKS.storageClass);
   if (include.size + exclude.size + declinedBy.size > 0) doubts.push(...PROVIDER_NAME_CHECKS);
   return doubts;
 };
@@ -106,6 +103,8 @@ const doubtsOf = (
  * side of "maybe"; of a single offer it is final for tier and network, and for words unless they are among the doubts. Plain
  * numbers throughout: these questions are asked a thousand times for each order.
  */
+const sink = new Int32Array(1);
+
 export class Ask {
   readonly origin: RttEnd | null;
   private readonly x: number;
@@ -124,9 +123,8 @@ export class Ask {
   private readonly anyRegion: boolean;
   private readonly regionsLow: number;
   private readonly regionsHigh: number;
-  private readonly attributesLow: number;
-  private readonly attributesHigh: number;
-  private readonly storage: number;
+  private readonly traitsLow: number;
+  private readonly traitsHigh: number;
   private readonly gpuBits: number;
   /** GPUs of the only replica when there is but one; else 0. */
   private readonly loneGpus: number;
@@ -135,7 +133,7 @@ export class Ask {
   /** What rows only guess, and has to be asked of an offer itself. */
   readonly doubts: readonly Check[];
 
-  constructor(need: GroupNeed, vocabularies: Vocabularies, capacity: Capacity) {
+  constructor(need: GroupNeed, regions: Vocabulary, capacity: Capacity) {
     const { group, pods, total } = need;
     this.origin = originOf(need);
     [this.x, this.y, this.z] = need.near ? unitVector(need.near) : [0, 0, 0];
@@ -144,20 +142,33 @@ export class Ask {
     this.memoryGiB = total.memoryMiB / 1_024;
     this.storageGiB = total.storageMiB / 1_024;
     this.limit = nearest(need.limitMicrosPerHour);
-    const known = group.regions.flatMap((region) => vocabularies.regions.find(region) ?? []);
     this.anyRegion = group.regions.length === 0;
-    [this.regionsLow, this.regionsHigh] = union(known.map(bit64));
-    [this.attributesLow, this.attributesHigh] = union(
-      Object.entries(group.attributes).map(([key, value]) => attributeBit(key, value)),
-    );
-    const storage = storageBits(need, vocabularies);
-    this.storage = storage ?? 0;
-    this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
+    [this.regionsLow, this.regionsHigh] = regionBits(group, regions);
+    [this.traitsLow, this.traitsHigh] = traitBits(need);
+    this.hopeless = !this.anyRegion && this.regionsLow === 0 && this.regionsHigh === 0;
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
-    this.doubts = doubtsOf(need, vocabularies);
+    this.doubts = doubtsOf(need, regions);
     this.limitsAt = firstColumn(pods, capacity) * PAIRS;
     this.limits = limitsOf(need, capacity);
+  }
+
+  touch({ words }: Columns, node: number): void {
+    const at = node * NODE_WORDS;
+    const limits = at + this.limitsAt;
+    sink[0] =
+      words[limits]! |
+      words[limits + 16]! |
+      words[limits + 32]! |
+      words[limits + 48]! |
+      words[at + ENTRIES_AT]! |
+      words[at + FIELDS_AT]! |
+      words[at + FIELDS_AT + 16]! |
+      words[at + FIELDS_AT + 32]! |
+      words[at + FIELDS_AT + 48]! |
+      words[at + FIELDS_AT + 64]! |
+      words[at + BITS_AT + this.gpuBits * FANOUT]! |
+      words[at + HALF.declaredMost * PAIRS]!;
   }
 
   /** Micro-USDC per hour that nothing below the row undercuts. */
@@ -186,9 +197,9 @@ export class Ask {
     return mask;
   }
 
-  /** Of the entries in the mask those whose regions, attributes and storage classes may do. */
+  /** Of the entries in the mask those whose regions and traits may do. */
   private wordsSuit(words: Int32Array, first: number, mask: number): number {
-    const { regionsLow, regionsHigh, attributesLow, attributesHigh, storage } = this;
+    const { regionsLow, regionsHigh, traitsLow, traitsHigh } = this;
     let suiting = mask;
     if (!this.anyRegion) {
       for (let rest = suiting, bits = first + BITS.region * FANOUT; rest !== 0; rest &= rest - 1) {
@@ -197,16 +208,11 @@ export class Ask {
           suiting &= ~(rest & -rest);
       }
     }
-    if (attributesLow !== 0 || attributesHigh !== 0) {
-      for (let rest = suiting, bits = first + BITS.attributes * FANOUT; rest !== 0; rest &= rest - 1) {
+    if (traitsLow !== 0 || traitsHigh !== 0) {
+      for (let rest = suiting, bits = first + BITS.traits * FANOUT; rest !== 0; rest &= rest - 1) {
         const at = bits + lowestBit(rest);
-        if ((attributesLow & ~words[at]!) !== 0 || (attributesHigh & ~words[at + FANOUT]!) !== 0)
+        if ((traitsLow & ~words[at]!) !== 0 || (traitsHigh & ~words[at + FANOUT]!) !== 0)
           suiting &= ~(rest & -rest);
-      }
-    }
-    if (storage !== 0) {
-      for (let rest = suiting, bits = first + BITS.storage * FANOUT; rest !== 0; rest &= rest - 1) {
-        if ((storage & ~words[bits + lowestBit(rest)]!) !== 0) suiting &= ~(rest & -rest);
       }
     }
     return suiting;

@@ -54,12 +54,13 @@ export const HALVES = 20;
 export const BITS = {
   /** Two words: the region. */
   region: 0,
-  storage: 2,
-  /** Two words: attributes, spread by a hash. */
-  attributes: 3,
+  /** Two words: attributes of the provider and storage classes of the offer, spread by a hash. */
+  traits: 2,
   /** Bit n: some machine has n GPUs free; bit 31: 31 or more. */
-  freeGpus: 5,
-  declaredGpus: 6,
+  freeGpus: 4,
+  declaredGpus: 5,
+  /** No bits, but the number of the provider's place; of a box it says nothing. */
+  place: 6,
 } as const;
 export const WORDS = 7;
 

@@ -8,7 +8,7 @@ import { isMatchable, type Market, type Offer, type Provider } from '../market.t
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
 import { reliabilityTerm } from '../scoring.ts';
-import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
+import { Ask, type Capacity, unitVector } from './ask.ts';
 import { BoxTree } from './box-tree.ts';
 import { emptyRow, type Row } from './columns.ts';
 import { halfBelow, halfOf } from './halves.ts';
@@ -19,7 +19,7 @@ import { RoundTrips } from './round-trips.ts';
 import { type Kept, Search, type Start } from './search.ts';
 import { Shelves } from './shelves.ts';
 import { notAbove } from './singles.ts';
-import { attributeBit, bit64, union, Vocabulary } from './words.ts';
+import { attributeBit, bit64, storageBit, union, Vocabulary } from './words.ts';
 
 type Entry = Kept & { readonly slot: number };
 
@@ -60,7 +60,7 @@ export class OfferBook implements CandidateSource {
   private readonly row = emptyRow();
   /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
   private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
-  private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
+  private readonly regions = new Vocabulary();
   /** Slots that are not in the tree of their shelf yet, by shelf: only while everything that changed is looked at. */
   private readonly entering = new Map<number, number[]>();
   /** Of each shelf how many slots are in its tree, and how many have come or gone since it was made. */
@@ -141,7 +141,7 @@ export class OfferBook implements CandidateSource {
         effort: this.effort,
         capacity,
       },
-      new Ask(need, this.vocabularies, capacity),
+      new Ask(need, this.regions, capacity),
       need,
       this.startOf(need),
     );
@@ -245,13 +245,13 @@ export class OfferBook implements CandidateSource {
   }
 
   private enter(offer: Offer, provider: Provider, free: readonly NodeFree[]): void {
-    this.rowOf({ offer, provider, free }); // throws, if it does, before anything is changed
+    const place = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    this.rowOf({ offer, provider, free, place }); // throws, if it does, before anything is changed
     const slot = this.tree.takeSlot();
-    const entry = { slot, offer, provider, free };
+    const entry = { slot, offer, provider, free, place };
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
-    const place = this.roundTrips.numberOf(rttEndOf(provider.place.location));
-    this.particulars.put(slot, offer, provider, place);
+    this.particulars.put(slot, offer, provider);
     const shelf = this.shelves.numberOf(offer.gpu);
     const entering = this.entering.get(shelf);
     if (entering) entering.push(slot);
@@ -259,8 +259,8 @@ export class OfferBook implements CandidateSource {
   }
 
   /** Good until the next is asked for. */
-  private rowOf({ offer, provider, free }: Omit<Entry, 'slot'>): Row {
-    const { fields, halves } = this.row;
+  private rowOf({ offer, provider, free, place }: Kept): Row {
+    const { fields, halves, bits } = this.row;
     const set = (field: number, value: number): void => void (fields[field] = notAbove(value));
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
@@ -284,19 +284,16 @@ export class OfferBook implements CandidateSource {
     this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
     this.writeCapacity(HALF.declaredMost, HALF.declaredTotal, BITS.declaredGpus, offer.nodes);
     this.writeBits(offer, provider);
+    bits[BITS.place] = place;
     return this.row;
   }
 
   private writeBits(offer: Offer, provider: Provider): void {
     const { bits } = this.row;
-    const region = bit64(this.vocabularies.regions.add(provider.place.region));
-    bits.set(region, BITS.region);
-    bits[BITS.storage] = offer.storageClasses.reduce(
-      (all, name) => all | storageBit(this.vocabularies.storageClasses.add(name)),
-      offer.storageClasses.length > 0 ? 1 : 0,
-    );
-    const attributes = Object.entries(provider.attributes).map(([key, value]) => attributeBit(key, value));
-    bits.set(union(attributes), BITS.attributes);
+    bits.set(bit64(this.regions.add(provider.place.region)), BITS.region);
+    const traits = Object.entries(provider.attributes).map(([key, value]) => attributeBit(key, value));
+    for (const name of offer.storageClasses) traits.push(storageBit(name), storageBit(null));
+    bits.set(union(traits), BITS.traits);
   }
 
   /** @throws DomainError `impossible_amounts` for machines that add up to more than counts exactly */

@@ -14,35 +14,21 @@ const [MIN_DURATION, MAX_DURATION, RELIABILITY] = [4, 5, 6];
  */
 export class Particulars {
   private numbers = new Float64Array(FIRST_ROOM * STRIDE);
-  private placeNumbers = new Int32Array(FIRST_ROOM);
 
-  /** @param place number of the provider's place */
-  put(slot: number, { price, policy }: Offer, provider: Provider, place: number): void {
-    if (slot >= this.placeNumbers.length) this.makeRoom(slot + 1);
+  put(slot: number, { price, policy }: Offer, provider: Provider): void {
+    const at = slot * STRIDE;
+    if (at >= this.numbers.length) this.makeRoom(at + STRIDE);
     const { perGpu, perCpuCore, perMemoryGiB, perStorageGiB } = price;
-    this.numbers.set(
-      [
-        ...[perGpu, perCpuCore, perMemoryGiB, perStorageGiB].map(nearest),
-        policy.minDurationSeconds,
-        policy.maxDurationSeconds,
-        reliabilityTerm(provider),
-      ],
-      slot * STRIDE,
-    );
-    this.placeNumbers[slot] = place;
+    this.numbers.set([perGpu, perCpuCore, perMemoryGiB, perStorageGiB].map(nearest), at);
+    this.numbers[at + MIN_DURATION] = policy.minDurationSeconds;
+    this.numbers[at + MAX_DURATION] = policy.maxDurationSeconds;
+    this.numbers[at + RELIABILITY] = reliabilityTerm(provider);
   }
 
-  private makeRoom(slots: number): void {
-    const room = Math.max(slots, 2 * this.placeNumbers.length);
-    const [numbers, places] = [new Float64Array(room * STRIDE), new Int32Array(room)];
+  private makeRoom(length: number): void {
+    const numbers = new Float64Array(Math.max(length, 2 * this.numbers.length));
     numbers.set(this.numbers);
-    places.set(this.placeNumbers);
-    [this.numbers, this.placeNumbers] = [numbers, places];
-  }
-
-  /** Number of the provider's place. */
-  placeOf(slot: number): number {
-    return this.placeNumbers[slot]!;
+    this.numbers = numbers;
   }
 
   reliabilityOf(slot: number): number {

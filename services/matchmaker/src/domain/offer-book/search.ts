@@ -9,14 +9,20 @@ import type { Ask, Capacity } from './ask.ts';
 import { Bounds } from './bounds.ts';
 import type { BoxTree } from './box-tree.ts';
 import { Frontier } from './frontier.ts';
-import { FANOUT, FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
+import { BITS, BITS_AT, FANOUT, FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
 import type { Notes } from './notes.ts';
 import type { Particulars } from './particulars.ts';
 import type { RoundTrips } from './round-trips.ts';
 import type { Choice } from './shelves.ts';
 
 /** What is known of the offer in a slot. */
-export type Kept = { offer: Offer; provider: Provider; free: readonly NodeFree[] };
+export type Kept = {
+  readonly offer: Offer;
+  readonly provider: Provider;
+  free: readonly NodeFree[];
+  /** Number of the provider's place among those that round trips are known to. */
+  readonly place: number;
+};
 
 /** What a search reads; nothing of it changes while the search goes on. */
 export type Stock = {
@@ -37,6 +43,8 @@ const cheaper = (known: Micros | null, fit: Fit | null): Micros | null => {
   if (!fit) return known;
   return known === null ? fit.rateMicrosPerHour : minMicros(known, fit.rateMicrosPerHour);
 };
+
+const PLACES_AT = BITS_AT + BITS.place * FANOUT;
 
 const NODE = 0;
 const SLOT = 1;
@@ -106,6 +114,7 @@ export class Search {
     const known = notes.read(this.number, node);
     if (known >= 0) return known;
     effort.looks += 1;
+    this.ask.touch(tree.columns, node);
     const mask = this.ask.mayFit(tree.columns, node, tree.size(node));
     notes.write(this.number, node, mask);
     return mask;
@@ -218,21 +227,20 @@ export class Search {
   *candidates(request: MatchRequest): Generator<Candidate> {
     const ranking = this.ranking(request);
     if (!ranking) return;
-    const { tree, roundTrips, repriced, particulars } = this.stock;
+    const { tree, entries, roundTrips, repriced, particulars } = this.stock;
     const exact: Ranked[] = [];
     const frontier = new Frontier((a, b) => byRank(exact[a]!, exact[b]!) < 0);
     const bounds = new Bounds(this.ask, tree.columns, ranking);
     const { facts } = this.start.choice;
     const { origin } = this.ask;
     const table = origin && roundTrips.from(origin);
-    const tripTo = (slot: number): number =>
-      table ? roundTrips.between(origin, table, particulars.placeOf(slot)) : 0;
+    const tripTo = (place: number): number => (table ? roundTrips.between(origin, table, place) : 0);
     const findTrips = (node: number, mask: number, leaf: boolean): void => {
       const at = node * NODE_WORDS + FIELDS_AT;
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
         tripsMs[place] = leaf
-          ? tripTo(tree.entry(node, place))
+          ? tripTo(tree.columns.words[node * NODE_WORDS + PLACES_AT + place]!)
           : this.ask.rttAtLeast(tree.columns.fields, at + place);
       }
     };
@@ -261,7 +269,7 @@ export class Search {
       if (!fit) return;
       const { throughput } = facts[this.shelfAt(slot)]!;
       const reliability = particulars.reliabilityOf(slot);
-      const known = { tripMs: tripTo(slot), throughput, reliability };
+      const known = { tripMs: tripTo(entries[slot]!.place), throughput, reliability };
       exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, known }));
       frontier.add(exact.at(-1)!.score, EXACT, exact.length - 1);
       frontier.close();
