@@ -11,7 +11,6 @@ import { halfBelow, halfOf, limitWord, wholeOf, withinLimits } from './halves.ts
 import {
   BITS,
   BITS_AT,
-  ENTRIES_AT,
   FANOUT,
   FIELD,
   FIELDS_AT,
@@ -103,8 +102,6 @@ const doubtsOf = (
  * side of "maybe"; of a single offer it is final for tier and network, and for words unless they are among the doubts. Plain
  * numbers throughout: these questions are asked a thousand times for each order.
  */
-const sink = new Int32Array(1);
-
 export class Ask {
   readonly origin: RttEnd | null;
   private readonly x: number;
@@ -151,24 +148,6 @@ export class Ask {
     this.doubts = doubtsOf(need, regions);
     this.limitsAt = firstColumn(pods, capacity) * PAIRS;
     this.limits = limitsOf(need, capacity);
-  }
-
-  touch({ words }: Columns, node: number): void {
-    const at = node * NODE_WORDS;
-    const limits = at + this.limitsAt;
-    sink[0] =
-      words[limits]! |
-      words[limits + 16]! |
-      words[limits + 32]! |
-      words[limits + 48]! |
-      words[at + ENTRIES_AT]! |
-      words[at + FIELDS_AT]! |
-      words[at + FIELDS_AT + 16]! |
-      words[at + FIELDS_AT + 32]! |
-      words[at + FIELDS_AT + 48]! |
-      words[at + FIELDS_AT + 64]! |
-      words[at + BITS_AT + this.gpuBits * FANOUT]! |
-      words[at + HALF.declaredMost * PAIRS]!;
   }
 
   /** Micro-USDC per hour that nothing below the row undercuts. */

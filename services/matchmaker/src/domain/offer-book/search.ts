@@ -114,7 +114,6 @@ export class Search {
     const known = notes.read(this.number, node);
     if (known >= 0) return known;
     effort.looks += 1;
-    this.ask.touch(tree.columns, node);
     const mask = this.ask.mayFit(tree.columns, node, tree.size(node));
     notes.write(this.number, node, mask);
     return mask;
