@@ -97,20 +97,21 @@ export const fitTerm = (left: number, all: number): number => (all === 0 ? 1 : 1
  * How little is left in pieces on the machines that are touched: GPUs that stay free beside the group, or, where
  * only CPU is taken, CPU; a CPU-only group on a GPU machine strands GPUs and gets nothing.
  */
-const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
+const fit = ({ need, offer, free }: Subject, { packed }: Fit, gpusOfEach: number | null): number => {
   if (need.total.gpus === 0 && offer.gpu !== null) return 0;
   const dimension = need.total.gpus > 0 ? 'gpus' : 'cpuMillis';
+  const declared = (at: number): number =>
+    dimension === 'gpus' && gpusOfEach !== null ? gpusOfEach : offer.nodes[at]![dimension];
   if (packed.length === 1) {
     const { at } = packed[0]!;
     const here = need.pods[0]!.needs;
-    if (here[dimension] === 0) return 1;
-    return fitTerm(leftOf(free[at]!, here)[dimension], offer.nodes[at]![dimension]);
+    return here[dimension] === 0 ? 1 : fitTerm(leftOf(free[at]!, here)[dimension], declared(at));
   }
   let left = 0;
   let all = 0;
   for (const [at, here] of takenOf(need, packed)) {
     if (here[dimension] === 0) continue;
-    all += offer.nodes[at]![dimension];
+    all += declared(at);
     left += leftOf(free[at]!, here)[dimension];
   }
   return fitTerm(left, all);
@@ -141,19 +142,22 @@ export type Known = {
   readonly throughput: number;
   /** The term. */
   readonly reliability: number;
+  /** GPUs that every machine of the offer was declared with; null where one has more than another, or nobody has looked. */
+  readonly gpusOfEach: number | null;
 };
 
 const knownOf = (subject: Subject): Known => ({
   tripMs: roundTripMs(subject),
   throughput: throughputOf(subject),
   reliability: reliabilityTerm(subject.provider),
+  gpusOfEach: null,
 });
 
 export const scoreTerms = (
   subject: Subject,
   found: Fit,
   field: Field,
-  { tripMs, throughput, reliability } = knownOf(subject),
+  { tripMs, throughput, reliability, gpusOfEach } = knownOf(subject),
 ): ScoreTerms => ({
   cost: costTerm(
     nearest(found.rateMicrosPerHour),
@@ -163,7 +167,7 @@ export const scoreTerms = (
   geography: geographyTerm(tripMs),
   performance: performanceTerm(throughput, field.fastest),
   reliability,
-  fit: fit(subject, found),
+  fit: fit(subject, found, gpusOfEach),
 });
 
 /** The weights of the tenant, else of its profile; the heavier the work, the more performance weighs. */

@@ -4,9 +4,15 @@ import { nearest, rateMicrosPerHour, roundedUpRate, type Taken } from '../pricin
 import { reliabilityTerm } from '../scoring.ts';
 
 const FIRST_ROOM = 64;
-/** Numbers of an offer: four unit prices, shortest and longest duration, reliability; one is not used. Together a line of memory. */
+/** Numbers of an offer, together a line of memory: four unit prices, and these. */
 const STRIDE = 8;
-const [MIN_DURATION, MAX_DURATION, RELIABILITY] = [4, 5, 6];
+const [MIN_DURATION, MAX_DURATION, RELIABILITY, GPUS_OF_EACH] = [4, 5, 6, 7];
+
+/** GPUs that every machine has; NaN where one has more than another. */
+const gpusOfEach = ({ nodes }: Offer): number => {
+  const gpus = nodes[0]?.gpus ?? NaN;
+  return nodes.every((node) => node.gpus === gpus) ? gpus : NaN;
+};
 
 /**
  * Of the offers in the slots of a book, exactly, what is looked at where an offer may be one of the best. The objects of an
@@ -15,14 +21,16 @@ const [MIN_DURATION, MAX_DURATION, RELIABILITY] = [4, 5, 6];
 export class Particulars {
   private numbers = new Float64Array(FIRST_ROOM * STRIDE);
 
-  put(slot: number, { price, policy }: Offer, provider: Provider): void {
+  put(slot: number, offer: Offer, provider: Provider): void {
     const at = slot * STRIDE;
     if (at >= this.numbers.length) this.makeRoom(at + STRIDE);
+    const { price, policy } = offer;
     const { perGpu, perCpuCore, perMemoryGiB, perStorageGiB } = price;
     this.numbers.set([perGpu, perCpuCore, perMemoryGiB, perStorageGiB].map(nearest), at);
     this.numbers[at + MIN_DURATION] = policy.minDurationSeconds;
     this.numbers[at + MAX_DURATION] = policy.maxDurationSeconds;
     this.numbers[at + RELIABILITY] = reliabilityTerm(provider);
+    this.numbers[at + GPUS_OF_EACH] = gpusOfEach(offer);
   }
 
   private makeRoom(length: number): void {
@@ -33,6 +41,12 @@ export class Particulars {
 
   reliabilityOf(slot: number): number {
     return this.numbers[slot * STRIDE + RELIABILITY]!;
+  }
+
+  /** GPUs that every machine of the offer was declared with; null where one has more than another. */
+  gpusOfEach(slot: number): number | null {
+    const gpus = this.numbers[slot * STRIDE + GPUS_OF_EACH]!;
+    return Number.isNaN(gpus) ? null : gpus;
   }
 
   /** Whether the offer's policy lets it be taken for so long. */

@@ -267,8 +267,12 @@ export class Search {
       const fit = this.fitAt(slot);
       if (!fit) return;
       const { throughput } = facts[this.shelfAt(slot)]!;
-      const reliability = particulars.reliabilityOf(slot);
-      const known = { tripMs: tripTo(entries[slot]!.place), throughput, reliability };
+      const known = {
+        tripMs: tripTo(entries[slot]!.place),
+        throughput,
+        reliability: particulars.reliabilityOf(slot),
+        gpusOfEach: particulars.gpusOfEach(slot),
+      };
       exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, known }));
       frontier.add(exact.at(-1)!.score, EXACT, exact.length - 1);
       frontier.close();
