@@ -6,23 +6,33 @@ const END = -1;
 export type Rank = 0 | 1 | 2;
 const LAST_RANK = 2;
 
+type Before = (a: number, b: number) => boolean;
+const byItem: Before = (a, b) => a < b;
+
 /**
  * What a best-first search has still to look at, highest key first. Of equal keys the lower rank comes first, then the lower
  * item; of the last rank, what `before` says.
  *
  * Items come in batches. Each is kept sorted, and only the first that is left of it is in the heap: of most batches few are
- * ever taken out.
+ * ever taken out. A frontier can be used for one search after another: it keeps its memory.
  */
 export class Frontier {
-  /** Batch by batch, best first, each with an END behind it. */
+  /** Batch by batch, best first, each with an END behind it; what lies beyond `used` is of an earlier search. */
   private readonly keys: number[] = [];
   private readonly items: number[] = [];
+  private used = 0;
   /** Where the first that is left of a batch is. */
   private readonly heap: number[] = [];
   private batch = 0;
+  private before: Before = byItem;
 
-  /** @param before whether the first of two items of the last rank comes first */
-  constructor(private readonly before: (a: number, b: number) => boolean = (a, b) => a < b) {}
+  /** Forgets everything. @param before whether the first of two items of the last rank comes first */
+  clear(before: Before = byItem): void {
+    this.used = 0;
+    this.batch = 0;
+    this.heap.length = 0;
+    this.before = before;
+  }
 
   get size(): number {
     return this.heap.length;
@@ -41,9 +51,8 @@ export class Frontier {
   add(key: number, rank: Rank, item: number): void {
     const { keys, items } = this;
     const ranked = rank * MOST_ITEMS + item;
-    let at = keys.length;
-    keys.push(key);
-    items.push(ranked);
+    let at = this.used;
+    this.put(key, ranked);
     for (; at > this.batch && this.precedes(key, ranked, at - 1); at -= 1) {
       keys[at] = keys[at - 1]!;
       items[at] = items[at - 1]!;
@@ -54,10 +63,10 @@ export class Frontier {
 
   /** The batch is complete: what is in it can be taken out, and the next one is begun. */
   close(): void {
-    const { keys, heap, batch } = this;
-    if (keys.length === batch) return;
-    this.batch = keys.push(END);
-    this.items.push(END);
+    const { heap, batch } = this;
+    if (this.used === batch) return;
+    this.put(END, END);
+    this.batch = this.used;
     let at = heap.push(batch) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -66,6 +75,18 @@ export class Frontier {
       at = parent;
     }
     heap[at] = batch;
+  }
+
+  private put(key: number, item: number): void {
+    const { keys, items, used } = this;
+    if (used < keys.length) {
+      keys[used] = key;
+      items[used] = item;
+    } else {
+      keys.push(key);
+      items.push(item);
+    }
+    this.used = used + 1;
   }
 
   /** Takes the first out. */

@@ -11,6 +11,7 @@ import { reliabilityTerm } from '../scoring.ts';
 import { Ask, type Capacity, unitVector } from './ask.ts';
 import { BoxTree } from './box-tree.ts';
 import { emptyRow, type Row } from './columns.ts';
+import type { Frontier } from './frontier.ts';
 import { halfBelow, halfOf } from './halves.ts';
 import { BITS, FIELD, gpuBit, HALF } from './layout.ts';
 import { Notes } from './notes.ts';
@@ -57,6 +58,7 @@ export class OfferBook implements CandidateSource {
   private readonly particulars = new Particulars();
   private readonly roundTrips = new RoundTrips();
   private readonly notes = new Notes();
+  private readonly frontiers: Frontier[] = [];
   private readonly row = emptyRow();
   /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
   private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
@@ -138,6 +140,7 @@ export class OfferBook implements CandidateSource {
         particulars: this.particulars,
         roundTrips: this.roundTrips,
         notes: this.notes,
+        frontiers: this.frontiers,
         effort: this.effort,
         capacity,
       },

@@ -35,6 +35,8 @@ export type Stock = {
   readonly roundTrips: RoundTrips;
   readonly capacity: Capacity;
   readonly notes: Notes;
+  /** Of searches that are over, for those that come. */
+  readonly frontiers: Frontier[];
   /** Counts the offers and boxes that are looked at. */
   readonly effort: { looks: number };
 };
@@ -45,6 +47,9 @@ const cheaper = (known: Micros | null, fit: Fit | null): Micros | null => {
 };
 
 const PLACES_AT = BITS_AT + BITS.place * FANOUT;
+
+/** More are not kept. */
+const MOST_FRONTIERS = 4;
 
 const NODE = 0;
 const SLOT = 1;
@@ -138,10 +143,25 @@ export class Search {
     return tree.treeOf(tree.leafOf(slot));
   }
 
+  private takeFrontier(): Frontier {
+    return this.stock.frontiers.pop() ?? new Frontier();
+  }
+
+  private giveBack(frontier: Frontier): void {
+    if (this.stock.frontiers.length < MOST_FRONTIERS) this.stock.frontiers.push(frontier);
+  }
+
   /** Lowest rate of an offer that fits; null when none does. */
   cheapest(): Micros | null {
+    const frontier = this.takeFrontier();
+    frontier.clear();
+    const cheapest = this.cheapestWith(frontier);
+    this.giveBack(frontier);
+    return cheapest;
+  }
+
+  private cheapestWith(frontier: Frontier): Micros | null {
     const { tree, repriced } = this.stock;
-    const frontier = new Frontier();
     const onNode = (node: number, mask: number): void => {
       const rank = tree.isLeaf(node) ? SLOT : NODE;
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
@@ -226,9 +246,19 @@ export class Search {
   *candidates(request: MatchRequest): Generator<Candidate> {
     const ranking = this.ranking(request);
     if (!ranking) return;
+    const frontier = this.takeFrontier();
+    try {
+      yield* this.ranked(ranking, frontier);
+    } finally {
+      // A caller that neither goes on nor says that it is done keeps its frontier.
+      this.giveBack(frontier);
+    }
+  }
+
+  private *ranked(ranking: Ranking, frontier: Frontier): Generator<Candidate> {
     const { tree, entries, roundTrips, repriced, particulars } = this.stock;
     const exact: Ranked[] = [];
-    const frontier = new Frontier((a, b) => byRank(exact[a]!, exact[b]!) < 0);
+    frontier.clear((a, b) => byRank(exact[a]!, exact[b]!) < 0);
     const bounds = new Bounds(this.ask, tree.columns, ranking);
     const { facts } = this.start.choice;
     const { origin } = this.ask;
