@@ -329,7 +329,10 @@ export const fitOf = (subject: Subject): Fit | null => {
 };
 
 /** What `fitOf` comes to where every constraint but price and capacity holds. @param rateMicrosPerHour of the subject */
-export const fitAtRate = ({ need, free }: Pick<Subject, 'need' | 'free'>, rateMicrosPerHour: Micros): Fit | null => {
+export const fitAtRate = (
+  { need, free }: Pick<Subject, 'need' | 'free'>,
+  rateMicrosPerHour: Micros,
+): Fit | null => {
   if (rateMicrosPerHour > need.limitMicrosPerHour) return null;
   const packed = pack(need.pods, free);
   return packed && { rateMicrosPerHour, packed };

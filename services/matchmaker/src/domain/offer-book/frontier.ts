@@ -34,6 +34,11 @@ export class Frontier {
     this.before = before;
   }
 
+  /** How many items it has had memory for. */
+  get room(): number {
+    return this.keys.length;
+  }
+
   get size(): number {
     return this.heap.length;
   }

@@ -48,8 +48,9 @@ const cheaper = (known: Micros | null, fit: Fit | null): Micros | null => {
 
 const PLACES_AT = BITS_AT + BITS.place * FANOUT;
 
-/** More are not kept. */
+/** Neither more frontiers are kept than so many, nor any that has had to hold more items: some MB in all. */
 const MOST_FRONTIERS = 4;
+const MOST_ROOM = 50_000;
 
 const NODE = 0;
 const SLOT = 1;
@@ -148,7 +149,8 @@ export class Search {
   }
 
   private giveBack(frontier: Frontier): void {
-    if (this.stock.frontiers.length < MOST_FRONTIERS) this.stock.frontiers.push(frontier);
+    const { frontiers } = this.stock;
+    if (frontiers.length < MOST_FRONTIERS && frontier.room <= MOST_ROOM) frontiers.push(frontier);
   }
 
   /** Lowest rate of an offer that fits; null when none does. */
