@@ -249,7 +249,7 @@ export class OfferBook implements CandidateSource {
 
   private enter(offer: Offer, provider: Provider, free: readonly NodeFree[]): void {
     const place = this.roundTrips.numberOf(rttEndOf(provider.place.location));
-    this.rowOf({ offer, provider, free, place }); // throws, if it does, before anything is changed
+    this.writeMachines(offer, free); // throws, if it does, before anything is changed
     const slot = this.tree.takeSlot();
     const entry = { slot, offer, provider, free, place };
     this.entries.set(offer.offerId, entry);
@@ -284,11 +284,15 @@ export class OfferBook implements CandidateSource {
     halves[HALF.minDuration] = halfOf(offer.policy.minDurationSeconds);
     halves[HALF.maxDuration] = halfBelow(offer.policy.maxDurationSeconds);
     halves[HALF.interconnect] = halfBelow(interconnectRank(offer.interconnect));
-    this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
-    this.writeCapacity(HALF.declaredMost, HALF.declaredTotal, BITS.declaredGpus, offer.nodes);
+    this.writeMachines(offer, free);
     this.writeBits(offer, provider);
     bits[BITS.place] = place;
     return this.row;
+  }
+
+  private writeMachines({ nodes }: Offer, free: readonly NodeFree[]): void {
+    this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
+    this.writeCapacity(HALF.declaredMost, HALF.declaredTotal, BITS.declaredGpus, nodes);
   }
 
   private writeBits(offer: Offer, provider: Provider): void {

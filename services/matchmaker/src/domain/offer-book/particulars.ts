@@ -25,8 +25,10 @@ export class Particulars {
     const at = slot * STRIDE;
     if (at >= this.numbers.length) this.makeRoom(at + STRIDE);
     const { price, policy } = offer;
-    const { perGpu, perCpuCore, perMemoryGiB, perStorageGiB } = price;
-    this.numbers.set([perGpu, perCpuCore, perMemoryGiB, perStorageGiB].map(nearest), at);
+    this.numbers[at] = nearest(price.perGpu);
+    this.numbers[at + 1] = nearest(price.perCpuCore);
+    this.numbers[at + 2] = nearest(price.perMemoryGiB);
+    this.numbers[at + 3] = nearest(price.perStorageGiB);
     this.numbers[at + MIN_DURATION] = policy.minDurationSeconds;
     this.numbers[at + MAX_DURATION] = policy.maxDurationSeconds;
     this.numbers[at + RELIABILITY] = reliabilityTerm(provider);
