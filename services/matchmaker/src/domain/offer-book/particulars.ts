@@ -16,7 +16,7 @@ const gpusOfEach = ({ nodes }: Offer): number => {
 
 /**
  * Of the offers in the slots of a book, exactly, what is looked at where an offer may be one of the best. The objects of an
- * offer and its provider lie all over the memory: to read the same from them takes longer than all else that is done with it.
+ * offer and its provider lie all over the memory: to read the same from them means to wait for it a dozen times.
  */
 export class Particulars {
   private numbers = new Float64Array(FIRST_ROOM * STRIDE);
