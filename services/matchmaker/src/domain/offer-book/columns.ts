@@ -25,6 +25,10 @@ export const emptyRow = (): Row => ({
   bits: new Int32Array(WORDS),
 });
 
+/** Where the first column of halves has the half of an entry, and in which half of the word. */
+const firstHalf = (node: number, place: number): number => node * NODE_WORDS + (place % PAIRS);
+const shiftOf = (place: number): number => (place < PAIRS ? 0 : 16);
+
 /** The rows of all entries of all nodes, and what the entries are. */
 export class Columns {
   fields: Float32Array;
@@ -53,47 +57,54 @@ export class Columns {
   }
 
   half(node: number, place: number, column: number): number {
-    const word = this.words[node * NODE_WORDS + column * PAIRS + (place % PAIRS)]!;
-    return place < PAIRS ? word & 0xffff : word >>> 16;
-  }
-
-  private putHalf(node: number, place: number, column: number, half: number): void {
-    const at = node * NODE_WORDS + column * PAIRS + (place % PAIRS);
-    const word = this.words[at]!;
-    this.words[at] = place < PAIRS ? (word & ~0xffff) | half : (word & 0xffff) | (half << 16);
+    return (this.words[firstHalf(node, place) + column * PAIRS]! >>> shiftOf(place)) & 0xffff;
   }
 
   read(node: number, place: number, { fields, halves, bits }: Row): void {
+    const { words } = this;
     const at = node * NODE_WORDS + place;
+    const shift = shiftOf(place);
     for (let i = 0; i < FIELDS; i += 1) fields[i] = this.fields[at + FIELDS_AT + i * FANOUT]!;
-    for (let i = 0; i < HALVES; i += 1) halves[i] = this.half(node, place, i);
-    for (let i = 0; i < WORDS; i += 1) bits[i] = this.words[at + BITS_AT + i * FANOUT]!;
+    for (let i = 0, half = firstHalf(node, place); i < HALVES; i += 1, half += PAIRS)
+      halves[i] = words[half]! >>> shift;
+    for (let i = 0; i < WORDS; i += 1) bits[i] = words[at + BITS_AT + i * FANOUT]!;
   }
 
   write(node: number, place: number, { fields, halves, bits }: Row): void {
+    const { words } = this;
     const at = node * NODE_WORDS + place;
+    const shift = shiftOf(place);
     for (let i = 0; i < FIELDS; i += 1) this.fields[at + FIELDS_AT + i * FANOUT] = fields[i]!;
-    for (let i = 0; i < HALVES; i += 1) this.putHalf(node, place, i, halves[i]!);
-    for (let i = 0; i < WORDS; i += 1) this.words[at + BITS_AT + i * FANOUT] = bits[i]!;
+    for (let i = 0, half = firstHalf(node, place); i < HALVES; i += 1, half += PAIRS)
+      words[half] = (words[half]! & (0xffff_0000 >>> shift)) | (halves[i]! << shift);
+    for (let i = 0; i < WORDS; i += 1) words[at + BITS_AT + i * FANOUT] = bits[i]!;
   }
 
   isAt(node: number, place: number, { fields, halves, bits }: Row): boolean {
+    const { words } = this;
     const at = node * NODE_WORDS + place;
+    const shift = shiftOf(place);
     for (let i = 0; i < FIELDS; i += 1)
       if (this.fields[at + FIELDS_AT + i * FANOUT] !== fields[i]) return false;
-    for (let i = 0; i < HALVES; i += 1) if (this.half(node, place, i) !== halves[i]) return false;
-    for (let i = 0; i < WORDS; i += 1) if (this.words[at + BITS_AT + i * FANOUT] !== bits[i]) return false;
+    for (let i = 0, half = firstHalf(node, place); i < HALVES; i += 1, half += PAIRS)
+      if (((words[half]! >>> shift) & 0xffff) !== halves[i]) return false;
+    for (let i = 0; i < WORDS; i += 1) if (words[at + BITS_AT + i * FANOUT] !== bits[i]) return false;
     return true;
   }
 
   /** Makes the box of an entry large enough for a row. */
   widen(node: number, place: number, { fields, halves, bits }: Row): void {
+    const { words } = this;
     const at = node * NODE_WORDS + place;
+    const shift = shiftOf(place);
     for (let i = 0, field = at + FIELDS_AT; i < FIELDS; i += 1, field += FANOUT)
       if (fields[i]! < this.fields[field]!) this.fields[field] = fields[i]!;
-    for (let i = 0; i < HALVES; i += 1)
-      if (halves[i]! < this.half(node, place, i)) this.putHalf(node, place, i, halves[i]!);
-    for (let i = 0; i < WORDS; i += 1) this.words[at + BITS_AT + i * FANOUT]! |= bits[i]!;
+    for (let i = 0, half = firstHalf(node, place); i < HALVES; i += 1, half += PAIRS) {
+      const word = words[half]!;
+      if (halves[i]! < ((word >>> shift) & 0xffff))
+        words[half] = (word & (0xffff_0000 >>> shift)) | (halves[i]! << shift);
+    }
+    for (let i = 0; i < WORDS; i += 1) words[at + BITS_AT + i * FANOUT]! |= bits[i]!;
   }
 
   /** The box of the first so many entries of a node, into the row. */
@@ -107,11 +118,15 @@ export class Columns {
       }
       fields[i] = least;
     }
+    const [lower, upper] = [Math.min(count, PAIRS), Math.max(0, count - PAIRS)];
     for (let i = 0, half = at; i < HALVES; i += 1, half += PAIRS) {
       let least = MOST_HALF;
-      for (let place = 0; place < count; place += 1) {
-        const word = this.words[half + (place % PAIRS)]!;
-        const value = place < PAIRS ? word & 0xffff : word >>> 16;
+      for (let pair = 0; pair < lower; pair += 1) {
+        const value = this.words[half + pair]! & 0xffff;
+        if (value < least) least = value;
+      }
+      for (let pair = 0; pair < upper; pair += 1) {
+        const value = this.words[half + pair]! >>> 16;
         if (value < least) least = value;
       }
       halves[i] = least;
