@@ -214,14 +214,20 @@ export class BoxTree {
    * Makes a tree anew of these slots, in place of what it was. What lies together is then closer together than inserts one by
    * one leave it, so a search looks into fewer nodes.
    * @param rowOf a slot's row; good until the next is asked for
+   * @param positionOf the same, of which no more need be right than the fields by which boxes are told apart
    */
-  load(tree: number, slots: readonly number[], rowOf: (slot: number) => Row): void {
+  load(
+    tree: number,
+    slots: readonly number[],
+    rowOf: (slot: number) => Row,
+    positionOf: (slot: number) => Row = rowOf,
+  ): void {
     this.visit(tree, (node) => this.unusedNodes.push(node));
     this.clear(tree);
     if (slots.length === 0) return;
     const positions = SPREAD.map(() => new Float32Array(slots.length));
     slots.forEach((slot, item) => {
-      const { fields } = rowOf(slot);
+      const { fields } = positionOf(slot);
       positions.forEach((values, direction) => (values[item] = fields[LOW[direction]!]!));
     });
     let level = 0;

@@ -189,7 +189,8 @@ export class OfferBook implements CandidateSource {
     const rowOf = (slot: number): Row => this.rowOf(this.bySlot[slot]!);
     const moves = this.moves[shelf]! + slots.length;
     if (moves > Math.max(FEWEST_MOVES, this.sizes[shelf]!)) {
-      this.tree.load(shelf, [...this.tree.slotsOf(shelf), ...slots], rowOf);
+      const positionOf = (slot: number): Row => this.positionOf(this.bySlot[slot]!);
+      this.tree.load(shelf, [...this.tree.slotsOf(shelf), ...slots], rowOf, positionOf);
       this.moves[shelf] = 0;
     } else {
       for (const slot of slots) this.tree.insert(shelf, slot, rowOf(slot));
@@ -261,25 +262,34 @@ export class OfferBook implements CandidateSource {
     else this.entering.set(shelf, [slot]);
   }
 
-  /** Good until the next is asked for. */
-  private rowOf({ offer, provider, free, place }: Kept): Row {
-    const { fields, halves, bits } = this.row;
+  /** The fields of a row by which boxes are told apart. Good until the next is asked for. */
+  private positionOf({ offer, provider }: Kept): Row {
+    const { fields } = this.row;
     const set = (field: number, value: number): void => void (fields[field] = notAbove(value));
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
     const reliability = reliabilityTerm(provider);
-    set(FIELD.perGpu, nearest(offer.price.perGpu));
-    set(FIELD.perCpuCore, nearest(offer.price.perCpuCore));
-    set(FIELD.perMemoryGiB, nearest(offer.price.perMemoryGiB));
-    set(FIELD.perStorageGiB, nearest(offer.price.perStorageGiB));
     set(FIELD.priceLow, price);
     set(FIELD.priceHigh, -price);
-    [x, y, z].forEach((value, i) => {
-      set(FIELD.xLow + i, value);
-      set(FIELD.xHigh + i, -value);
-    });
-    set(FIELD.reliabilityHigh, -reliability);
+    set(FIELD.xLow, x);
+    set(FIELD.yLow, y);
+    set(FIELD.zLow, z);
+    set(FIELD.xHigh, -x);
+    set(FIELD.yHigh, -y);
+    set(FIELD.zHigh, -z);
     set(FIELD.reliabilityLow, reliability);
+    set(FIELD.reliabilityHigh, -reliability);
+    return this.row;
+  }
+
+  /** Good until the next is asked for. */
+  private rowOf(kept: Kept): Row {
+    const { offer, provider, free, place } = kept;
+    const { fields, halves, bits } = this.positionOf(kept);
+    fields[FIELD.perGpu] = notAbove(nearest(offer.price.perGpu));
+    fields[FIELD.perCpuCore] = notAbove(nearest(offer.price.perCpuCore));
+    fields[FIELD.perMemoryGiB] = notAbove(nearest(offer.price.perMemoryGiB));
+    fields[FIELD.perStorageGiB] = notAbove(nearest(offer.price.perStorageGiB));
     halves[HALF.tier] = halfOf(provider.tier);
     halves[HALF.minDuration] = halfOf(offer.policy.minDurationSeconds);
     halves[HALF.maxDuration] = halfBelow(offer.policy.maxDurationSeconds);
