@@ -6,6 +6,7 @@ import { hashOf, stirred } from './offer-book/words.ts';
 import type { GroupNeed, MatchRequest } from './requirements.ts';
 import {
   type Field,
+  type Known,
   scoreOf,
   scoreTerms,
   type ScoreTerms,
@@ -36,7 +37,7 @@ export type CandidateSource = {
   readonly withPrices?: (offers: Iterable<OfferId>, priced: (offer: Offer) => Offer) => CandidateSource;
 };
 
-export type Ranked = Candidate & { readonly lot: number };
+export type Ranked = Candidate & { readonly seed: number };
 
 /** What is the same for all offers when the candidates of a group are ranked. */
 export type Ranking = {
@@ -53,30 +54,29 @@ export const rankingOf = (request: MatchRequest, need: GroupNeed, field: Field):
   seed: hashOf(`${request.orderId}/${need.group.name}`),
 });
 
-/** Each offer's lot is its own: who else is on the market does not change it. */
-const lotOf = (seed: number, offerId: OfferId): number => stirred(hashOf(offerId, seed));
+/** Each offer's lot is its own: who else is on the market does not change it. Drawn only where nothing else decides. */
+const lotOf = ({ seed, offer }: Ranked): number => stirred(hashOf(offer.offerId, seed));
 
 type Found = {
   readonly offer: Offer;
   readonly provider: Provider;
   readonly free: readonly NodeFree[];
   readonly fit: Fit;
-  /** From the tenant to the provider, where it is known already; see `scoreTerms`. */
-  readonly tripMs?: number;
+  readonly known?: Known;
 };
 
 export const ranked = (
   { need, weights, field, seed }: Ranking,
-  { offer, provider, free, fit, tripMs }: Found,
+  { offer, provider, free, fit, known }: Found,
 ): Ranked => {
-  const terms = scoreTerms({ need, offer, provider, free }, fit, field, tripMs);
+  const terms = scoreTerms({ need, offer, provider, free }, fit, field, known);
   return {
     offer,
     provider,
     rateMicrosPerHour: fit.rateMicrosPerHour,
     terms,
     score: scoreOf(terms, weights),
-    lot: lotOf(seed, offer.offerId),
+    seed,
   };
 };
 
@@ -84,7 +84,7 @@ export const ranked = (
 export const byRank = (a: Ranked, b: Ranked): number =>
   b.score - a.score ||
   b.terms.fit - a.terms.fit ||
-  a.lot - b.lot ||
+  lotOf(a) - lotOf(b) ||
   (a.offer.offerId < b.offer.offerId ? -1 : 1);
 
 /** What there is to look at, with what is free on each. */

@@ -52,7 +52,7 @@ export type Subject = {
 /** A constraint that fails; the words for it are made only when somebody asks: markets are large. */
 export type Broken = { readonly constraint: Constraint; readonly detail: () => string };
 
-type Check = (subject: Subject) => Broken | null;
+export type Check = (subject: Subject) => Broken | null;
 /** Looks at the provider and what is asked, at nothing of the offer. */
 export type OfProvider = (subject: Pick<Subject, 'need' | 'provider'>) => Broken | null;
 /** Looks at the offer and what is asked, and not at who sells it or what is free. */
@@ -95,12 +95,16 @@ const providerIncluded: OfProvider = ({ need, provider }) =>
     provider,
   );
 
+/** Mostly nobody is named: then the provider's id need not be read. */
+const names = (providers: GroupNeed['exclude'], { providerId }: Provider): boolean =>
+  providers.size > 0 && providers.has(providerId);
+
 const providerExcluded: OfProvider = ({ need, provider }) =>
-  when(need.exclude.has(provider.providerId), 'provider_excluded', () => 'you excluded it', provider);
+  when(names(need.exclude, provider), 'provider_excluded', () => 'you excluded it', provider);
 
 const providerDeclined: OfProvider = ({ need, provider }) =>
   when(
-    need.declinedBy.has(provider.providerId),
+    names(need.declinedBy, provider),
     'provider_declined',
     () => 'it declined this order, or did not answer',
     provider,
@@ -300,6 +304,8 @@ export const TERMS_CHECKS: readonly OfOffer[] = [duration, storageClass, interco
 export const GPU_CHECKS: readonly OfOffer[] = [gpuVendor, gpuModel, gpuSharing];
 /** Looks at the machines as they were declared, and at whether there are GPUs. */
 export const SHAPE_CHECKS: readonly OfOffer[] = [shape];
+/** Look for words, of which there are any number. */
+export const WORD_CHECKS = { region, attributes, storageClass } as const;
 
 /** Cheap ones first: matching stops at the first that fails. */
 const STATIC_CHECKS: readonly Check[] = [
@@ -309,6 +315,7 @@ const STATIC_CHECKS: readonly Check[] = [
   ...GPU_CHECKS,
   price,
 ];
+const CHECKS_BUT_PRICE = STATIC_CHECKS.filter((check) => check !== price);
 
 export type Fit = {
   readonly rateMicrosPerHour: Micros;
@@ -317,9 +324,18 @@ export type Fit = {
 
 /** Where the group would sit, and for how much; null as soon as one constraint fails. */
 export const fitOf = (subject: Subject): Fit | null => {
-  for (const check of STATIC_CHECKS) if (check(subject)) return null;
-  const packed = pack(subject.need.pods, subject.free);
-  return packed && { rateMicrosPerHour: rateOf(subject), packed };
+  for (const check of CHECKS_BUT_PRICE) if (check(subject)) return null;
+  return fitAtRate(subject, rateOf(subject));
+};
+
+/** What `fitOf` comes to where every constraint but price and capacity holds. @param rateMicrosPerHour of the subject */
+export const fitAtRate = (
+  { need, free }: Pick<Subject, 'need' | 'free'>,
+  rateMicrosPerHour: Micros,
+): Fit | null => {
+  if (rateMicrosPerHour > need.limitMicrosPerHour) return null;
+  const packed = pack(need.pods, free);
+  return packed && { rateMicrosPerHour, packed };
 };
 
 /** Passes everything but what is free just now: worth waiting for. */

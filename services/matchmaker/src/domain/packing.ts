@@ -3,7 +3,8 @@ import type { NodeFree } from './capacity-book.ts';
 
 /** One replica that needs a machine; `tag` is handed back with it. */
 export type Pod<Tag> = { readonly tag: Tag; readonly needs: Amounts };
-export type Packed<Tag> = { readonly tag: Tag; readonly node: string };
+/** Where a pod goes: the machine's name, and its place among the machines that were offered. */
+export type Packed<Tag> = { readonly tag: Tag; readonly node: string; readonly at: number };
 
 /** Beyond this many machines or pods only the first path of the search is walked: still right when it finds a place. */
 const MAX_SEARCHED = 64;
@@ -22,19 +23,24 @@ const sameAmounts = (a: Amounts, b: Amounts): boolean =>
   a.memoryMiB === b.memoryMiB &&
   a.storageMiB === b.storageMiB;
 
-/** Fullest machine first (fewest GPUs left, then least CPU): what stays free stays in large pieces. */
+/** Fullest machine first (fewest GPUs, then least CPU): what stays free stays in large pieces. */
+const tightness = (a: Amounts, b: Amounts): number =>
+  a.gpus - b.gpus || a.cpuMillis - b.cpuMillis || a.memoryMiB - b.memoryMiB;
+
 const byTightness =
-  (nodes: readonly Amounts[], need: Amounts) =>
-  (i: number, j: number): number => {
-    const a = nodes[i]!;
-    const b = nodes[j]!;
-    return (
-      a.gpus - need.gpus - (b.gpus - need.gpus) ||
-      a.cpuMillis - b.cpuMillis ||
-      a.memoryMiB - b.memoryMiB ||
-      i - j
-    );
-  };
+  (nodes: readonly Amounts[]) =>
+  (i: number, j: number): number =>
+    tightness(nodes[i]!, nodes[j]!) || i - j;
+
+/** Place of the fullest machine with room for one pod; -1 when there is none. */
+const tightestOf = (need: Amounts, nodes: readonly Amounts[]): number => {
+  let tightest = -1;
+  for (let i = 0; i < nodes.length; i += 1) {
+    const node = nodes[i]!;
+    if (fits(need, node) && (tightest < 0 || tightness(node, nodes[tightest]!) < 0)) tightest = i;
+  }
+  return tightest;
+};
 
 const candidates = (need: Amounts, nodes: readonly Amounts[]): number[] => {
   const fitting: number[] = [];
@@ -43,7 +49,7 @@ const candidates = (need: Amounts, nodes: readonly Amounts[]): number[] => {
     // Machines with the same left are the same choice: trying one is enough.
     if (!fitting.some((j) => sameAmounts(nodes[i]!, nodes[j]!))) fitting.push(i);
   }
-  return fitting.sort(byTightness(nodes, need));
+  return fitting.sort(byTightness(nodes));
 };
 
 /**
@@ -60,7 +66,7 @@ const packGreedily = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]
     for (const index of fittingInOrder(needs, left, alike - at)) {
       while (at < alike && fits(needs, left[index]!)) {
         left[index] = leftOf(left[index]!, needs);
-        packed.push({ tag: pods[at]!.tag, node: nodes[index]!.name });
+        packed.push({ tag: pods[at]!.tag, node: nodes[index]!.name, at: index });
         at += 1;
       }
       if (at === alike) break;
@@ -72,14 +78,18 @@ const packGreedily = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]
 
 /** Machines with room for a pod, tightest first; only the first when there is but one pod. */
 const fittingInOrder = (need: Amounts, nodes: readonly Amounts[], pods: number): number[] => {
-  const tighter = byTightness(nodes, need);
-  const fitting: number[] = [];
-  for (let i = 0; i < nodes.length; i += 1) {
-    if (!fits(need, nodes[i]!)) continue;
-    if (pods > 1 || fitting.length === 0) fitting.push(i);
-    else if (tighter(i, fitting[0]!) < 0) fitting[0] = i;
+  if (pods === 1) {
+    const tightest = tightestOf(need, nodes);
+    return tightest < 0 ? [] : [tightest];
   }
-  return pods > 1 ? fitting.sort(tighter) : fitting;
+  const fitting: number[] = [];
+  for (let i = 0; i < nodes.length; i += 1) if (fits(need, nodes[i]!)) fitting.push(i);
+  return fitting.sort(byTightness(nodes));
+};
+
+const packLone = <Tag>({ tag, needs }: Pod<Tag>, nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
+  const at = tightestOf(needs, nodes);
+  return at < 0 ? null : [{ tag, node: nodes[at]!.name, at }];
 };
 
 const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
@@ -101,7 +111,7 @@ const packBySearch = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]
     return false;
   };
   if (!place(0)) return null;
-  return pods.map((pod, at) => ({ tag: pod.tag, node: nodes[chosen[at]!]!.name }));
+  return pods.map(({ tag }, pod) => ({ tag, node: nodes[chosen[pod]!]!.name, at: chosen[pod]! }));
 };
 
 /** How often `needs` fits into a machine, whatever else there is. */
@@ -146,7 +156,7 @@ export const mostAlike = <Tag>(
  * @returns null when they do not fit, or when no way was found within the limits.
  */
 export const pack = <Tag>(pods: readonly Pod<Tag>[], nodes: readonly NodeFree[]): Packed<Tag>[] | null => {
-  if (pods.length === 1) return packGreedily(pods, nodes); // the first path is the only one
+  if (pods.length === 1) return packLone(pods[0]!, nodes); // the first path is the only one
   if (!fits(sum(pods.map((pod) => pod.needs)), sum(nodes))) return null;
   const ordered = [...pods].sort(bySize);
   const greedy = packGreedily(ordered, nodes);

@@ -1,7 +1,7 @@
 import type { WorkloadClass } from '@gridbourse/catalog';
 import type { GpuRequest, MatchingProfile, PlacementGroup, WorkloadSpec } from '@gridbourse/events';
 import { type GeoPoint, type Micros, minMicros, type OrderId, type ProviderId } from '@gridbourse/kernel';
-import { groupAmounts, replicaAmounts } from './capacity-book.ts';
+import { replicaAmounts } from './capacity-book.ts';
 import type { Pod } from './packing.ts';
 import { groupBudget, type Taken } from './pricing.ts';
 import type { Weights } from './scoring.ts';
@@ -46,37 +46,67 @@ export type GroupNeed = {
   readonly declinedBy: ReadonlySet<ProviderId>;
 };
 
-const podsOf = (group: PlacementGroup): Pod<PodTag>[] =>
-  group.services.flatMap((service) => {
+const podsOf = (group: PlacementGroup): Pod<PodTag>[] => {
+  const pods: Pod<PodTag>[] = [];
+  for (const service of group.services) {
     const needs = replicaAmounts(service);
-    return Array.from({ length: service.replicas }, (_, replica) => ({
-      tag: { group: group.name, service: service.name, replica },
-      needs,
-    }));
-  });
+    for (let replica = 0; replica < service.replicas; replica += 1) {
+      pods.push({ tag: { group: group.name, service: service.name, replica }, needs });
+    }
+  }
+  return pods;
+};
 
-export const groupNeed = (request: MatchRequest, group: PlacementGroup): GroupNeed => ({
-  group,
-  pods: podsOf(group),
-  total: { ...groupAmounts(group), group: group.name },
-  gpuRequests: group.services.flatMap(({ resources }) => (resources.gpu ? [resources.gpu] : [])),
-  storageClasses: [
-    ...new Set(
-      group.services.flatMap(({ resources }) =>
-        resources.volumes.flatMap((volume) =>
-          volume.kind === 'persistent' && volume.storageClass !== null ? [volume.storageClass] : [],
-        ),
-      ),
-    ),
-  ],
-  limitMicrosPerHour: minMicros(groupBudget(group), request.maxRateMicrosPerHour),
-  durationSeconds: request.spec.durationSeconds,
-  near: request.near,
-  workload: request.workload ?? 'general',
-  include: new Set(request.includeProviders),
-  exclude: new Set(request.excludeProviders),
-  declinedBy: new Set(request.declinedBy),
-});
+const totalOf = (group: string, pods: readonly Pod<PodTag>[]): Taken => {
+  let [gpus, cpuMillis, memoryMiB, storageMiB] = [0, 0, 0, 0];
+  for (const { needs } of pods) {
+    gpus += needs.gpus;
+    cpuMillis += needs.cpuMillis;
+    memoryMiB += needs.memoryMiB;
+    storageMiB += needs.storageMiB;
+  }
+  return { gpus, cpuMillis, memoryMiB, storageMiB, group };
+};
+
+const storageClassesOf = ({ services }: PlacementGroup): string[] => {
+  const classes: string[] = [];
+  for (const { resources } of services) {
+    for (const volume of resources.volumes) {
+      if (volume.kind !== 'persistent' || volume.storageClass === null) continue;
+      if (!classes.includes(volume.storageClass)) classes.push(volume.storageClass);
+    }
+  }
+  return classes;
+};
+
+const gpuRequestsOf = ({ services }: PlacementGroup): GpuRequest[] => {
+  const requests: GpuRequest[] = [];
+  for (const { resources } of services) if (resources.gpu) requests.push(resources.gpu);
+  return requests;
+};
+
+/** Most orders name nobody. */
+const NOBODY: ReadonlySet<ProviderId> = new Set();
+const named = (providers: readonly ProviderId[]): ReadonlySet<ProviderId> =>
+  providers.length === 0 ? NOBODY : new Set(providers);
+
+export const groupNeed = (request: MatchRequest, group: PlacementGroup): GroupNeed => {
+  const pods = podsOf(group);
+  return {
+    group,
+    pods,
+    total: totalOf(group.name, pods),
+    gpuRequests: gpuRequestsOf(group),
+    storageClasses: storageClassesOf(group),
+    limitMicrosPerHour: minMicros(groupBudget(group), request.maxRateMicrosPerHour),
+    durationSeconds: request.spec.durationSeconds,
+    near: request.near,
+    workload: request.workload ?? 'general',
+    include: named(request.includeProviders),
+    exclude: named(request.excludeProviders),
+    declinedBy: named(request.declinedBy),
+  };
+};
 
 export const groupNeeds = (request: MatchRequest): GroupNeed[] =>
   request.spec.groups.map((group) => groupNeed(request, group));

@@ -97,32 +97,32 @@ export const fitTerm = (left: number, all: number): number => (all === 0 ? 1 : 1
  * How little is left in pieces on the machines that are touched: GPUs that stay free beside the group, or, where
  * only CPU is taken, CPU; a CPU-only group on a GPU machine strands GPUs and gets nothing.
  */
-const fit = ({ need, offer, free }: Subject, { packed }: Fit): number => {
+const fit = ({ need, offer, free }: Subject, { packed }: Fit, gpusOfEach: number | null): number => {
   if (need.total.gpus === 0 && offer.gpu !== null) return 0;
   const dimension = need.total.gpus > 0 ? 'gpus' : 'cpuMillis';
-  const taken = takenOn(need, packed);
+  const declared = (at: number): number =>
+    dimension === 'gpus' && gpusOfEach !== null ? gpusOfEach : offer.nodes[at]![dimension];
+  if (packed.length === 1) {
+    const { at } = packed[0]!;
+    const here = need.pods[0]!.needs;
+    return here[dimension] === 0 ? 1 : fitTerm(leftOf(free[at]!, here)[dimension], declared(at));
+  }
   let left = 0;
   let all = 0;
-  offer.nodes.forEach((node, at) => {
-    const here = taken(node.name);
-    if (!here || here[dimension] === 0) return;
-    all += node[dimension];
+  for (const [at, here] of takenOf(need, packed)) {
+    if (here[dimension] === 0) continue;
+    all += declared(at);
     left += leftOf(free[at]!, here)[dimension];
-  });
+  }
   return fitTerm(left, all);
 };
 
-/** What a group takes of each machine. */
-const takenOn = (need: GroupNeed, packed: Fit['packed']): ((node: string) => Amounts | undefined) => {
-  if (packed.length === 1) {
-    const { node } = packed[0]!;
-    return (name) => (name === node ? need.pods[0]!.needs : undefined);
-  }
+/** What a group takes of each machine, by the machine's place in the offer. */
+const takenOf = (need: GroupNeed, packed: Fit['packed']): ReadonlyMap<number, Amounts> => {
   const needs = new Map(need.pods.map((pod) => [pod.tag, pod.needs]));
-  const taken = new Map<string, Amounts>();
-  for (const { tag, node } of packed)
-    taken.set(node, plus(taken.get(node) ?? NOTHING, needs.get(tag) ?? NOTHING));
-  return (name) => taken.get(name);
+  const taken = new Map<number, Amounts>();
+  for (const { tag, at } of packed) taken.set(at, plus(taken.get(at) ?? NOTHING, needs.get(tag) ?? NOTHING));
+  return taken;
 };
 
 /** Where the tenant is, prepared for asking about many providers; null when it was not said. */
@@ -134,26 +134,41 @@ const roundTripMs = ({ need, provider }: Subject): number => {
   return origin === null ? 0 : rttMs(origin, provider.place.location);
 };
 
-/** @param tripMs from the tenant to the provider; 0 where the tenant's place is not known */
+/** What a score is made of and whoever asks may know already. */
+export type Known = {
+  /** From the tenant to the provider, milliseconds; 0 where the tenant's place is not known. */
+  readonly tripMs: number;
+  /** Of one unit of the offer, for the class of the workload. */
+  readonly throughput: number;
+  /** The term. */
+  readonly reliability: number;
+  /** GPUs that every machine of the offer was declared with; null where one has more than another, or nobody has looked. */
+  readonly gpusOfEach: number | null;
+};
+
+const knownOf = (subject: Subject): Known => ({
+  tripMs: roundTripMs(subject),
+  throughput: throughputOf(subject),
+  reliability: reliabilityTerm(subject.provider),
+  gpusOfEach: null,
+});
+
 export const scoreTerms = (
   subject: Subject,
   found: Fit,
   field: Field,
-  tripMs = roundTripMs(subject),
-): ScoreTerms => {
-  const { need, provider } = subject;
-  return {
-    cost: costTerm(
-      nearest(found.rateMicrosPerHour),
-      nearest(need.limitMicrosPerHour),
-      nearest(field.cheapest),
-    ),
-    geography: geographyTerm(tripMs),
-    performance: performanceTerm(throughputOf(subject), field.fastest),
-    reliability: reliabilityTerm(provider),
-    fit: fit(subject, found),
-  };
-};
+  { tripMs, throughput, reliability, gpusOfEach } = knownOf(subject),
+): ScoreTerms => ({
+  cost: costTerm(
+    nearest(found.rateMicrosPerHour),
+    nearest(subject.need.limitMicrosPerHour),
+    nearest(field.cheapest),
+  ),
+  geography: geographyTerm(tripMs),
+  performance: performanceTerm(throughput, field.fastest),
+  reliability,
+  fit: fit(subject, found, gpusOfEach),
+});
 
 /** The weights of the tenant, else of its profile; the heavier the work, the more performance weighs. */
 export const weightsOf = ({ profile, weights }: MatchRequest, gpus: number): Weights => {

@@ -1,12 +1,26 @@
 import { leastRttMs, type RttEnd } from '@gridbourse/catalog';
 import type { GeoPoint } from '@gridbourse/kernel';
-import { DIMENSIONS } from '../amounts.ts';
+import { type Dimension, DIMENSIONS } from '../amounts.ts';
+import { type Check, PROVIDER_NAME_CHECKS, WORD_CHECKS } from '../constraints.ts';
 import { interconnectRank } from '../interconnect.ts';
 import { nearest } from '../pricing.ts';
 import type { GroupNeed } from '../requirements.ts';
 import { fitTerm, originOf } from '../scoring.ts';
-import { BITS, FANOUT, FIELD, FIELDS, lowestBit, tightestGpus, WORDS } from './layout.ts';
-import { attributeBit, bit64, union, type Vocabulary } from './words.ts';
+import type { Columns } from './columns.ts';
+import { halfBelow, halfOf, limitWord, wholeOf, withinLimits } from './halves.ts';
+import {
+  BITS,
+  BITS_AT,
+  FANOUT,
+  FIELD,
+  FIELDS_AT,
+  HALF,
+  lowestBit,
+  NODE_WORDS,
+  PAIRS,
+  tightestGpus,
+} from './layout.ts';
+import { attributeBit, bit64, type Bits64, NO_BITS, storageBit, union, type Vocabulary } from './words.ts';
 
 /** Of what is free now, or of what was declared (as if every lease had ended). */
 export type Capacity = 'free' | 'declared';
@@ -26,56 +40,67 @@ export const unitVector = ({ latitude, longitude }: GeoPoint): UnitVector => {
 
 const outside = (value: number, low: number, high: number): number => Math.max(0, low - value, value - high);
 
-/** Vocabularies that turn names into bits. */
-export type Vocabularies = { readonly regions: Vocabulary; readonly storageClasses: Vocabulary };
+/** With more regions than these, several have the same bit, and a row can but guess. */
+const REGION_BITS = 64;
 
-/** Bit 0: any class at all. */
-export const storageBit = (number: number | undefined): number =>
-  number === undefined ? 0 : (1 << (1 + (number % 31))) >>> 0;
-
-const storageBits = (need: GroupNeed, { storageClasses }: Vocabularies): number | null => {
-  let bits = 0;
-  for (const name of need.storageClasses) {
-    const bit = name === 'default' ? 1 : storageBit(storageClasses.find(name));
-    if (bit === 0) return null;
-    bits |= bit;
-  }
-  return bits >>> 0;
+/** Of all that must be there. */
+const traitBits = ({ group: { attributes }, storageClasses }: GroupNeed): Bits64 => {
+  const keys = Object.keys(attributes);
+  if (keys.length + storageClasses.length === 0) return NO_BITS;
+  return union([
+    ...keys.map((key) => attributeBit(key, attributes[key]!)),
+    ...storageClasses.map((name) => storageBit(name === 'default' ? null : name)),
+  ]);
 };
 
-/** What fields are never above: a limit there keeps nothing out, so the column need not be read. */
-const HIGHEST: Readonly<Record<number, number>> = {
-  [FIELD.tier]: 7,
-  [FIELD.interconnect]: 0,
-  ...Object.fromEntries(
-    [FIELD.free, FIELD.declared].flatMap((first) =>
-      Array.from({ length: 2 * DIMENSIONS.length }, (_, i) => [first + i, 0] as const),
-    ),
-  ),
+const regionBits = ({ regions }: GroupNeed['group'], known: Vocabulary): Bits64 =>
+  regions.length === 0 ? NO_BITS : union(regions.flatMap((name) => bitOf(known.find(name))));
+
+const bitOf = (number: number | undefined): Bits64[] => (number === undefined ? [] : [bit64(number)]);
+
+const largestOf = (pods: GroupNeed['pods'], dimension: Dimension): number => {
+  let largest = 0;
+  for (const { needs } of pods) if (needs[dimension] > largest) largest = needs[dimension];
+  return largest;
 };
 
-type Ceiling = { readonly field: number; readonly limit: number };
-
-/** What fields must not be above, those first that keep most out. */
-const ceilingsOf = ({ group, pods, total, durationSeconds }: GroupNeed, capacity: Capacity): Ceiling[] => {
-  const first = capacity === 'free' ? FIELD.free : FIELD.declared;
-  return [
-    ...DIMENSIONS.flatMap((dimension, i) => [
-      { field: first + 2 * i, limit: -Math.max(...pods.map(({ needs }) => needs[dimension])) },
-      // What one replica takes of one machine it also takes of all of them.
-      ...(pods.length === 1 ? [] : [{ field: first + 2 * i + 1, limit: -total[dimension] }]),
-    ]),
-    { field: FIELD.tier, limit: group.tierFloor },
-    { field: FIELD.maxDuration, limit: -durationSeconds },
-    { field: FIELD.minDuration, limit: durationSeconds },
-    { field: FIELD.interconnect, limit: -interconnectRank(group.interconnect) },
+/** The limits on a row of columns of halves, as limit words. */
+const limitsOf = ({ group, pods, total, durationSeconds }: GroupNeed, capacity: Capacity): Int32Array => {
+  const most = DIMENSIONS.map((dimension) => halfBelow(largestOf(pods, dimension)));
+  // What one replica takes of one machine it also takes of all of them.
+  const totals = pods.length === 1 ? [] : DIMENSIONS.map((dimension) => halfBelow(total[dimension]));
+  const terms = [
+    halfOf(group.tierFloor),
+    halfOf(durationSeconds),
+    halfBelow(durationSeconds),
+    halfBelow(interconnectRank(group.interconnect)),
   ];
+  const limits = capacity === 'free' ? [...terms, ...most, ...totals] : [...totals, ...most, ...terms];
+  return Int32Array.from(limits, limitWord);
+};
+
+/** Where the columns begin that the limits are for. */
+const firstColumn = (pods: GroupNeed['pods'], capacity: Capacity): number => {
+  if (capacity === 'free') return HALF.tier;
+  return pods.length === 1 ? HALF.declaredMost : HALF.declaredTotal;
+};
+
+const doubtsOf = (
+  { group, storageClasses, include, exclude, declinedBy }: GroupNeed,
+  regions: Vocabulary,
+): Check[] => {
+  const doubts: Check[] = [];
+  if (group.regions.length > 0 && regions.size > REGION_BITS) doubts.push(WORD_CHECKS.region);
+  if (Object.keys(group.attributes).length > 0) doubts.push(WORD_CHECKS.attributes);
+  if (storageClasses.length > 0) doubts.push(WORD_CHECKS.storageClass);
+  if (include.size + exclude.size + declinedBy.size > 0) doubts.push(...PROVIDER_NAME_CHECKS);
+  return doubts;
 };
 
 /**
- * What one group asks, as questions to a row of the columns: each answer holds for whatever is below the row, and errs on
- * the side of "maybe". Whether an offer really fits is for `fitOf` alone to say. Plain numbers throughout: these questions
- * are asked a thousand times for each order.
+ * What one group asks, as questions to a row of the columns. Each answer holds for whatever is below the row, and errs on the
+ * side of "maybe"; of a single offer it is final for tier and network, and for words unless they are among the doubts. Plain
+ * numbers throughout: these questions are asked a thousand times for each order.
  */
 export class Ask {
   readonly origin: RttEnd | null;
@@ -87,24 +112,25 @@ export class Ask {
   private readonly cores: number;
   private readonly memoryGiB: number;
   private readonly storageGiB: number;
-  /** Fields that must not be above a limit, by where their columns begin in a node. */
-  private readonly columns: readonly number[];
-  private readonly limits: readonly number[];
+  /** What must not be above a limit: where the first of the columns begins in a node, and the limits. */
+  private readonly limitsAt: number;
+  private readonly limits: Int32Array;
   /** Most that may be paid, micro-USDC per hour. */
   readonly limit: number;
   private readonly anyRegion: boolean;
   private readonly regionsLow: number;
   private readonly regionsHigh: number;
-  private readonly attributesLow: number;
-  private readonly attributesHigh: number;
-  private readonly storage: number;
+  private readonly traitsLow: number;
+  private readonly traitsHigh: number;
   private readonly gpuBits: number;
   /** GPUs of the only replica when there is but one; else 0. */
   private readonly loneGpus: number;
   /** Nothing on the market can have what is asked. */
   readonly hopeless: boolean;
+  /** What rows only guess, and has to be asked of an offer itself. */
+  readonly doubts: readonly Check[];
 
-  constructor(need: GroupNeed, vocabularies: Vocabularies, capacity: Capacity) {
+  constructor(need: GroupNeed, regions: Vocabulary, capacity: Capacity) {
     const { group, pods, total } = need;
     this.origin = originOf(need);
     [this.x, this.y, this.z] = need.near ? unitVector(need.near) : [0, 0, 0];
@@ -113,22 +139,15 @@ export class Ask {
     this.memoryGiB = total.memoryMiB / 1_024;
     this.storageGiB = total.storageMiB / 1_024;
     this.limit = nearest(need.limitMicrosPerHour);
-    const known = group.regions.flatMap((region) => vocabularies.regions.find(region) ?? []);
     this.anyRegion = group.regions.length === 0;
-    [this.regionsLow, this.regionsHigh] = union(known.map(bit64));
-    [this.attributesLow, this.attributesHigh] = union(
-      Object.entries(group.attributes).map(([key, value]) => attributeBit(key, value)),
-    );
-    const storage = storageBits(need, vocabularies);
-    this.storage = storage ?? 0;
-    this.hopeless = storage === null || (!this.anyRegion && known.length === 0);
+    [this.regionsLow, this.regionsHigh] = regionBits(group, regions);
+    [this.traitsLow, this.traitsHigh] = traitBits(need);
+    this.hopeless = !this.anyRegion && this.regionsLow === 0 && this.regionsHigh === 0;
     this.gpuBits = capacity === 'free' ? BITS.freeGpus : BITS.declaredGpus;
     this.loneGpus = pods.length === 1 ? pods[0]!.needs.gpus : 0;
-    const ceilings = ceilingsOf(need, capacity).filter(
-      ({ field, limit }) => limit < (HIGHEST[field] ?? Infinity),
-    );
-    this.columns = ceilings.map(({ field }) => field * FANOUT);
-    this.limits = ceilings.map(({ limit }) => limit);
+    this.doubts = doubtsOf(need, regions);
+    this.limitsAt = firstColumn(pods, capacity) * PAIRS;
+    this.limits = limitsOf(need, capacity);
   }
 
   /** Micro-USDC per hour that nothing below the row undercuts. */
@@ -143,45 +162,36 @@ export class Ask {
   }
 
   /**
-   * Which entries of a node have something below them that may fit: bit n stands for entry n. Column by column, since the
-   * columns of a node lie together and most of them need not be read.
+   * Which of the first so many entries of a node have something below them that may fit: bit n stands for entry n. Column by
+   * column, since the columns of a node lie together and most of them need not be read.
    */
-  mayFit(fields: Float32Array, bits: Uint32Array, node: number, size: number): number {
-    const { columns, limits } = this;
-    const first = node * FIELDS * FANOUT;
-    let mask = (1 << size) - 1;
-    for (let column = 0; column < columns.length && mask !== 0; column += 1) {
-      const at = first + columns[column]!;
-      const limit = limits[column]!;
-      for (let place = 0; place < size; place += 1) if (fields[at + place]! > limit) mask &= ~(1 << place);
-    }
-    mask = this.wordsSuit(bits, node * WORDS * FANOUT, size, mask);
+  mayFit({ fields, words }: Columns, node: number, size: number): number {
+    const at = node * NODE_WORDS;
+    const within = withinLimits(words, at + this.limitsAt, this.limits) & ((1 << size) - 1);
+    let mask = this.wordsSuit(words, at + BITS_AT, within);
     for (let rest = mask; rest !== 0; rest &= rest - 1) {
       const place = lowestBit(rest);
-      if (this.rateAtLeast(fields, first + place) > this.limit) mask &= ~(1 << place);
+      if (this.rateAtLeast(fields, at + FIELDS_AT + place) > this.limit) mask &= ~(1 << place);
     }
     return mask;
   }
 
-  /** Of the entries in the mask those whose regions, attributes and storage classes may do. */
-  private wordsSuit(bits: Uint32Array, first: number, size: number, mask: number): number {
-    const { regionsLow, regionsHigh, attributesLow, attributesHigh, storage } = this;
+  /** Of the entries in the mask those whose regions and traits may do. */
+  private wordsSuit(words: Int32Array, first: number, mask: number): number {
+    const { regionsLow, regionsHigh, traitsLow, traitsHigh } = this;
     let suiting = mask;
     if (!this.anyRegion) {
-      for (let place = 0, at = first + BITS.region * FANOUT; place < size; place += 1, at += 1) {
-        if ((bits[at]! & regionsLow) === 0 && (bits[at + FANOUT]! & regionsHigh) === 0)
-          suiting &= ~(1 << place);
+      for (let rest = suiting, bits = first + BITS.region * FANOUT; rest !== 0; rest &= rest - 1) {
+        const at = bits + lowestBit(rest);
+        if ((words[at]! & regionsLow) === 0 && (words[at + FANOUT]! & regionsHigh) === 0)
+          suiting &= ~(rest & -rest);
       }
     }
-    if (attributesLow !== 0 || attributesHigh !== 0) {
-      for (let place = 0, at = first + BITS.attributes * FANOUT; place < size; place += 1, at += 1) {
-        if ((attributesLow & ~bits[at]!) !== 0 || (attributesHigh & ~bits[at + FANOUT]!) !== 0)
-          suiting &= ~(1 << place);
-      }
-    }
-    if (storage !== 0) {
-      for (let place = 0, at = first + BITS.storage * FANOUT; place < size; place += 1, at += 1) {
-        if ((storage & ~bits[at]!) !== 0) suiting &= ~(1 << place);
+    if (traitsLow !== 0 || traitsHigh !== 0) {
+      for (let rest = suiting, bits = first + BITS.traits * FANOUT; rest !== 0; rest &= rest - 1) {
+        const at = bits + lowestBit(rest);
+        if ((traitsLow & ~words[at]!) !== 0 || (traitsHigh & ~words[at + FANOUT]!) !== 0)
+          suiting &= ~(rest & -rest);
       }
     }
     return suiting;
@@ -196,11 +206,12 @@ export class Ask {
     return leastRttMs(2 * Math.asin(Math.min(1, chord / 2)) * EARTH_RADIUS_KM * BELOW - SLACK_KM);
   }
 
-  /** The fit of whatever is below the row, at most. @param gpu whether it has GPUs */
-  fitAtMost(fields: Float32Array, at: number, bits: Uint32Array, bitsAt: number, gpu: boolean): number {
+  /** The fit of whatever is below an entry, at most. @param gpu whether it has GPUs */
+  fitAtMost(columns: Columns, node: number, place: number, gpu: boolean): number {
     if (this.gpus === 0) return gpu ? 0 : 1;
     if (this.loneGpus === 0) return 1;
-    const left = tightestGpus(bits[bitsAt + this.gpuBits * FANOUT]!, this.loneGpus) - this.loneGpus;
-    return fitTerm(left, -fields[at + FIELD.declared * FANOUT]!);
+    const bits = columns.words[node * NODE_WORDS + BITS_AT + this.gpuBits * FANOUT + place]!;
+    const left = tightestGpus(bits, this.loneGpus) - this.loneGpus;
+    return left === 0 ? 1 : fitTerm(left, wholeOf(columns.half(node, place, HALF.declaredMost)));
   }
 }

@@ -3,8 +3,8 @@ import type { Ranking } from '../candidates.ts';
 import { nearest } from '../pricing.ts';
 import { costTerm, geographyTerm, performanceTerm, weightedMean, type Weights } from '../scoring.ts';
 import type { Ask } from './ask.ts';
-import type { BoxTree } from './box-tree.ts';
-import { FANOUT, FIELD, FIELDS, WORDS } from './layout.ts';
+import type { Columns } from './columns.ts';
+import { FANOUT, FIELD, FIELDS_AT, lowestBit, NODE_WORDS } from './layout.ts';
 import type { ShelfFacts } from './shelves.ts';
 
 /** For one group's ranking: scores that nothing below an entry of a node exceeds. */
@@ -15,7 +15,7 @@ export class Bounds {
 
   constructor(
     private readonly ask: Ask,
-    private readonly tree: BoxTree,
+    private readonly columns: Columns,
     { weights, field }: Ranking,
   ) {
     this.weights = weights;
@@ -23,19 +23,37 @@ export class Bounds {
     this.fastest = field.fastest;
   }
 
-  /** @param tripMs that nothing below undercuts; 0 where the tenant's place is not known */
-  scoreAtMost(node: number, place: number, { throughput, gpu }: ShelfFacts, tripMs: number): number {
-    const { ask, cheapest } = this;
-    const { fields, bits } = this.tree;
-    const at = node * FIELDS * FANOUT + place;
-    const rate = ask.rateAtLeast(fields, at);
-    return weightedMean(
-      this.weights,
-      costTerm(rate > cheapest ? rate : cheapest, ask.limit, cheapest),
-      geographyTerm(tripMs),
-      performanceTerm(throughput, this.fastest),
-      -fields[at + FIELD.reliabilityHigh * FANOUT]!,
-      ask.fitAtMost(fields, at, bits, node * WORDS * FANOUT + place, gpu),
-    );
+  /**
+   * For the entries of a node that are in the mask. What is the same for all of them is taken out of the loop.
+   * @param tripsMs by place, that nothing below undercuts; 0 where the tenant's place is not known
+   * @param into by place
+   */
+  scoresAtMost(
+    node: number,
+    mask: number,
+    { throughput, gpu }: ShelfFacts,
+    tripsMs: Float64Array,
+    into: Float64Array,
+  ): void {
+    const { ask, cheapest, columns } = this;
+    const { cost, geography, performance, reliability, fit } = this.weights;
+    const weights = { cost, geography, performance, reliability, fit };
+    const { fields } = columns;
+    const { limit } = ask;
+    const speed = performanceTerm(throughput, this.fastest);
+    const first = node * NODE_WORDS + FIELDS_AT;
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      const place = lowestBit(rest);
+      const at = first + place;
+      const rate = ask.rateAtLeast(fields, at);
+      into[place] = weightedMean(
+        weights,
+        costTerm(rate > cheapest ? rate : cheapest, limit, cheapest),
+        geographyTerm(tripsMs[place]!),
+        speed,
+        -fields[at + FIELD.reliabilityHigh * FANOUT]!,
+        ask.fitAtMost(columns, node, place, gpu),
+      );
+    }
   }
 }

@@ -8,17 +8,21 @@ import { isMatchable, type Market, type Offer, type Provider } from '../market.t
 import { nearest } from '../pricing.ts';
 import type { GroupNeed, MatchRequest } from '../requirements.ts';
 import { reliabilityTerm } from '../scoring.ts';
-import { Ask, type Capacity, storageBit, unitVector } from './ask.ts';
-import { BoxTree, emptyRow, type Row } from './box-tree.ts';
-import { BITS, FIELD, gpuBit } from './layout.ts';
+import { Ask, type Capacity, unitVector } from './ask.ts';
+import { BoxTree } from './box-tree.ts';
+import { emptyRow, type Row } from './columns.ts';
+import type { Frontier } from './frontier.ts';
+import { halfBelow, halfOf } from './halves.ts';
+import { BITS, FIELD, gpuBit, HALF } from './layout.ts';
 import { Notes } from './notes.ts';
+import { Particulars } from './particulars.ts';
 import { RoundTrips } from './round-trips.ts';
-import { Search, type Start } from './search.ts';
+import { type Kept, Search, type Start } from './search.ts';
 import { Shelves } from './shelves.ts';
 import { notAbove } from './singles.ts';
-import { attributeBit, bit64, union, Vocabulary } from './words.ts';
+import { attributeBit, bit64, storageBit, union, Vocabulary } from './words.ts';
 
-type Entry = { readonly slot: number; offer: Offer; provider: Provider; free: readonly NodeFree[] };
+type Entry = Kept & { readonly slot: number };
 
 /** What a question takes for given, against what is. */
 type Assumptions = {
@@ -44,16 +48,21 @@ const priceOnScale = ({ gpu, price }: Offer): number =>
  */
 export class OfferBook implements CandidateSource {
   private readonly tree = new BoxTree();
-  private readonly shelves = new Shelves((number) => this.openShelf(number));
+  private readonly shelves = new Shelves({
+    open: () => this.openShelf(),
+    anchorOf: (shelf) => this.tree.anchorOf(shelf),
+    placeInAnchor: (shelf) => this.tree.placeInAnchor(shelf),
+  });
   private readonly entries = new Map<OfferId, Entry>();
   private readonly bySlot: (Entry | undefined)[] = [];
-  private readonly places: number[] = [];
+  private readonly particulars = new Particulars();
   private readonly roundTrips = new RoundTrips();
   private readonly notes = new Notes();
+  private readonly frontiers: Frontier[] = [];
   private readonly row = emptyRow();
   /** Offers of a provider, matchable or not: those that have to be looked at when it changes. */
   private readonly offersOf = new Map<ProviderId, Set<OfferId>>();
-  private readonly vocabularies = { regions: new Vocabulary(), storageClasses: new Vocabulary() };
+  private readonly regions = new Vocabulary();
   /** Slots that are not in the tree of their shelf yet, by shelf: only while everything that changed is looked at. */
   private readonly entering = new Map<number, number[]>();
   /** Of each shelf how many slots are in its tree, and how many have come or gone since it was made. */
@@ -126,19 +135,16 @@ export class OfferBook implements CandidateSource {
     return new Search(
       {
         tree: this.tree,
-        shelves: this.shelves.all,
-        offerAt: (slot) => {
-          const { offer, provider } = this.bySlot[slot]!;
-          return { offer: others.get(slot) ?? offer, provider };
-        },
+        entries: this.bySlot,
         repriced: others,
-        placeAt: (slot) => this.places[slot]!,
+        particulars: this.particulars,
         roundTrips: this.roundTrips,
         notes: this.notes,
+        frontiers: this.frontiers,
         effort: this.effort,
-        freeAt: (slot) => (capacity === 'free' ? this.bySlot[slot]!.free : this.bySlot[slot]!.offer.nodes),
+        capacity,
       },
-      new Ask(need, this.vocabularies, capacity),
+      new Ask(need, this.regions, capacity),
       need,
       this.startOf(need),
     );
@@ -146,19 +152,24 @@ export class OfferBook implements CandidateSource {
 
   private startOf(need: GroupNeed): Start {
     if (need.include.size > 0) {
+      const suiting = this.shelves.suiting(need);
       const slots = [...need.include].flatMap((provider) =>
         [...(this.offersOf.get(provider) ?? [])].flatMap((offer) => this.entries.get(offer)?.slot ?? []),
       );
-      const shelves = [...new Set(slots.map((slot) => this.tree.shelfOf(this.tree.leafOf(slot))))];
-      return { slots, choice: this.shelves.among(shelves, need) };
+      const suits = (slot: number): boolean => suiting.facts[this.shelfOf(slot)] !== undefined;
+      return { slots: slots.filter(suits), choice: suiting };
     }
     return { slots: null, choice: this.shelves.suiting(need) };
   }
 
-  private openShelf(number: number): number {
-    this.sizes[number] = 0;
-    this.moves[number] = 0;
-    return this.tree.open(number);
+  private shelfOf(slot: number): number {
+    return this.tree.treeOf(this.tree.leafOf(slot));
+  }
+
+  private openShelf(): void {
+    this.tree.open();
+    this.sizes.push(0);
+    this.moves.push(0);
   }
 
   /** Looks again at everything that has changed. */
@@ -175,14 +186,14 @@ export class OfferBook implements CandidateSource {
 
   /** Puts slots into the tree of their shelf; when as many have come or gone as it had, it is made anew. */
   private take(shelf: number, slots: readonly number[]): void {
-    const { anchor } = this.shelves.all[shelf]!;
     const rowOf = (slot: number): Row => this.rowOf(this.bySlot[slot]!);
     const moves = this.moves[shelf]! + slots.length;
     if (moves > Math.max(FEWEST_MOVES, this.sizes[shelf]!)) {
-      this.tree.load(anchor, [...this.tree.slotsOf(anchor), ...slots], rowOf);
+      const positionOf = (slot: number): Row => this.positionOf(this.bySlot[slot]!);
+      this.tree.load(shelf, [...this.tree.slotsOf(shelf), ...slots], rowOf, positionOf);
       this.moves[shelf] = 0;
     } else {
-      for (const slot of slots) this.tree.insert(anchor, slot, rowOf(slot));
+      for (const slot of slots) this.tree.insert(shelf, slot, rowOf(slot));
       this.moves[shelf] = moves;
     }
     this.sizes[shelf]! += slots.length;
@@ -206,7 +217,7 @@ export class OfferBook implements CandidateSource {
       if (entry.free === free) return;
       entry.free = free;
       this.tree.read(entry.slot, this.row);
-      this.writeCapacity(FIELD.free, BITS.freeGpus, free);
+      this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
       this.tree.replace(entry.slot, this.row);
       return;
     }
@@ -229,8 +240,8 @@ export class OfferBook implements CandidateSource {
   }
 
   private leave({ slot, offer }: Entry): void {
-    const shelf = this.tree.shelfOf(this.tree.leafOf(slot));
-    this.tree.remove(this.shelves.all[shelf]!.anchor, slot);
+    const shelf = this.shelfOf(slot);
+    this.tree.remove(slot);
     this.sizes[shelf]! -= 1;
     this.moves[shelf]! += 1;
     this.bySlot[slot] = undefined;
@@ -238,62 +249,78 @@ export class OfferBook implements CandidateSource {
   }
 
   private enter(offer: Offer, provider: Provider, free: readonly NodeFree[]): void {
-    this.rowOf({ offer, provider, free }); // throws, if it does, before anything is changed
+    const place = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    this.writeMachines(offer, free); // throws, if it does, before anything is changed
     const slot = this.tree.takeSlot();
-    const entry = { slot, offer, provider, free };
+    const entry = { slot, offer, provider, free, place };
     this.entries.set(offer.offerId, entry);
     this.bySlot[slot] = entry;
-    this.places[slot] = this.roundTrips.numberOf(rttEndOf(provider.place.location));
+    this.particulars.put(slot, offer, provider);
     const shelf = this.shelves.numberOf(offer.gpu);
     const entering = this.entering.get(shelf);
     if (entering) entering.push(slot);
     else this.entering.set(shelf, [slot]);
   }
 
-  /** Good until the next is asked for. */
-  private rowOf({ offer, provider, free }: Omit<Entry, 'slot'>): Row {
+  /** The fields of a row by which boxes are told apart. Good until the next is asked for. */
+  private positionOf({ offer, provider }: Kept): Row {
     const { fields } = this.row;
     const set = (field: number, value: number): void => void (fields[field] = notAbove(value));
     const [x, y, z] = unitVector(provider.place.location);
     const price = priceOnScale(offer);
     const reliability = reliabilityTerm(provider);
-    set(FIELD.perGpu, nearest(offer.price.perGpu));
-    set(FIELD.perCpuCore, nearest(offer.price.perCpuCore));
-    set(FIELD.perMemoryGiB, nearest(offer.price.perMemoryGiB));
-    set(FIELD.perStorageGiB, nearest(offer.price.perStorageGiB));
     set(FIELD.priceLow, price);
     set(FIELD.priceHigh, -price);
-    [x, y, z].forEach((value, i) => {
-      set(FIELD.xLow + i, value);
-      set(FIELD.xHigh + i, -value);
-    });
-    set(FIELD.tier, provider.tier);
-    set(FIELD.reliabilityHigh, -reliability);
+    set(FIELD.xLow, x);
+    set(FIELD.yLow, y);
+    set(FIELD.zLow, z);
+    set(FIELD.xHigh, -x);
+    set(FIELD.yHigh, -y);
+    set(FIELD.zHigh, -z);
     set(FIELD.reliabilityLow, reliability);
-    set(FIELD.minDuration, offer.policy.minDurationSeconds);
-    set(FIELD.maxDuration, -offer.policy.maxDurationSeconds);
-    set(FIELD.interconnect, -interconnectRank(offer.interconnect));
-    this.writeCapacity(FIELD.free, BITS.freeGpus, free);
-    this.writeCapacity(FIELD.declared, BITS.declaredGpus, offer.nodes);
-    this.writeBits(offer, provider);
+    set(FIELD.reliabilityHigh, -reliability);
     return this.row;
+  }
+
+  /** Good until the next is asked for. */
+  private rowOf(kept: Kept): Row {
+    const { offer, provider, free, place } = kept;
+    const { fields, halves, bits } = this.positionOf(kept);
+    fields[FIELD.perGpu] = notAbove(nearest(offer.price.perGpu));
+    fields[FIELD.perCpuCore] = notAbove(nearest(offer.price.perCpuCore));
+    fields[FIELD.perMemoryGiB] = notAbove(nearest(offer.price.perMemoryGiB));
+    fields[FIELD.perStorageGiB] = notAbove(nearest(offer.price.perStorageGiB));
+    halves[HALF.tier] = halfOf(provider.tier);
+    halves[HALF.minDuration] = halfOf(offer.policy.minDurationSeconds);
+    halves[HALF.maxDuration] = halfBelow(offer.policy.maxDurationSeconds);
+    halves[HALF.interconnect] = halfBelow(interconnectRank(offer.interconnect));
+    this.writeMachines(offer, free);
+    this.writeBits(offer, provider);
+    bits[BITS.place] = place;
+    return this.row;
+  }
+
+  private writeMachines({ nodes }: Offer, free: readonly NodeFree[]): void {
+    this.writeCapacity(HALF.freeMost, HALF.freeTotal, BITS.freeGpus, free);
+    this.writeCapacity(HALF.declaredMost, HALF.declaredTotal, BITS.declaredGpus, nodes);
   }
 
   private writeBits(offer: Offer, provider: Provider): void {
     const { bits } = this.row;
-    const region = bit64(this.vocabularies.regions.add(provider.place.region));
-    bits.set(region, BITS.region);
-    bits[BITS.storage] = offer.storageClasses.reduce(
-      (all, name) => all | storageBit(this.vocabularies.storageClasses.add(name)),
-      offer.storageClasses.length > 0 ? 1 : 0,
-    );
-    const attributes = Object.entries(provider.attributes).map(([key, value]) => attributeBit(key, value));
-    bits.set(union(attributes), BITS.attributes);
+    bits.set(bit64(this.regions.add(provider.place.region)), BITS.region);
+    const traits = Object.entries(provider.attributes).map(([key, value]) => attributeBit(key, value));
+    for (const name of offer.storageClasses) traits.push(storageBit(name), storageBit(null));
+    bits.set(union(traits), BITS.traits);
   }
 
   /** @throws DomainError `impossible_amounts` for machines that add up to more than counts exactly */
-  private writeCapacity(first: number, word: number, machines: readonly Amounts[]): void {
-    const { fields, bits } = this.row;
+  private writeCapacity(
+    firstMost: number,
+    firstTotal: number,
+    word: number,
+    machines: readonly Amounts[],
+  ): void {
+    const { halves, bits } = this.row;
     let gpus = 0;
     for (const machine of machines) gpus |= gpuBit(machine.gpus);
     bits[word] = gpus;
@@ -312,8 +339,8 @@ export class OfferBook implements CandidateSource {
           `${dimension} of an offer add up to ${total}`,
         );
       }
-      fields[first + 2 * i] = notAbove(-most);
-      fields[first + 2 * i + 1] = notAbove(-total);
+      halves[firstMost + i] = halfBelow(most);
+      halves[firstTotal + i] = halfBelow(total);
     });
   }
 }

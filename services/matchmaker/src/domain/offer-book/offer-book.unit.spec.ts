@@ -5,8 +5,10 @@ import { RandomMarket } from '../../../test/random-market.ts';
 import type { Candidate } from '../candidates.ts';
 import { cheapestRate, emptied, indexedViewOf, matchOrder, rankCandidates, viewOf } from '../matching.ts';
 import { groupNeeds } from '../requirements.ts';
-import { BoxTree, emptyRow, type Row } from './box-tree.ts';
-import { FANOUT, FIELD, FIELDS, gpuBit, tightestGpus, WORDS } from './layout.ts';
+import { BoxTree } from './box-tree.ts';
+import { emptyRow, type Row } from './columns.ts';
+import { MOST_HALF } from './halves.ts';
+import { FANOUT, gpuBit, tightestGpus } from './layout.ts';
 import { OfferBook } from './offer-book.ts';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
@@ -126,12 +128,14 @@ describe('the tree of boxes', () => {
         const random = seededRandom(seed);
         const tree = new BoxTree();
         const slots = new Set<number>();
-        const anchor = tree.open(3);
+        for (let others = 0; others < FANOUT + 2; others += 1) tree.open();
+        const own = tree.open();
         const rows = new Map<number, Row>();
         const another = (slot: number): Row => {
           const row = emptyRow();
           row.fields.forEach((_, i) => (row.fields[i] = nextInt(random, 100)));
-          row.bits.forEach((_, i) => (row.bits[i] = 1 << nextInt(random, 31)));
+          row.halves.forEach((_, i) => (row.halves[i] = nextInt(random, MOST_HALF + 1)));
+          row.bits.forEach((_, i) => (row.bits[i] = 1 << nextInt(random, 32)));
           rows.set(slot, row);
           return row;
         };
@@ -140,25 +144,30 @@ describe('the tree of boxes', () => {
           const some = [...slots][nextInt(random, slots.size)];
           if (random.next() < 0.4 + grows / 2 || some === undefined) {
             const slot = tree.takeSlot();
-            tree.insert(anchor, slot, another(slot));
+            tree.insert(own, slot, another(slot));
             slots.add(slot);
           } else if (random.next() < 0.02) {
             const slot = tree.takeSlot();
             another(slot);
             slots.add(slot);
-            tree.load(anchor, [...tree.slotsOf(anchor), slot], (one) => rows.get(one)!);
+            tree.load(own, [...tree.slotsOf(own), slot], (one) => rows.get(one)!);
           } else if (random.next() < 0.5) {
             tree.replace(some, another(some));
           } else {
-            tree.remove(anchor, some);
+            tree.remove(some);
             slots.delete(some);
           }
         }
         const seen: number[] = [];
+        const rowAt = (node: number, place: number): Row => {
+          const row = emptyRow();
+          tree.columns.read(node, place, row);
+          return row;
+        };
         const check = (node: number): Row => {
           const box = emptyRow();
-          expect(tree.shelfOf(node)).toBe(3);
-          if (node !== anchor) expect(tree.size(node)).toBeGreaterThan(0);
+          expect(tree.treeOf(node)).toBe(own);
+          expect(tree.size(node)).toBeGreaterThan(0);
           for (let place = 0; place < tree.size(node); place += 1) {
             const entry = tree.entry(node, place);
             if (tree.isLeaf(node)) {
@@ -166,20 +175,19 @@ describe('the tree of boxes', () => {
               expect([tree.leafOf(entry), tree.placeOf(entry)]).toEqual([node, place]);
             }
             const below = tree.isLeaf(node) ? rows.get(entry)! : check(entry);
-            const here = emptyRow();
-            here.fields.forEach(
-              (_, i) => (here.fields[i] = tree.fields[(node * FIELDS + i) * FANOUT + place]!),
-            );
-            here.bits.forEach((_, i) => (here.bits[i] = tree.bits[(node * WORDS + i) * FANOUT + place]!));
+            const here = rowAt(node, place);
             expect(here).toEqual(below);
             here.fields.forEach((value, i) => (box.fields[i] = Math.min(box.fields[i]!, value)));
+            here.halves.forEach((value, i) => (box.halves[i] = Math.min(box.halves[i]!, value)));
             here.bits.forEach((value, i) => (box.bits[i]! |= value));
           }
           return box;
         };
-        check(anchor);
+        const root = tree.rootOf(own);
+        const whole = root < 0 ? emptyRow() : check(root);
+        expect(rowAt(tree.anchorOf(own), tree.placeInAnchor(own))).toEqual(whole);
+        expect(tree.rootOf(own - 1)).toBe(-1);
         expect(seen.sort((a, b) => a - b)).toEqual([...slots].sort((a, b) => a - b));
-        expect(FIELD.declared + 8).toBe(FIELDS);
       }),
       { numRuns: 20 },
     );

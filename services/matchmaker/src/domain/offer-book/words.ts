@@ -16,6 +16,8 @@ export const stirred = (number: number): number => {
 /** Two words of 32 bits. */
 export type Bits64 = readonly [low: number, high: number];
 
+export const NO_BITS: Bits64 = [0, 0];
+
 export const bit64 = (index: number): Bits64 =>
   index % 64 < 32 ? [(1 << (index % 32)) >>> 0, 0] : [0, (1 << (index % 32)) >>> 0];
 
@@ -29,13 +31,22 @@ export const union = (all: Iterable<Bits64>): Bits64 => {
   return [low >>> 0, high >>> 0];
 };
 
+const traitBit = (text: string): Bits64 => bit64(stirred(hashOf(text)));
+
 /** The bit of an attribute; several may share one, so a set bit says "maybe" and a clear one "no". */
-export const attributeBit = (key: string, value: string): Bits64 =>
-  bit64(stirred(hashOf(`${key}\u0000${value}`)));
+export const attributeBit = (key: string, value: string): Bits64 => traitBit(`${key}\u0000${value}`);
+
+/** The same of a storage class; null: any class at all. */
+export const storageBit = (name: string | null): Bits64 =>
+  traitBit(name === null ? '\u0000' : `\u0000${name}`);
 
 /** Numbers words in the order in which they are first seen. Never forgets: for what there are few of. */
 export class Vocabulary {
   private readonly numbers = new Map<string, number>();
+
+  get size(): number {
+    return this.numbers.size;
+  }
 
   add(word: string): number {
     const known = this.numbers.get(word);
