@@ -123,10 +123,9 @@ export class RandomMarket {
     return nodes;
   }
 
-  private publish(offer: RandomOffer): void {
+  private publish(offer: RandomOffer, takenOver: readonly OfferNode[] = []): void {
     offer.revision += 1;
     const machines = this.many.parts ? `${offer.word}.${offer.generation}` : offer.word;
-    const takenOver = this.machinesTakenOver(offer);
     const published = offerPublished(offer.provider, offer.word, {
       revision: offer.revision,
       machines,
@@ -146,6 +145,10 @@ export class RandomMarket {
       ...this.networkSold(),
     });
     this.hear({ ...published, nodes: [...published.nodes, ...takenOver] });
+  }
+
+  private publishAnew(offer: RandomOffer): void {
+    this.publish(offer, this.machinesTakenOver(offer));
   }
 
   addOffer(): void {
@@ -240,7 +243,7 @@ export class RandomMarket {
     if (kind < 2) this.addProvider();
     else if (kind < 7 || this.offers.length === 0) this.addOffer();
     else if (kind < 10) this.changeProvider();
-    else if (kind < 12) this.publish(this.pick(this.offers));
+    else if (kind < 12) this.publishAnew(this.pick(this.offers));
     else if (kind < 16) this.take();
     else if (kind < 18) this.giveBack();
     else if (kind < 19) this.withdraw(this.pick(this.offers));

@@ -6,10 +6,14 @@ import { RandomMarket } from '../../test/random-market.ts';
 import type { Interconnect } from './interconnect.ts';
 import { indexedViewOf, matchOrder } from './matching.ts';
 
-const larger = (sharing: GpuSharing, random: Random): GpuSharing =>
-  sharing.mode === 'shared' && sharing.slotsPerGpu > 2
-    ? { ...sharing, slotsPerGpu: sharing.slotsPerGpu - nextInt(random, 2) }
-    : sharing;
+const SLOTS = [2, 3, 10];
+
+/** For each number of slots of a GPU fewer and larger ones, or as many: the same wherever there are such. */
+const largerSlots = (random: Random): ReadonlyMap<number, number> =>
+  new Map(SLOTS.map((slots) => [slots, Math.max(2, slots - nextInt(random, 2))]));
+
+const larger = (sharing: GpuSharing, slots: ReadonlyMap<number, number>): GpuSharing =>
+  sharing.mode === 'shared' ? { ...sharing, slotsPerGpu: slots.get(sharing.slotsPerGpu)! } : sharing;
 
 const faster = (network: Interconnect, random: Random): Interconnect =>
   INTERCONNECTS[Math.min(INTERCONNECTS.length - 1, INTERCONNECTS.indexOf(network) + nextInt(random, 2))]!;
@@ -26,10 +30,11 @@ describe('matching is monotone', () => {
         if (!matchOrder(request, indexedViewOf(weak.market, weak.book))) return;
         matched += 1;
         if (parts) inParts += 1;
+        const slots = largerSlots(random);
         // Every machine and slot larger, every network faster, every price lower, every provider better; and one more.
         const offers = [...weak.market.offers()].map((offer) => ({
           ...offer,
-          gpu: offer.gpu && { ...offer.gpu, sharing: larger(offer.gpu.sharing, random) },
+          gpu: offer.gpu && { ...offer.gpu, sharing: larger(offer.gpu.sharing, slots) },
           interconnect: faster(offer.interconnect, random),
           nodes: offer.nodes.map((node) => ({
             ...node,
@@ -43,12 +48,20 @@ describe('matching is monotone', () => {
           ...provider,
           tier: Math.max(1, provider.tier - nextInt(random, 3)),
         }));
+        // Who has a slot has a larger one now.
+        for (const taking of [...weak.book.all()]) {
+          const unit = taking.unit.replace(
+            /^shared:(\d+)$/,
+            (_, count) => `shared:${slots.get(Number(count))}`,
+          );
+          weak.book.put({ ...taking, unit });
+        }
         weak.market.restore(providers, offers);
         weak.addProvider();
         weak.addOffer();
         expect(matchOrder(request, indexedViewOf(weak.market, weak.book))).not.toBeNull();
       }),
-      { numRuns: 250 },
+      { numRuns: 250, examples: [[1_982_867_976]] },
     );
     expect(matched).toBeGreaterThan(12);
     expect(inParts).toBeGreaterThan(6);
