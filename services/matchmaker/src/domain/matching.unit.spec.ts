@@ -2,129 +2,18 @@ import { parseUsdc, seededRandom, nextInt } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { group, idOf, offerPublished, readyProvider, requestFor, service } from '../../test/builders.ts';
-import { type Amounts, fits, leftOf } from './amounts.ts';
+import { canPlaceAll } from '../../test/can-place.ts';
+import { type World, worldOf } from '../../test/world.ts';
 import { CapacityBook } from './capacity-book.ts';
-import { failuresOf, fitOf } from './constraints.ts';
+import { fitOf } from './constraints.ts';
 import { explain } from './explanation.ts';
 import { Market } from './market.ts';
 import { matchOrder, rankCandidates, viewOf } from './matching.ts';
-import { pack } from './packing.ts';
-import { rateMicrosPerHour } from './pricing.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
 import { PROFILE_WEIGHTS } from './scoring.ts';
 import { smallestChange } from './smallest-change.ts';
 
-type World = { market: Market; book: CapacityBook };
-
-const worldOf = (...offers: Parameters<typeof offerPublished>[]): World => {
-  const world = { market: new Market(), book: new CapacityBook() };
-  for (const provider of new Set(offers.map(([name]) => name))) {
-    readyProvider(provider).forEach((event, i) => world.market.apply(event, i + 1));
-  }
-  offers.forEach((offer, i) => world.market.apply(offerPublished(...offer), 10 + i));
-  return world;
-};
-
 const match = (world: World, request: MatchRequest) => matchOrder(request, viewOf(world.market, world.book));
-
-describe('rates', () => {
-  it('are unit prices times what is taken, rounded up once', () => {
-    const price = { perGpu: 400_000n, perCpuCore: 1_001n, perMemoryGiB: 139n, perStorageGiB: 14n };
-    expect(
-      rateMicrosPerHour(price, { gpus: 2, cpuMillis: 4_000, memoryMiB: 8_192, storageMiB: 10_240 }),
-    ).toBe(800_000n + 4_004n + 1_112n + 140n);
-    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 1, memoryMiB: 1, storageMiB: 1 })).toBe(2n);
-    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 0, memoryMiB: 0, storageMiB: 0 })).toBe(0n);
-  });
-});
-
-describe('constraints', () => {
-  const need = (services: ReturnType<typeof service>[], options: Parameters<typeof group>[2] = {}) =>
-    requestFor([group('main', services, options)]);
-  const failed = (world: World, request: MatchRequest): string[] => {
-    const [one] = viewOf(world.market, world.book).offers();
-    const { offer, provider } = one!;
-    return failuresOf({ need: groupNeeds(request)[0]!, offer, provider, free: world.book.free(offer) }).map(
-      ({ constraint }) => constraint,
-    );
-  };
-  const a100 = worldOf([
-    'p',
-    'o',
-    { model: 'a100', vramGiB: 40, interface: 'sxm', nodes: [{ gpus: 2 }, { gpus: 2 }] },
-  ]);
-
-  it.each<[string, ReturnType<typeof need>, string[]]>([
-    ['model', need([service('s', { models: [{ model: 'h100' }] })]), ['gpu_model']],
-    ['VRAM', need([service('s', { models: [{ model: 'a100', vramMiB: 81_920 }] })]), ['gpu_vram']],
-    [
-      'interface',
-      need([service('s', { models: [{ model: 'a100', interface: 'pcie' }] })]),
-      ['gpu_interface'],
-    ],
-    ['vendor', need([service('s', { models: [], vendor: 'amd' })]), ['gpu_vendor']],
-    ['GPUs in one machine', need([service('s', { models: [], gpus: 3, maxRate: '9' })]), ['gpu_count']],
-    ['GPUs in all', need([service('s', { models: [], gpus: 2, replicas: 3, maxRate: '9' })]), ['gpu_count']],
-    ['CPU', need([service('s', { models: [], cpuMillis: 65_000 })]), ['cpu']],
-    ['memory', need([service('s', { models: [], memoryMiB: 300_000 })]), ['memory']],
-    ['storage', need([service('s', { models: [], storageMiB: 9_000_000 })]), ['storage']],
-    ['storage class', need([service('s', { models: [], storageClass: 'beta1' })]), ['storage_class']],
-    ['any storage class', need([service('s', { models: [], storageClass: 'default' })]), []],
-    ['region', need([service('s', { models: [] })], { regions: ['us-east'] }), ['region']],
-    ['tier', need([service('s', { models: [] })], { tierFloor: 2 }), ['tier']],
-    ['attributes', need([service('s', { models: [] })], { attributes: { host: 'bare' } }), ['attributes']],
-    ['network', need([service('s', { models: [] })], { interconnect: 'roce' }), ['interconnect']],
-    ['any network', need([service('s', { models: [] })], { interconnect: 'ethernet' }), []],
-    ['slices', need([service('s', { models: [], sharing: { mode: 'mig' } })]), ['gpu_sharing']],
-    ['slots', need([service('s', { models: [], sharing: { mode: 'shared', milli: 1 } })]), ['gpu_sharing']],
-    ['price', need([service('s', { models: [], maxRate: '0.39' })]), ['price']],
-    [
-      'several',
-      need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]),
-      ['gpu_model', 'price'],
-    ],
-    ['none', need([service('s', { models: [{ model: 'a100', vramMiB: 40_000 }] })]), []],
-  ])('%s', (_, request, expected) => {
-    expect(failed(a100, request)).toEqual(expected);
-  });
-
-  it('duration, and who may offer', () => {
-    const world = worldOf(['p', 'o', { minSeconds: 60, maxSeconds: 600 }]);
-    const services = [group('main', [service('s')])];
-    expect(failed(world, requestFor(services, { durationSeconds: 601 }))).toEqual(['duration']);
-    expect(failed(world, requestFor(services, { durationSeconds: 59 }))).toEqual(['duration']);
-    const short = { durationSeconds: 60 };
-    expect(
-      failed(world, requestFor(services, { ...short, includeProviders: [idOf('provider', 'q')] })),
-    ).toEqual(['provider_included']);
-    expect(
-      failed(world, requestFor(services, { ...short, excludeProviders: [idOf('provider', 'p')] })),
-    ).toEqual(['provider_excluded']);
-    world.market.apply(
-      {
-        type: 'ProviderDeactivated',
-        providerId: idOf('provider', 'p'),
-        stakeMicros: 0n,
-        reason: 'stake_below_minimum',
-        atMs: 1,
-      },
-      90,
-    );
-    expect(failed(world, requestFor(services, short))).toEqual(['provider_active']);
-  });
-
-  it('every failure has an expectation, and the two ways of checking agree', () => {
-    const view = viewOf(a100.market, a100.book);
-    const request = need([service('s', { models: [{ model: 'h100' }], maxRate: '0.1' })]);
-    const [one] = view.offers();
-    const subject = { need: groupNeeds(request)[0]!, ...one!, free: view.free(one!.offer) };
-    expect(fitOf(subject)).toBeNull();
-    expect(explain(request, view).constraints).toEqual([
-      { constraint: 'gpu_model', failed: 1, expected: 'GPU h100' },
-      { constraint: 'price', failed: 1, expected: 'at most 0.10 USDC/h' },
-    ]);
-  });
-});
 
 describe('choosing', () => {
   it('weights of every profile sum to 1', () => {
@@ -211,62 +100,6 @@ describe('choosing', () => {
       { service: 'gpu', replica: 0, node: 'node-1' },
       { service: 'cpu', replica: 0, node: 'node-2' },
     ]);
-  });
-});
-
-const amounts = (max: number): fc.Arbitrary<Amounts> =>
-  fc.record({
-    gpus: fc.integer({ min: 0, max }),
-    cpuMillis: fc.integer({ min: 0, max: max * 2 }),
-    memoryMiB: fc.integer({ min: 0, max: max * 2 }),
-    storageMiB: fc.integer({ min: 0, max }),
-  });
-
-/** Every way to put the pods on the machines, tried one by one. */
-const canPlaceAll = (pods: readonly Amounts[], left: readonly Amounts[]): boolean => {
-  const [pod, ...rest] = pods;
-  if (!pod) return true;
-  return left.some((node, i) => fits(pod, node) && canPlaceAll(rest, left.with(i, leftOf(node, pod))));
-};
-
-describe('packing', () => {
-  it('finds a way exactly when there is one, and never takes more than there is', () => {
-    fc.assert(
-      fc.property(
-        fc.array(amounts(4), { maxLength: 6 }),
-        fc.array(amounts(6), { minLength: 1, maxLength: 4 }),
-        (needs, free) => {
-          const nodes = free.map((node, i) => ({ ...node, name: `n${i}` }));
-          const packed = pack(
-            needs.map((need, tag) => ({ tag, needs: need })),
-            nodes,
-          );
-          expect(packed !== null).toBe(canPlaceAll(needs, free));
-          const left = new Map(nodes.map((node) => [node.name, node as Amounts]));
-          for (const { tag, node } of packed ?? []) {
-            expect(fits(needs[tag]!, left.get(node)!)).toBe(true);
-            left.set(node, leftOf(left.get(node)!, needs[tag]!));
-          }
-          if (packed) expect(packed.map(({ tag }) => tag).sort()).toEqual(needs.map((_, i) => i));
-        },
-      ),
-      { numRuns: 400 },
-    );
-  });
-
-  it('stays quick where it cannot search', () => {
-    const nodes = Array.from({ length: 2_000 }, (_, i) => ({
-      name: `n${i}`,
-      gpus: 8,
-      cpuMillis: 64_000,
-      memoryMiB: 1,
-      storageMiB: 1,
-    }));
-    const pods = Array.from({ length: 256 }, (_, tag) => ({
-      tag,
-      needs: { gpus: 8, cpuMillis: 1, memoryMiB: 0, storageMiB: 0 },
-    }));
-    expect(new Set(pack(pods, nodes)!.map(({ node }) => node)).size).toBe(256);
   });
 });
 

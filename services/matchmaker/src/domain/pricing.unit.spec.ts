@@ -19,6 +19,15 @@ const cases = fc.oneof(
 );
 
 describe('a rate', () => {
+  it('is unit prices times what is taken, rounded up once', () => {
+    const price = { perGpu: 400_000n, perCpuCore: 1_001n, perMemoryGiB: 139n, perStorageGiB: 14n };
+    expect(
+      rateMicrosPerHour(price, { gpus: 2, cpuMillis: 4_000, memoryMiB: 8_192, storageMiB: 10_240 }),
+    ).toBe(800_000n + 4_004n + 1_112n + 140n);
+    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 1, memoryMiB: 1, storageMiB: 1 })).toBe(2n);
+    expect(rateMicrosPerHour(price, { gpus: 0, cpuMillis: 0, memoryMiB: 0, storageMiB: 0 })).toBe(0n);
+  });
+
   it('is the exact sum rounded up, however large', () => {
     let quick = 0;
     fc.assert(
