@@ -1,7 +1,7 @@
 import { currentCausation } from '@gridbourse/event-bus';
 import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
 import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
-import { bigintArray, intArray, textArray } from './binary-arrays.ts';
+import { bigintArray, intArray, textArray } from '@gridbourse/event-bus';
 import type { Append } from './event-store.ts';
 
 /** A public event must fit into a record of any bus. */

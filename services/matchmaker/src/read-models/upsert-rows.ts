@@ -1,4 +1,4 @@
-import { bigintArray, booleanArray, intArray, textArray } from '@gridbourse/event-store';
+import { bigintArray, booleanArray, intArray, textArray } from '@gridbourse/event-bus';
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
 type Column = { readonly property: string; readonly arrayOf: (values: readonly unknown[]) => Buffer };
