@@ -1,6 +1,6 @@
 -- What an append does with its streams, apart from its events: those are either handed to append_to_streams together with
--- the streams, which is one round trip, or, where they are many, copied into the table behind this, which costs the server a
--- third less. Arrays have an entry a stream.
+-- the streams, which is one round trip, or, where they are many, copied into the table behind this, which costs the server up
+-- to a third less. Arrays have an entry a stream.
 --
 -- Streams that exist are locked first, in one order; then new ones are made, in one order. So two writers never wait for
 -- each other in a circle. Raises, with the stream in its detail, GB001 when a stream is not at its expected version and
