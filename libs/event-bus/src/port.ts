@@ -9,6 +9,11 @@ export type BusRecord = {
   readonly value: unknown;
 };
 
+/** A record whose value is JSON already, as it was stored: it travels as it is and is not taken apart on the way. */
+export type EncodedRecord = Omit<BusRecord, 'value'> & { readonly json: string };
+
+export type PublishedRecord = BusRecord | EncodedRecord;
+
 export type Delivery = BusRecord & {
   /** Per topic and key, gapless, from 1. A redelivery has the number of the first delivery. */
   readonly sequence: number;
@@ -70,7 +75,7 @@ export interface EventBus {
    * Durable when resolved. One caller's records of a key keep their order.
    * @throws DomainError `invalid_record`, `record_too_large` (nothing was published), `bus_closed`
    */
-  publish(records: readonly BusRecord[]): Promise<void>;
+  publish(records: readonly PublishedRecord[]): Promise<void>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /**
    * How far a group is behind, by partition of the topics that this bus has subscriptions of that group to.

@@ -2,7 +2,17 @@ import type { Causation } from '@gridbourse/event-bus';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import type { Clock } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
-import { appendParameters, mixedTopics, versionConflict } from './append-parameters.ts';
+import { type AppendBatch, appendBatch, mixedTopics, versionConflict } from './append/batch.ts';
+import { copyIn } from './append/copy-in.ts';
+import {
+  APPEND,
+  appendParameters,
+  COPY_EVENTS,
+  eventRows,
+  GROW,
+  type Grown,
+  streamParameters,
+} from './append/statements.ts';
 import { type Cursor, START } from './cursor.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
@@ -14,7 +24,7 @@ export type Append<E> = {
   readonly metadata?: EventMetadata;
 };
 
-export { keyOfStream, versionConflict } from './append-parameters.ts';
+export { keyOfStream, versionConflict } from './append/batch.ts';
 
 export type EventMetadata = Causation & Readonly<Record<string, unknown>>;
 
@@ -100,9 +110,8 @@ const SCAN = `
 const READ_VISIBLE = `
   SELECT ${COLUMNS} FROM events e WHERE ${BEHIND} ORDER BY e.tx, e.position LIMIT $4`;
 
-const APPEND = `
-  SELECT append_to_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
-    $9::int[], $10::text[], $11::text[], $12::int[], $13::int[], $14::timestamptz)::text AS tx`;
+/** From so many events on, copying them saves the server more than another round trip costs. */
+const COPIED_FROM_EVENTS = 100;
 
 const pageOf = (limit: number): number => Math.max(1, Math.min(10_000, limit));
 
@@ -137,11 +146,10 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
 
   /** As `append`. @returns the id of the transaction, null when there was nothing to append */
   async appendInTransaction(manager: EntityManager, appends: readonly Append<E>[]): Promise<string | null> {
-    const parameters = appendParameters(this, appends);
-    if (!parameters) return null;
+    const batch = appendBatch(this, appends);
+    if (!batch) return null;
     try {
-      const [row] = await manager.query<{ tx: string }[]>(APPEND, parameters);
-      return row!.tx;
+      return await write(manager, batch);
     } catch (error) {
       throw translate(error);
     }
@@ -254,6 +262,18 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     };
   }
 }
+
+/** @returns the id of the transaction */
+const write = async (manager: EntityManager, batch: AppendBatch): Promise<string> => {
+  const { queryRunner } = manager;
+  if (batch.events.length >= COPIED_FROM_EVENTS && queryRunner?.isTransactionActive) {
+    const [grown] = await manager.query<Grown[]>(GROW, streamParameters(batch));
+    await copyIn(queryRunner, COPY_EVENTS, eventRows(batch, grown!));
+    return grown!.tx;
+  }
+  const [row] = await manager.query<{ tx: string }[]>(APPEND, appendParameters(batch));
+  return row!.tx;
+};
 
 /** Postgres errors that have a meaning for the caller. */
 const translate = (error: unknown): unknown => {

@@ -49,6 +49,7 @@ describe('migrations', () => {
       'EventStoreRebuilds1700000000014',
       'EventStoreJournal1700000000015',
       'EventStoreEventsAsWritten1700000000016',
+      'EventStoreAppendByCopy1700000000017',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);

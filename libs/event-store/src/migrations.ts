@@ -46,6 +46,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   fromFile(14, 'Rebuilds', '0005-rebuilds.sql'),
   fromFile(15, 'Journal', '0006-journal.sql'),
   fromFile(16, 'EventsAsWritten', '0007-events-as-written.sql'),
+  fromFile(17, 'AppendByCopy', '0008-append-by-copy.sql'),
 ];
 
 const pascal = (text: string): string =>

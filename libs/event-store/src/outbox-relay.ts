@@ -1,4 +1,4 @@
-import { type BusRecord, type EventBus, isConnectionError } from '@gridbourse/event-bus';
+import { type EncodedRecord, type EventBus, isConnectionError } from '@gridbourse/event-bus';
 import {
   cloudEventTypeOf,
   dataSchemaOf,
@@ -22,7 +22,7 @@ export type OutboxRelayOptions = {
   readonly context: string;
   readonly logger: Logger;
   readonly meter?: Meter;
-  /** Events published at once (500). */
+  /** Events published at once (1000). */
   readonly batchSize?: number;
   /** Milliseconds between looks without a wake-up (250). */
   readonly pollMs?: number;
@@ -35,7 +35,7 @@ type Row = {
   version: string;
   type: string;
   schema_version: number;
-  data: unknown;
+  json: string;
   traceparent: string | null;
   occurred_at_ms: string;
   tx: string;
@@ -44,14 +44,19 @@ type Row = {
   settled: boolean;
 };
 
+type AttributesOfType = { readonly topic: string } & Pick<
+  EventHeaders,
+  'ce_specversion' | 'ce_type' | 'ce_source' | 'ce_dataschema'
+>;
+
 /**
  * The next public events behind the checkpoint. Those that may still get an event before them come as not settled, so
  * that the relay knows to look again soon; by the order of the index they are the last of the page.
  */
 const NEXT = `
-  SELECT e.stream_id, e.version, e.type, e.schema_version, e.data, e.tx::text AS tx, e.position, e.sequence,
+  SELECT e.stream_id, e.version, e.type, e.schema_version, e.data::text AS json, e.tx::text AS tx, e.position, e.sequence,
          e.metadata ->> 'traceparent' AS traceparent,
-         floor(extract(epoch FROM e.occurred_at) * 1000) AS occurred_at_ms,
+         round(date_part('epoch', e.occurred_at) * 1000)::bigint AS occurred_at_ms,
          e.tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled
   FROM events e
   WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
@@ -76,6 +81,8 @@ export class OutboxRelay {
   private readonly failures;
   private readonly gauges: StoreGauges;
   private readonly owner: SingleOwner;
+  private readonly attributes = new Map<string, AttributesOfType>();
+  private lastTime = { ms: '', iso: '' };
 
   constructor(options: OutboxRelayOptions) {
     this.o = options;
@@ -133,7 +140,7 @@ export class OutboxRelay {
 
   /** Publishes one batch. */
   private async relay(runner: QueryRunner, place: Cursor): Promise<{ last: Row | undefined; again: Again }> {
-    const limit = this.o.batchSize ?? 500;
+    const limit = this.o.batchSize ?? 1_000;
     const rows = (await runner.query(NEXT, [limit, place.tx, place.position])) as Row[];
     const end = rows.findIndex((row) => !row.settled);
     const settled = end === -1 ? rows : rows.slice(0, end);
@@ -148,23 +155,42 @@ export class OutboxRelay {
     return { last, again: rows.length === limit ? 'now' : 'later' };
   }
 
-  private recordOf(row: Row): BusRecord {
-    const definition = this.o.catalogue.definition(row.type);
+  private recordOf(row: Row): EncodedRecord {
+    const { topic, ...ofType } = this.attributesOf(row.type, row.schema_version);
     const key = keyOfStream(row.stream_id);
     const { traceparent } = row;
-    // As it was stored, which may be an earlier version than the one that is written now.
-    const written = { ...definition, version: row.schema_version };
     const headers: EventHeaders = {
-      ce_specversion: '1.0',
+      ...ofType,
       ce_id: `${row.stream_id}@${row.version}`,
-      ce_type: cloudEventTypeOf(written),
-      ce_source: `/gridbourse/${definition.context}`,
-      ce_time: new Date(Number(row.occurred_at_ms)).toISOString(),
+      ce_time: this.timeOf(row.occurred_at_ms),
       ce_subject: key,
-      ce_dataschema: dataSchemaOf(written),
       ...(traceparent !== null && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
       sequence: row.sequence,
     };
-    return { topic: topicOf(definition), key, headers, value: row.data };
+    return { topic, key, headers, json: row.json };
+  }
+
+  /** What records of a type have in common, in the version in which it was stored: that may be an earlier one. */
+  private attributesOf(type: string, schemaVersion: number): AttributesOfType {
+    const name = `${type}.v${schemaVersion}`;
+    const known = this.attributes.get(name);
+    if (known) return known;
+    const definition = this.o.catalogue.definition(type);
+    const written = { ...definition, version: schemaVersion };
+    const made: AttributesOfType = {
+      topic: topicOf(definition),
+      ce_specversion: '1.0',
+      ce_type: cloudEventTypeOf(written),
+      ce_source: `/gridbourse/${definition.context}`,
+      ce_dataschema: dataSchemaOf(written),
+    };
+    this.attributes.set(name, made);
+    return made;
+  }
+
+  /** Events that were appended together have one time. */
+  private timeOf(ms: string): string {
+    if (this.lastTime.ms !== ms) this.lastTime = { ms, iso: new Date(Number(ms)).toISOString() };
+    return this.lastTime.iso;
   }
 }

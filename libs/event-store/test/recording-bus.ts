@@ -1,4 +1,11 @@
-import type { BusRecord, EventBus } from '@gridbourse/event-bus';
+import type { BusRecord, EventBus, PublishedRecord } from '@gridbourse/event-bus';
+
+/** As a consumer gets it. */
+const read = (record: PublishedRecord): BusRecord => {
+  if (!('json' in record)) return record;
+  const { json, ...rest } = record;
+  return { ...rest, value: JSON.parse(json) as unknown };
+};
 
 /** Keeps what is published, and fails or waits on demand. */
 export class RecordingBus implements Pick<EventBus, 'publish'> {
@@ -6,9 +13,9 @@ export class RecordingBus implements Pick<EventBus, 'publish'> {
   beforePublish: () => void | Promise<void> = () => undefined;
   afterPublish: () => void | Promise<void> = () => undefined;
 
-  async publish(records: readonly BusRecord[]): Promise<void> {
+  async publish(records: readonly PublishedRecord[]): Promise<void> {
     await this.beforePublish();
-    this.published.push(...records);
+    this.published.push(...records.map(read));
     await this.afterPublish();
   }
 }

@@ -1,6 +1,6 @@
 import { type EventHeaders, readEventHeaders } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
-import type { BusRecord } from '../port.ts';
+import type { PublishedRecord } from '../port.ts';
 
 /** Bytes of one record's JSON that every adapter carries unless told otherwise. */
 export const DEFAULT_MAX_RECORD_BYTES = 2 * 1_024 * 1_024;
@@ -20,16 +20,17 @@ export const checkedTopic = (topic: string): string => {
  * @throws DomainError `invalid_record`, `record_too_large`
  */
 export const checkedRecord = (
-  { topic, key, headers, value }: BusRecord,
+  record: PublishedRecord,
   maxBytes = DEFAULT_MAX_RECORD_BYTES,
 ): { readonly headers: EventHeaders; readonly text: string; readonly bytes: number } => {
+  const { topic, key, headers } = record;
   checkedTopic(topic);
   if (key.length === 0 || key.length > 200 || key.includes('\0') || !key.isWellFormed()) {
     throw invalidRecord('the key of a record has 1 to 200 characters of well-formed text, none of them NUL');
   }
   const read = readEventHeaders(headers);
   if (typeof read === 'string') throw invalidRecord(`headers of ${topic} ${key}: ${read}`);
-  const text = JSON.stringify(value ?? null);
+  const text = 'json' in record ? record.json : JSON.stringify(record.value ?? null);
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
     throw new DomainError(

@@ -4,12 +4,13 @@ import { type Logger, serviceMeter } from '@gridbourse/observability';
 import pg from 'pg';
 import { BusMetrics } from '../metrics.ts';
 import { lagOf } from '../lag.ts';
-import type { BusRecord, EventBus, PartitionLag, SubscribeOptions, Subscription } from '../port.ts';
+import type { EventBus, PartitionLag, PublishedRecord, SubscribeOptions, Subscription } from '../port.ts';
 import { defaultRetryBudget, type RetryBudget } from '../retry.ts';
 import { WAKE_CHANNEL } from '../dead-letters/wake.ts';
 import { checkedRecord, checkedTopic } from '../delivery/checked-record.ts';
 import { migrateTables } from '../schema.ts';
 import { GroupConsumer } from './group-consumer.ts';
+import { appendParameters, type PlacedRecord } from './append-parameters.ts';
 import { partitionOf } from './partitioner.ts';
 
 export type EmbeddedBusOptions = {
@@ -35,9 +36,10 @@ export type EmbeddedBusOptions = {
   readonly maxConnections?: number;
 };
 
-type Encoded = { topic: string; partition: number; key: string; headers: string; value: string };
-
 const RECORDS_PER_CALL = 1_000;
+
+const APPEND = `
+  SELECT bus_append($1::text[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[])`;
 
 /** The bus on nothing but Postgres: what runs standalone, and the reference for what other adapters must do. */
 export class EmbeddedBus implements EventBus {
@@ -76,7 +78,7 @@ export class EmbeddedBus implements EventBus {
     return this.started;
   }
 
-  async publish(records: readonly BusRecord[]): Promise<void> {
+  async publish(records: readonly PublishedRecord[]): Promise<void> {
     if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
     if (records.length === 0) return;
     const work = this.write(records);
@@ -158,24 +160,18 @@ export class EmbeddedBus implements EventBus {
     await this.pool.end();
   }
 
-  private async write(records: readonly BusRecord[]): Promise<void> {
+  private async write(records: readonly PublishedRecord[]): Promise<void> {
     await this.start();
     await this.ensureTopics([...new Set(records.map((record) => record.topic))]);
-    const encoded = records.map((record) => this.encode(record));
-    for (let at = 0; at < encoded.length; at += RECORDS_PER_CALL) {
-      const part = encoded.slice(at, at + RECORDS_PER_CALL);
-      await this.pool.query('SELECT bus_publish($1::text[], $2::int[], $3::text[], $4::text[], $5::text[])', [
-        part.map((record) => record.topic),
-        part.map((record) => record.partition),
-        part.map((record) => record.key),
-        part.map((record) => record.headers),
-        part.map((record) => record.value),
-      ]);
+    const placed = records.map((record) => this.place(record));
+    for (let at = 0; at < placed.length; at += RECORDS_PER_CALL) {
+      const part = placed.slice(at, at + RECORDS_PER_CALL);
+      await this.pool.query(APPEND, appendParameters(part));
     }
     this.hint(new Set(records.map((record) => record.topic)));
   }
 
-  private encode(record: BusRecord): Encoded {
+  private place(record: PublishedRecord): PlacedRecord {
     const { headers, text } = checkedRecord(record, this.options.maxRecordBytes);
     const { topic, key } = record;
     const partition = partitionOf(key, this.partitionCounts.get(topic)!);

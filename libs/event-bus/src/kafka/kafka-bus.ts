@@ -3,7 +3,7 @@ import { type Logger, serviceMeter } from '@gridbourse/observability';
 import type { ISocketFactory, Kafka } from 'kafkajs';
 import { checkedRecord, DEFAULT_MAX_RECORD_BYTES } from '../delivery/checked-record.ts';
 import { BusMetrics } from '../metrics.ts';
-import type { BusRecord, EventBus, PartitionLag, SubscribeOptions, Subscription } from '../port.ts';
+import type { PublishedRecord, EventBus, PartitionLag, SubscribeOptions, Subscription } from '../port.ts';
 import { defaultRetryBudget, pause, type RetryBudget } from '../retry.ts';
 import { migrateTables } from '../schema.ts';
 import { kafkaClient } from './client.ts';
@@ -72,7 +72,7 @@ export class KafkaBus implements EventBus {
   }
 
   /** @throws also DomainError `bus_unavailable`, when Kafka is away for longer than `publishDeadlineMs` */
-  async publish(records: readonly BusRecord[]): Promise<void> {
+  async publish(records: readonly PublishedRecord[]): Promise<void> {
     if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
     const outgoing = records.map((record) => this.encode(record));
     if (outgoing.length === 0) return;
@@ -132,7 +132,7 @@ export class KafkaBus implements EventBus {
     await this.database.close();
   }
 
-  private encode(record: BusRecord): Outgoing {
+  private encode(record: PublishedRecord): Outgoing {
     const { headers, text, bytes } = checkedRecord(record, this.options.maxRecordBytes);
     const { topic, key } = record;
     return { topic, bytes, message: { key, value: text, headers: headersOf(headers) } };

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { eventually } from '@gridbourse/testing';
+import type { EncodedRecord } from '../../src/index.ts';
 import { Collector, gate, record } from '../records.ts';
 import { range, type Suite } from './suite.ts';
 
@@ -14,6 +15,27 @@ export const deliveryContract = ({ connect, newTopic }: Suite): void => {
     for (const sequence of range(25)) await bus.publish(keys.map((key) => record(topic, key, sequence)));
     await eventually(() => collector.finished.length >= 500);
     for (const key of keys) expect(collector.sequencesOf(key)).toEqual(range(25));
+  });
+
+  it('keeps the order of each key in a call of many records, over many keys and topics', async () => {
+    const bus = await connect();
+    const topics = [newTopic(), newTopic()];
+    const collector = new Collector();
+    await bus.subscribe({ group: 'many', topics, handler: collector.handler });
+    const keys = range(150).map((n) => `key-${n}`);
+    // More than one adapter takes at once, and each key comes again and again.
+    await bus.publish(
+      range(8).flatMap((sequence) =>
+        topics.flatMap((topic) => keys.map((key) => record(topic, key, sequence))),
+      ),
+    );
+    await eventually(() => collector.finished.length >= 2_400, { deadlineMs: 30_000 });
+    for (const topic of topics) {
+      const of = collector.finished.filter((delivery) => delivery.topic === topic);
+      for (const key of keys) {
+        expect(of.filter((one) => one.key === key).map(({ sequence }) => sequence)).toEqual(range(8));
+      }
+    }
   });
 
   it('gives every group all records from the first one on, whenever it comes', async () => {
@@ -59,6 +81,32 @@ export const deliveryContract = ({ connect, newTopic }: Suite): void => {
       traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     });
     expect(collector.finished[5]!.attempt).toBe(1);
+  });
+
+  it('carries a value that is JSON already, in its place among others, and within the same limits', async () => {
+    const bus = await connect();
+    const topic = newTopic();
+    const collector = new Collector();
+    await bus.subscribe({ group: 'encoded', topics: [topic], handler: collector.handler });
+    const encoded = (sequence: number, json: string): EncodedRecord => {
+      const { value: _, ...rest } = record(topic, 'e', sequence);
+      return { ...rest, json };
+    };
+    await expect(
+      bus.publish([encoded(1, '1'), encoded(2, JSON.stringify('x'.repeat(3_000_000)))]),
+    ).rejects.toMatchObject({ code: 'record_too_large' });
+    await bus.publish([
+      encoded(1, '{ "b": 1.50,\n "a": "\\u0000 é 🜂" }'),
+      record(topic, 'e', 2, { plain: true }),
+      encoded(3, 'null'),
+    ]);
+    await eventually(() => collector.finished.length === 3);
+    expect(collector.sequencesOf('e')).toEqual([1, 2, 3]);
+    expect(collector.finished.map(({ value }) => value)).toEqual([
+      { b: 1.5, a: '\u0000 é 🜂' },
+      { plain: true },
+      null,
+    ]);
   });
 
   it('refuses records that are not well formed, and publishes none of the call', async () => {

@@ -1,4 +1,4 @@
-import { bigintArray, textArray } from '@gridbourse/event-store';
+import { bigintArray, textArray } from '@gridbourse/event-bus';
 import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 

@@ -1,4 +1,4 @@
-import { bigintArray, booleanArray, intArray, textArray } from '@gridbourse/event-store';
+import { bigintArray, booleanArray, intArray, textArray } from '@gridbourse/event-bus';
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
 type Column = { readonly property: string; readonly arrayOf: (values: readonly unknown[]) => Buffer };
@@ -35,7 +35,7 @@ const statementFor = (manager: EntityManager, entity: EntityTarget<ObjectLiteral
     sql: `
       INSERT INTO "${tableName}" (${names.join(', ')})
       SELECT ${carried.map(({ name, read = '' }) => name + read).join(', ')}
-      FROM unnest(${carried.map(({ carrier }, at) => `$${at + 1}::${carrier}[]`).join(', ')}) AS row (${names.join(', ')})
+      FROM (SELECT ${carried.map(({ name, carrier }, at) => `unnest($${at + 1}::${carrier}[]) AS ${name}`).join(', ')}) AS row
       ON CONFLICT (${keys.join(', ')}) DO UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')}`,
   };
 };

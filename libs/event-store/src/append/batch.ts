@@ -1,8 +1,7 @@
 import { currentCausation } from '@gridbourse/event-bus';
-import { type DomainEvent, type EventCatalogue, topicOf } from '@gridbourse/events';
+import { type DomainEvent, type EventCatalogue, type EventDefinition, topicOf } from '@gridbourse/events';
 import { type Clock, conflict, DomainError } from '@gridbourse/kernel';
-import { bigintArray, intArray, textArray } from './binary-arrays.ts';
-import type { Append } from './event-store.ts';
+import type { Append } from '../event-store.ts';
 
 /** A public event must fit into a record of any bus. */
 const MAX_EVENT_BYTES = 900 * 1_024;
@@ -42,7 +41,7 @@ export type Appender<E extends DomainEvent> = {
   readonly clock: Clock;
 };
 
-type StreamAppend = {
+export type StreamAppend = {
   readonly streamId: string;
   /** 1-based, as SQL counts. */
   readonly place: number;
@@ -52,14 +51,24 @@ type StreamAppend = {
   publics: number;
 };
 
-type EventRow = {
-  readonly stream: number;
+export type EventRow = {
+  readonly stream: StreamAppend;
   readonly type: string;
   readonly schemaVersion: number;
   readonly text: string;
   readonly metadata: string;
+  /** Its place among the events that are appended to its stream, from 1. */
   readonly nth: number;
+  /** Its place among the public ones of them, from 1; null for a private event. */
   readonly nthPublic: number | null;
+};
+
+/** What is appended, checked and encoded. */
+export type AppendBatch = {
+  readonly streams: readonly StreamAppend[];
+  /** In the order in which they are appended. */
+  readonly events: readonly EventRow[];
+  readonly occurredAtMs: number;
 };
 
 /** The stream of this append, checked against what the appends before it make of the stream. */
@@ -81,13 +90,13 @@ const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): S
 };
 
 /**
- * What append_to_streams takes, in its order; null when there is nothing to append.
+ * Null when there is nothing to append.
  * @throws DomainError as EventStore.append does for faults of the caller
  */
-export const appendParameters = <E extends DomainEvent>(
+export const appendBatch = <E extends DomainEvent>(
   store: Appender<E>,
   appends: readonly Append<E>[],
-): unknown[] | null => {
+): AppendBatch | null => {
   const streams = new Map<string, StreamAppend>();
   const events: EventRow[] = [];
   const causation = currentCausation();
@@ -107,27 +116,20 @@ export const appendParameters = <E extends DomainEvent>(
         );
       }
       const nth = stream.events;
-      events.push({ stream: stream.place, type, schemaVersion, text, metadata, nth, nthPublic });
+      events.push({ stream, type, schemaVersion, text, metadata, nth, nthPublic });
     }
   }
   if (events.length === 0) return null;
-  const all = [...streams.values()];
-  return [
-    textArray(all.map((stream) => stream.streamId)),
-    textArray(all.map((stream) => keyOfStream(stream.streamId))),
-    textArray(all.map((stream) => stream.topic)),
-    bigintArray(all.map((stream) => stream.expected)),
-    intArray(all.map((stream) => stream.events)),
-    intArray(all.map((stream) => stream.publics)),
-    intArray(events.map((event) => event.stream)),
-    textArray(events.map((event) => event.type)),
-    intArray(events.map((event) => event.schemaVersion)),
-    textArray(events.map((event) => event.text)),
-    textArray(events.map((event) => event.metadata)),
-    intArray(events.map((event) => event.nth)),
-    intArray(events.map((event) => event.nthPublic)),
-    new Date(store.clock.now()).toISOString(),
-  ];
+  return { streams: [...streams.values()], events, occurredAtMs: store.clock.now() };
+};
+
+const topics = new WeakMap<EventDefinition, string>();
+
+/** One text for each definition: it is compared for every event. */
+const topicFor = (definition: EventDefinition): string => {
+  let topic = topics.get(definition);
+  if (topic === undefined) topics.set(definition, (topic = topicOf(definition)));
+  return topic;
 };
 
 /** Counts the event into its stream. @returns its place among the public ones of this append, null for a private one */
@@ -142,7 +144,7 @@ const note = <E extends DomainEvent>(
   }
   stream.events += 1;
   if (definition.visibility === 'private') return null;
-  const topic = topicOf(definition);
+  const topic = topicFor(definition);
   if (stream.topic !== null && stream.topic !== topic) {
     throw mixedTopics(`${stream.streamId} publishes to ${stream.topic} and would to ${topic}`);
   }

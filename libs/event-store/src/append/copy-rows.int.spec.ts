@@ -1,0 +1,72 @@
+import { testDatabase, type TestDatabase } from '@gridbourse/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { DataSource } from 'typeorm';
+import { copyIn } from './copy-in.ts';
+import { CopyRows } from './copy-rows.ts';
+
+// Real here: Postgres, and the driver.
+
+let database: TestDatabase;
+let dataSource: DataSource;
+beforeAll(async () => {
+  database = await testDatabase('copy_rows');
+  dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
+  await dataSource.query('CREATE TABLE things (place int, word text, big bigint, at timestamptz)');
+});
+afterAll(async () => {
+  await dataSource?.destroy();
+  await database?.drop();
+});
+
+type Thing = { readonly word: string | null; readonly big: number | bigint; readonly atMs: number };
+
+const received = async (things: readonly Thing[]): Promise<unknown> => {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.query('TRUNCATE things');
+    const rows = new CopyRows(4);
+    for (const [place, { word, big, atMs }] of things.entries()) {
+      rows.row();
+      rows.int(place);
+      if (word === null) rows.null();
+      else rows.text(word);
+      rows.bigint(big);
+      rows.timestamp(atMs);
+    }
+    await copyIn(runner, 'COPY things FROM STDIN (FORMAT binary)', rows.finish());
+    return await runner.query(
+      `SELECT word, big, (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM things ORDER BY place`,
+    );
+  } finally {
+    await runner.release();
+  }
+};
+
+const asSent = (things: readonly Thing[]): unknown =>
+  things.map(({ word, big, atMs }) => ({ word, big: String(big), at_ms: String(Math.trunc(atMs)) }));
+
+describe('rows for COPY', () => {
+  it('come as they are: any text, any number that the type holds, any time', async () => {
+    const thing = fc.record({
+      word: fc.option(fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', ''))),
+      big: fc.oneof(fc.maxSafeNat(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+      atMs: fc.integer({ min: -2_000_000_000_000, max: 4_000_000_000_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(thing, { maxLength: 20 }), async (things) => {
+        expect(await received(things)).toEqual(asSent(things));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('come whole, where they are larger than what is sent at once', async () => {
+    const sizes = [0, 1, 87_379, 87_380, 87_381, 262_144, 1_000_000];
+    const things = [...sizes, ...sizes].map((size, at) => ({
+      ...{ word: (at % 2 === 0 ? 'x' : '🜂').repeat(size / (1 + (at % 2))), big: 2 ** 32 - 1 + at },
+      atMs: 0.9,
+    }));
+    expect(await received(things)).toEqual(asSent(things));
+  });
+});

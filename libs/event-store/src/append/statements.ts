@@ -1,0 +1,82 @@
+import { bigintArray, intArray, textArray } from '@gridbourse/event-bus';
+import { type AppendBatch, keyOfStream } from './batch.ts';
+import { CopyRows } from './copy-rows.ts';
+
+/** Streams and events in one call. @returns `tx`, the id of the transaction */
+export const APPEND = `
+  SELECT append_to_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::text[],
+    $9::int[], $10::text[], $11::text[], $12::int[], $13::int[], $14::timestamptz)::text AS tx`;
+
+/** The streams alone; their events are to be copied behind it. @returns what `Grown` says */
+export const GROW = `
+  SELECT current_tx::text AS tx, array_to_string(txs, ',') AS txs, array_to_string(public_bases, ',') AS "publicBases"
+  FROM grow_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[])`;
+
+export const COPY_EVENTS = `
+  COPY events (stream_id, version, type, schema_version, data, metadata, occurred_at, tx, sequence)
+  FROM STDIN (FORMAT binary)`;
+const COLUMNS = 9;
+
+/**
+ * What became of the streams. The lists have an entry a stream, with commas between (the driver takes long to read an array),
+ * and are null where all streams are new.
+ */
+export type Grown = {
+  readonly tx: string;
+  readonly txs: string | null;
+  readonly publicBases: string | null;
+};
+
+/** For GROW. */
+export const streamParameters = ({ streams }: AppendBatch): Buffer[] => [
+  textArray(streams.map(({ streamId }) => streamId)),
+  textArray(streams.map(({ streamId }) => keyOfStream(streamId))),
+  textArray(streams.map(({ topic }) => topic)),
+  bigintArray(streams.map(({ expected }) => expected)),
+  intArray(streams.map(({ events }) => events)),
+  intArray(streams.map(({ publics }) => publics)),
+];
+
+/** For APPEND. */
+export const appendParameters = (batch: AppendBatch): unknown[] => {
+  const { events, occurredAtMs } = batch;
+  return [
+    ...streamParameters(batch),
+    intArray(events.map(({ stream }) => stream.place)),
+    textArray(events.map(({ type }) => type)),
+    intArray(events.map(({ schemaVersion }) => schemaVersion)),
+    textArray(events.map(({ text }) => text)),
+    textArray(events.map(({ metadata }) => metadata)),
+    intArray(events.map(({ nth }) => nth)),
+    intArray(events.map(({ nthPublic }) => nthPublic)),
+    new Date(occurredAtMs).toISOString(),
+  ];
+};
+
+const integerOf = (text: string): number | bigint => {
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : BigInt(text);
+};
+
+/** For COPY_EVENTS: the very rows that append_to_streams would have made. */
+export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: Grown): readonly Buffer[] => {
+  const rows = new CopyRows(COLUMNS);
+  const tx = integerOf(grown.tx);
+  const txs = grown.txs?.split(',').map(integerOf);
+  const publicBases = grown.publicBases?.split(',').map(Number);
+  for (const { stream, type, schemaVersion, text, metadata, nth, nthPublic } of events) {
+    const at = stream.place - 1;
+    rows.row();
+    rows.text(stream.streamId);
+    rows.bigint(stream.expected + nth);
+    rows.text(type);
+    rows.int(schemaVersion);
+    rows.text(text);
+    rows.text(metadata);
+    rows.timestamp(occurredAtMs);
+    rows.bigint(txs?.[at] ?? tx);
+    if (nthPublic === null) rows.null();
+    else rows.bigint((publicBases?.[at] ?? 0) + nthPublic);
+  }
+  return rows.finish();
+};
