@@ -69,7 +69,7 @@ describe('an order by auction', () => {
       expect(closed).toMatchObject({ state: 'closed', closeReason: 'tenant', capacityReleased: true });
       expect(BigInt(closed.paid!.micros)).toBeGreaterThan(0n);
     }, PATIENT);
-    await eventually(() => expectBooksInOrder(tenant), PATIENT);
+    await expectBooksInOrder(tenant);
     const invoice = await tenant.invoice(lease.leaseId);
     expect(invoice.rate).toEqual(won[0]!.rate);
     // By its list the same offer asks more: the lease is cheaper for having been auctioned.
