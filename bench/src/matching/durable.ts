@@ -19,7 +19,8 @@ const MODELS = ['rtx4090', 'h100', 'a100', 'l40s'] as const;
 const ACCOUNTS = 2_000;
 
 const UNPUBLISHED = `
-  FROM events e, outbox_checkpoint c WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > (c.tx, c.position)`;
+  FROM events WHERE sequence IS NOT NULL
+    AND (tx, position) > ((SELECT tx FROM outbox_checkpoint), (SELECT position FROM outbox_checkpoint))`;
 
 const DRAIN_WITHIN_MS = 600_000;
 

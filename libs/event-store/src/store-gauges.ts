@@ -25,12 +25,14 @@ const READER_AGE = `
     SELECT prepared FROM pg_prepared_xacts
   ) AS writing`;
 
+/** The checkpoint in subqueries: in a join Postgres walks the whole history and compares each event with it. */
 const OUTBOX_LAG = `
   SELECT count(*)::int AS events,
          coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(occurred_at))), 0)::float8 AS seconds
   FROM (
-    SELECT e.occurred_at FROM events e, outbox_checkpoint c
-    WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > (c.tx, c.position)
+    SELECT e.occurred_at FROM events e
+    WHERE e.sequence IS NOT NULL
+      AND (e.tx, e.position) > ((SELECT tx FROM outbox_checkpoint), (SELECT position FROM outbox_checkpoint))
     ORDER BY e.tx, e.position LIMIT ${COUNT_AT_MOST}
   ) AS behind`;
 
