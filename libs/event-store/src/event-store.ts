@@ -11,9 +11,11 @@ import {
   eventRows,
   GROW,
   type Grown,
+  streamsGrown,
   streamParameters,
 } from './append/statements.ts';
 import { type Cursor, START } from './cursor.ts';
+import { RecentAppends } from './outbox/recent-appends.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
 export type Append<E> = {
@@ -120,6 +122,8 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   readonly context: string;
   readonly catalogue: EventCatalogue<E>;
   readonly clock: Clock;
+  /** For the relay of this process. */
+  readonly recent = new RecentAppends();
 
   constructor(options: {
     /** The bounded context: only its own events may be appended. */
@@ -149,10 +153,24 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     const batch = appendBatch(this, appends);
     if (!batch) return null;
     try {
-      return await write(manager, batch);
+      return await this.write(manager, batch);
     } catch (error) {
       throw translate(error);
     }
+  }
+
+  /** @returns the id of the transaction */
+  private async write(manager: EntityManager, batch: AppendBatch): Promise<string> {
+    const { queryRunner } = manager;
+    if (batch.events.length >= COPIED_FROM_EVENTS && queryRunner?.isTransactionActive) {
+      const [row] = await manager.query<Grown[]>(GROW, streamParameters(batch));
+      const grown = streamsGrown(row!);
+      await copyIn(queryRunner, COPY_EVENTS, eventRows(batch, grown));
+      this.recent.note({ batch, ...grown });
+      return grown.tx;
+    }
+    const [row] = await manager.query<{ tx: string }[]>(APPEND, appendParameters(batch));
+    return row!.tx;
   }
 
   /** All events of a stream in order; version 0 and none when there is no such stream. */
@@ -262,18 +280,6 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     };
   }
 }
-
-/** @returns the id of the transaction */
-const write = async (manager: EntityManager, batch: AppendBatch): Promise<string> => {
-  const { queryRunner } = manager;
-  if (batch.events.length >= COPIED_FROM_EVENTS && queryRunner?.isTransactionActive) {
-    const [grown] = await manager.query<Grown[]>(GROW, streamParameters(batch));
-    await copyIn(queryRunner, COPY_EVENTS, eventRows(batch, grown!));
-    return grown!.tx;
-  }
-  const [row] = await manager.query<{ tx: string }[]>(APPEND, appendParameters(batch));
-  return row!.tx;
-};
 
 /** Postgres errors that have a meaning for the caller. */
 const translate = (error: unknown): unknown => {

@@ -113,4 +113,23 @@ describe('the gauges of a store', () => {
     });
     await relay.stop();
   });
+
+  it('look at what is behind the checkpoint, however long the history before it is', async () => {
+    await append('basket/history', 3_000);
+    await shop.dataSource.query(
+      'UPDATE outbox_checkpoint SET (tx, position) = (SELECT tx, position FROM events ORDER BY tx DESC, position DESC LIMIT 1)',
+    );
+    await append('basket/b', 5);
+    const read = await shop.dataSource.transaction(async (manager) => {
+      const dataSource = { query: manager.query.bind(manager) } as typeof shop.dataSource;
+      await new StoreGauges({ dataSource, context: 'shop', meter: serviceMeter(meterName) }).measure();
+      const [rows] = await manager.query<{ events: number }[]>(
+        `SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int AS events
+         FROM pg_stat_xact_user_tables WHERE relname = 'events'`,
+      );
+      return rows!.events;
+    });
+    expect(await gauge('outbox_lag_events')).toBe(5);
+    expect(read).toBeLessThan(50);
+  });
 });

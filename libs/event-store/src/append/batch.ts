@@ -57,6 +57,7 @@ export type EventRow = {
   readonly schemaVersion: number;
   readonly text: string;
   readonly metadata: string;
+  readonly traceparent: string | null;
   /** Its place among the events that are appended to its stream, from 1. */
   readonly nth: number;
   /** Its place among the public ones of them, from 1; null for a private event. */
@@ -103,7 +104,9 @@ export const appendBatch = <E extends DomainEvent>(
   for (const append of appends) {
     const stream = openStream(streams, append);
     if (!stream) continue;
-    const metadata = storable(JSON.stringify(append.metadata ?? causation));
+    const given = append.metadata ?? causation;
+    const metadata = storable(JSON.stringify(given));
+    const traceparent = given.traceparent ?? null;
     for (const event of append.events) {
       const { type, schemaVersion, data } = store.catalogue.encode(event);
       const nthPublic = note(store, stream, type);
@@ -116,7 +119,7 @@ export const appendBatch = <E extends DomainEvent>(
         );
       }
       const nth = stream.events;
-      events.push({ stream, type, schemaVersion, text, metadata, nth, nthPublic });
+      events.push({ stream, type, schemaVersion, text, metadata, traceparent, nth, nthPublic });
     }
   }
   if (events.length === 0) return null;

@@ -17,15 +17,27 @@ export const COPY_EVENTS = `
   FROM STDIN (FORMAT binary)`;
 const COLUMNS = 9;
 
-/**
- * What became of the streams. The lists have an entry a stream, with commas between (the driver takes long to read an array),
- * and are null where all streams are new.
- */
+/** A row of GROW. The lists have commas between: the driver takes long to read an array. */
 export type Grown = {
   readonly tx: string;
   readonly txs: string | null;
   readonly publicBases: string | null;
 };
+
+/** What became of the streams: lists with an entry a stream, null where all streams are new. */
+export type StreamsGrown = {
+  readonly tx: string;
+  /** The tx of each stream's new events: that of the stream's event before them where it is higher. */
+  readonly txs: readonly string[] | null;
+  /** How many public events each stream had before. */
+  readonly publicBases: readonly number[] | null;
+};
+
+export const streamsGrown = ({ tx, txs, publicBases }: Grown): StreamsGrown => ({
+  tx,
+  txs: txs?.split(',') ?? null,
+  publicBases: publicBases?.split(',').map(Number) ?? null,
+});
 
 /** For GROW. */
 export const streamParameters = ({ streams }: AppendBatch): Buffer[] => [
@@ -59,11 +71,11 @@ const integerOf = (text: string): number | bigint => {
 };
 
 /** For COPY_EVENTS: the very rows that append_to_streams would have made. */
-export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: Grown): readonly Buffer[] => {
+export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: StreamsGrown): readonly Buffer[] => {
   const rows = new CopyRows(COLUMNS);
   const tx = integerOf(grown.tx);
-  const txs = grown.txs?.split(',').map(integerOf);
-  const publicBases = grown.publicBases?.split(',').map(Number);
+  const txs = grown.txs?.map(integerOf);
+  const { publicBases } = grown;
   for (const { stream, type, schemaVersion, text, metadata, nth, nthPublic } of events) {
     const at = stream.place - 1;
     rows.row();

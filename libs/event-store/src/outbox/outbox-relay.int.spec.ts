@@ -4,7 +4,7 @@ import { eventHeaders } from '@gridbourse/events';
 import { silentLogger } from '@gridbourse/observability';
 import { eventually, testDatabase } from '@gridbourse/testing';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { RecordingBus } from '../test/recording-bus.ts';
+import { RecordingBus } from '../../test/recording-bus.ts';
 import {
   added,
   BASKETS,
@@ -15,8 +15,8 @@ import {
   type Shop,
   shopCatalogue,
   type ShopEvent,
-} from '../test/shop.ts';
-import { OutboxRelay } from './index.ts';
+} from '../../test/shop.ts';
+import { OutboxRelay } from '../index.ts';
 
 /** Generous: other suites run beside this one, and a transaction of theirs holds our readers back too. */
 jest.setTimeout(60_000);

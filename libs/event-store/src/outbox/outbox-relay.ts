@@ -1,0 +1,121 @@
+import { type EventBus, isConnectionError } from '@gridbourse/event-bus';
+import type { EventCatalogue } from '@gridbourse/events';
+import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { type Cursor, START } from '../cursor.ts';
+import { type Again, SingleOwner } from '../single-owner.ts';
+import { StoreGauges } from '../store-gauges.ts';
+import { nextOutboxPage } from './outbox-reader.ts';
+import { OutboxRecords } from './outbox-records.ts';
+import type { RecentAppends } from './recent-appends.ts';
+
+export type OutboxRelayOptions = {
+  readonly dataSource: DataSource;
+  /** The catalogue of the service's own events (the store's). */
+  readonly catalogue: EventCatalogue;
+  readonly bus: Pick<EventBus, 'publish'>;
+  /** Of the store, where it appends in this process: what it has just written is not read back. */
+  readonly recent?: RecentAppends;
+  /** The bounded context, for example `matchmaker`. */
+  readonly context: string;
+  readonly logger: Logger;
+  readonly meter?: Meter;
+  /** Events published at once (1000). */
+  readonly batchSize?: number;
+  /** Milliseconds between looks without a wake-up (250). */
+  readonly pollMs?: number;
+  /** Milliseconds between two measurements of the lag (1000). */
+  readonly measureMs?: number;
+};
+
+const CHECKPOINT = `SELECT tx::text AS tx, position FROM outbox_checkpoint`;
+const ADVANCE = `UPDATE outbox_checkpoint SET tx = $1::xid8, position = $2::bigint`;
+
+/** One process of the service relays; the lock's name is the database itself, so this name can be fixed. */
+const LOCK = 'gridbourse:outbox-relay';
+
+/**
+ * Publishes the public events of a service, in order, at least once. One process does, the one whose connection holds an
+ * advisory lock; the others stand by and take over when that connection ends. The checkpoint is written through the
+ * same connection, so that a relay that has lost its lock cannot move it.
+ */
+export class OutboxRelay {
+  private readonly o: OutboxRelayOptions;
+  private readonly relayed;
+  private readonly failures;
+  private readonly gauges: StoreGauges;
+  private readonly owner: SingleOwner;
+  private readonly records: OutboxRecords;
+
+  constructor(options: OutboxRelayOptions) {
+    this.o = options;
+    const { dataSource, context, measureMs: everyMs = 1_000 } = options;
+    const meter = options.meter ?? serviceMeter(context);
+    this.relayed = meter.createCounter('outbox_relayed_total', { description: 'Events published' });
+    this.failures = meter.createCounter('outbox_failures_total', {
+      description: 'Times the relay could not publish or lost its database',
+    });
+    this.gauges = new StoreGauges({ dataSource, context, meter, everyMs });
+    this.records = new OutboxRecords(options.catalogue);
+    this.owner = new SingleOwner({
+      dataSource,
+      lock: LOCK,
+      pollMs: options.pollMs ?? 250,
+      maxBackoffMs: 5_000,
+      begin: (runner) => this.begin(runner),
+      onFailure: (error, failures) => this.failed(error, failures),
+    });
+  }
+
+  /** Starts to relay or to stand by, and to measure; standbys measure too. */
+  start(): void {
+    this.owner.start();
+    this.gauges.start();
+  }
+
+  /** There may be something new: call after a commit. Costs nothing when there is not. */
+  wake(): void {
+    this.owner.wake();
+  }
+
+  /** Finishes the batch in hand, then gives the lock to another process. */
+  async stop(): Promise<void> {
+    await Promise.all([this.owner.stop(), this.gauges.stop()]);
+    this.o.recent?.end();
+  }
+
+  /** Goes on where the owner before has stopped. */
+  private async begin(runner: QueryRunner): Promise<() => Promise<Again>> {
+    const [checkpoint] = (await runner.query(CHECKPOINT)) as Cursor[];
+    let place = checkpoint ?? START;
+    this.o.recent?.begin();
+    return async () => {
+      const round = await this.relay(runner, place);
+      place = round.place;
+      return round.again;
+    };
+  }
+
+  private failed(error: unknown, failures: number): void {
+    this.o.recent?.end();
+    this.failures.add(1, { context: this.o.context });
+    this.o.logger[isConnectionError(error) ? 'warn' : 'error'](
+      { err: error, context: this.o.context, failures },
+      'the outbox relay could not go on and tries again',
+    );
+  }
+
+  /** Publishes what comes next. @returns where the next round begins */
+  private async relay(runner: QueryRunner, after: Cursor): Promise<{ place: Cursor; again: Again }> {
+    const limit = this.o.batchSize ?? 1_000;
+    const { events, last, again } = await nextOutboxPage(runner, { after, limit, recent: this.o.recent });
+    if (!last) return { place: after, again };
+    for (let from = 0; from < events.length; from += limit) {
+      const part = events.slice(from, from + limit);
+      await this.o.bus.publish(part.map((event) => this.records.recordOf(event)));
+    }
+    await runner.query(ADVANCE, [last.tx, last.position]);
+    this.relayed.add(events.length, { context: this.o.context });
+    return { place: last, again };
+  }
+}
