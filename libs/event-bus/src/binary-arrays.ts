@@ -17,18 +17,21 @@ const opened = (type: number, values: readonly unknown[], bytes: number): Buffer
   return buffer;
 };
 
+/** A unit of UTF-16 takes three bytes of UTF-8 at most. */
+const BYTES_PER_UNIT = 3;
+
 /** For a parameter of type text[]. */
 export const textArray = (values: readonly (string | null)[]): Buffer => {
-  let bytes = 0;
-  for (const value of values) if (value !== null) bytes += Buffer.byteLength(value);
-  const buffer = opened(TEXT, values, bytes);
+  let units = 0;
+  for (const value of values) if (value !== null) units += value.length;
+  const buffer = opened(TEXT, values, units * BYTES_PER_UNIT);
   let at = HEAD_BYTES;
   for (const value of values) {
     const written = value === null ? -1 : buffer.write(value, at + LENGTH_BYTES);
     buffer.writeInt32BE(written, at);
     at += LENGTH_BYTES + Math.max(0, written);
   }
-  return buffer;
+  return buffer.subarray(0, at);
 };
 
 /** For a parameter of type int[]. @throws RangeError for what is no integer of 32 bits */

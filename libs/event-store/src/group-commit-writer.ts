@@ -14,7 +14,7 @@ export type Decision<E, R> = {
    * More to write in the same transaction (the inbox, a read model), before the events. `skip` says that the command has
    * been carried out before: its events are left out and its result is given all the same.
    */
-  readonly inTransaction?: (manager: EntityManager) => Promise<void | 'skip'>;
+  readonly inTransaction?: (manager: EntityManager) => void | Promise<void | 'skip'>;
 };
 
 export type GroupCommitOptions<E extends DomainEvent> = {
@@ -43,6 +43,8 @@ export type GroupCommitOptions<E extends DomainEvent> = {
 
 type Unit<E> = {
   readonly decide: () => Decision<E, unknown>;
+  /** Where the command came from: it is decided as if it were there, with its trace. */
+  readonly origin: AsyncResource;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly causation: Causation;
@@ -139,7 +141,8 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     }
     return new Promise<R>((resolve, reject) => {
       this.queue.push({
-        decide: AsyncResource.bind(decide),
+        decide,
+        origin: new AsyncResource('GroupCommitCommand'),
         resolve: resolve as (result: unknown) => void,
         reject,
         causation: currentCausation(),
@@ -286,7 +289,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   private decide(unit: Unit<E>): Verdict<E> {
     try {
-      return { unit, decision: unit.decide() };
+      return { unit, decision: unit.origin.runInAsyncScope(unit.decide) };
     } catch (refusal) {
       return { unit, refusal };
     }
@@ -300,8 +303,14 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     try {
       await runner.startTransaction();
       for (const one of decided) {
-        const skip = (await one.decision.inTransaction?.(runner.manager)) === 'skip';
-        if (skip && one.decision.appends.some((append) => append.events.length > 0)) throw new Skipped(one);
+        const writing = one.decision.inTransaction?.(runner.manager);
+        // Most have nothing to wait for.
+        if (
+          writing &&
+          (await writing) === 'skip' &&
+          one.decision.appends.some((append) => append.events.length > 0)
+        )
+          throw new Skipped(one);
       }
       await this.o.beforeEvents?.(runner.manager);
       const appends = decided.flatMap(({ unit, decision }) =>

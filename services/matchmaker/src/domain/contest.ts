@@ -19,9 +19,13 @@ const rankedOffer = ({ offerId, providerId, rateMicrosPerHour, score, terms }: R
   providerId,
   rateMicrosPerHour,
   score: rounded(score, SCORE_DIGITS),
-  terms: Object.fromEntries(
-    Object.entries(terms).map(([name, value]) => [name, rounded(value, TERM_DIGITS)]),
-  ),
+  terms: {
+    cost: rounded(terms.cost, TERM_DIGITS),
+    geography: rounded(terms.geography, TERM_DIGITS),
+    performance: rounded(terms.performance, TERM_DIGITS),
+    reliability: rounded(terms.reliability, TERM_DIGITS),
+    fit: rounded(terms.fit, TERM_DIGITS),
+  } satisfies ScoreTerms,
 });
 
 /** What is told of a match: for each group what was taken, beside the best that was not. */

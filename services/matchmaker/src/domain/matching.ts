@@ -121,6 +121,11 @@ class Shortlist {
     }
     return this.seen[index];
   }
+
+  /** Nobody asks any more: what the search keeps for it is free for others. */
+  close(): void {
+    this.rest.return?.();
+  }
 }
 
 /** One lease to be: a group, or a part of it, at one offer. */
@@ -229,16 +234,27 @@ type Choice = {
   readonly shortlists: readonly Shortlist[];
 };
 
-const choose = (request: MatchRequest, view: MarketView): Choice | null => {
+/** What a match needs of the choice is told by `of`, while the shortlists can still be asked. */
+const chosen = <R>(request: MatchRequest, view: MarketView, of: (choice: Choice) => R): R | null => {
+  const shortlists: Shortlist[] = [];
+  try {
+    const choice = choose(request, view, shortlists);
+    return choice && of(choice);
+  } finally {
+    for (const shortlist of shortlists) shortlist.close();
+  }
+};
+
+/** @param shortlists gets those that were opened */
+const choose = (request: MatchRequest, view: MarketView, shortlists: Shortlist[]): Choice | null => {
   const needs = groupNeeds(request).sort((a, b) => b.total.gpus - a.total.gpus);
   const source = sourceOf(view);
   const mayDivide = (need: GroupNeed): boolean => request.auction !== true && mostParts(need.group) > 1;
-  const shortlists: Shortlist[] = [];
   for (const need of needs) {
     const shortlist = new Shortlist(source.candidates(request, need));
+    shortlists.push(shortlist);
     // A group that neither fits whole nor may be divided decides it.
     if (!shortlist.at(0) && !mayDivide(need)) return null;
-    shortlists.push(shortlist);
   }
   const whole: Options = (need, at) => listed(shortlists[at]!, need);
   const divided: Options = function* (need, at, taken) {
@@ -267,18 +283,17 @@ const matchOf = (request: MatchRequest, { seats }: Choice, view: MarketView): Ma
  * may be; see `divisionsOf`. Changes nothing.
  * @returns null when no combination fits, or none was found within 2,000 attempts.
  */
-export const matchOrder = (request: MatchRequest, view: MarketView): Match | null => {
-  const choice = choose(request, view);
-  return choice && matchOf(request, choice, view);
-};
+export const matchOrder = (request: MatchRequest, view: MarketView): Match | null =>
+  chosen(request, view, (choice) => matchOf(request, choice, view));
 
 /** A match, and by the name of its group the best offer that fits as well and is not taken for it. */
 export type Contest = { readonly match: Match; readonly runnersUp: ReadonlyMap<string, Candidate> };
 
 /** As `matchOrder`; looks on for who came second, which costs little where the first has been found. */
-export const contestOrder = (request: MatchRequest, view: MarketView): Contest | null => {
-  const choice = choose(request, view);
-  if (!choice) return null;
+export const contestOrder = (request: MatchRequest, view: MarketView): Contest | null =>
+  chosen(request, view, (choice) => contestOf(request, choice, view));
+
+const contestOf = (request: MatchRequest, choice: Choice, view: MarketView): Contest => {
   const runnersUp = new Map<string, Candidate>();
   choice.needs.forEach(({ group: { name } }, at) => {
     const taken = choice.seats.find(({ group, part }) => group === name && part === null);

@@ -53,6 +53,8 @@ const saveBids = async (
   outcomes: readonly Outcome[],
   orders: readonly Order[],
 ): Promise<void> => {
+  const auctioned = orders.filter(({ auction }) => auction !== null);
+  if (auctioned.length === 0) return;
   const emitted = outcomes.flatMap((outcome) => outcome.emitted);
   const placed = new Set(emitted.flatMap(({ event }) => (event.type === 'BidPlaced' ? [event.bidId] : [])));
   const moved = new Set(
@@ -60,7 +62,7 @@ const saveBids = async (
       leaseId === null && event.type !== 'BidPlaced' ? [orderId] : [],
     ),
   );
-  const rows = orders.flatMap((order) =>
+  const rows = auctioned.flatMap((order) =>
     bidRows(order, ({ bidId }) => moved.has(order.orderId) || placed.has(bidId)),
   );
   for (let from = 0; from < rows.length; from += BIDS_AT_ONCE) {

@@ -110,9 +110,8 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
           this.alongside(manager, decision, { atMs: now, place: places.cause }, options),
       };
     });
-    this.signals.notify(
-      new Set([...outcome.emitted.map(({ orderId }) => orderId), ...(options.concerns ?? [])]),
-    );
+    this.signals.notify(outcome.emitted.map(({ orderId }) => orderId));
+    if (options.concerns) this.signals.notify(options.concerns);
     if (outcome.emitted.some(({ event }) => event.type === 'BiddingOpened')) {
       this.auctionSignals.notify(['opened']);
     }
@@ -120,25 +119,40 @@ export class Matchmaker implements OnModuleInit, OnApplicationBootstrap, BeforeA
     return result;
   }
 
-  private async alongside<R>(
+  private alongside<R>(
+    manager: EntityManager,
+    decision: { result: R; outcome: Outcome },
+    heard: TimelinePoint,
+    options: ExecuteOptions<R>,
+  ): void | Promise<void | 'skip'> {
+    const { outcome } = decision;
+    if (options.context || options.alsoWrite) return this.writeOwn(manager, decision, heard, options);
+    if (outcome.emitted.length === 0) return;
+    const collected = this.collected.get(manager);
+    if (!collected) return this.collectFirst(manager, outcome);
+    collected.push(outcome);
+  }
+
+  private async collectFirst(manager: EntityManager, outcome: Outcome): Promise<void> {
+    await this.epoch.check(manager);
+    this.collected.set(manager, [outcome]);
+  }
+
+  private async writeOwn<R>(
     manager: EntityManager,
     { result, outcome }: { result: R; outcome: Outcome },
     heard: TimelinePoint,
     { context, alsoWrite }: ExecuteOptions<R>,
   ): Promise<void | 'skip'> {
-    const own = context !== undefined || alsoWrite !== undefined;
-    if (!own && outcome.emitted.length === 0) return;
     await this.epoch.check(manager);
-    const collected = this.collected.get(manager) ?? [];
-    this.collected.set(manager, collected);
     // What was collected so far first: the words of others may be of leases that are new in this batch.
-    if (own) {
-      await this.flush(manager);
-      const note = { heardAtMs: heard.atMs, note: { place: heard.place } };
-      if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
-      await alsoWrite?.(manager, result, heard);
-    }
-    collected.push(outcome);
+    await this.flush(manager);
+    const note = { heardAtMs: heard.atMs, note: { place: heard.place } };
+    if (context && (await context.recordInbox(manager, note)) === 'duplicate') return 'skip';
+    await alsoWrite?.(manager, result, heard);
+    const collected = this.collected.get(manager);
+    if (collected) collected.push(outcome);
+    else this.collected.set(manager, [outcome]);
   }
 
   /** Writes what the decisions of this transaction have collected. */

@@ -40,18 +40,17 @@ export type TimelineMetadata = {
 
 /** The appends of a decision, each remembering where its events stand in the timeline. */
 export const placedAppends = (
-  { appends, emitted }: Outcome,
-  places: Places,
+  { appends }: Outcome,
+  { emitted }: Places,
   atMs: number,
 ): Append<MatchmakerEvent>[] => {
-  const placeOf = new Map(emitted.map(({ event }, index) => [event, places.emitted[index]!]));
   const causation = currentCausation();
-  return appends.map((append) => {
+  return appends.map(({ streamId, expectedVersion, events, places }) => {
     const timeline: TimelineMetadata = {
       atMs,
-      firstVersion: append.expectedVersion + 1,
-      places: append.events.map((event) => placeOf.get(event)!),
+      firstVersion: expectedVersion + 1,
+      places: places.map((place) => emitted[place]!),
     };
-    return { ...append, metadata: { ...causation, timeline } };
+    return { streamId, expectedVersion, events, metadata: { ...causation, timeline } };
   });
 };

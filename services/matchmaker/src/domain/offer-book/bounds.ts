@@ -35,9 +35,7 @@ export class Bounds {
     tripsMs: Float64Array,
     into: Float64Array,
   ): void {
-    const { ask, cheapest, columns } = this;
-    const { cost, geography, performance, reliability, fit } = this.weights;
-    const weights = { cost, geography, performance, reliability, fit };
+    const { ask, cheapest, columns, weights } = this;
     const { fields } = columns;
     const { limit } = ask;
     const speed = performanceTerm(throughput, this.fastest);

@@ -1,10 +1,12 @@
-/** Items of a rank are below this. */
-const MOST_ITEMS = 2 ** 29;
+/** An item takes so many bits; its rank is above them. */
+const ITEM_BITS = 29;
+const ITEM_MASK = 2 ** ITEM_BITS - 1;
 const END = -1;
+const FIRST_ROOM = 1_024;
 
 /** What kind of thing an item is: of equal keys, the lower comes first. */
 export type Rank = 0 | 1 | 2;
-const LAST_RANK = 2;
+const LAST_ITEMS = 2 << ITEM_BITS;
 
 type Before = (a: number, b: number) => boolean;
 const byItem: Before = (a, b) => a < b;
@@ -18,8 +20,8 @@ const byItem: Before = (a, b) => a < b;
  */
 export class Frontier {
   /** Batch by batch, best first, each with an END behind it; what lies beyond `used` is of an earlier search. */
-  private readonly keys: number[] = [];
-  private readonly items: number[] = [];
+  private keys = new Float64Array(FIRST_ROOM);
+  private items = new Int32Array(FIRST_ROOM);
   private used = 0;
   /** Where the first that is left of a batch is. */
   private readonly heap: number[] = [];
@@ -49,15 +51,20 @@ export class Frontier {
   }
 
   get rank(): number {
-    return Math.floor(this.items[this.heap[0]!]! / MOST_ITEMS);
+    return this.items[this.heap[0]!]! >> ITEM_BITS;
   }
 
-  /** Puts one more into the batch that is being made. @param item below 2^29 */
-  add(key: number, rank: Rank, item: number): void {
-    const { keys, items } = this;
-    const ranked = rank * MOST_ITEMS + item;
+  /**
+   * Puts one more into the batch that is being made.
+   * @param from where its key is, at `index`: a number that is handed over by itself is put on the heap first
+   * @param item below 2^29
+   */
+  add(from: Float64Array, index: number, rank: Rank, item: number): void {
+    const key = from[index]!;
+    const ranked = (rank << ITEM_BITS) | item;
     let at = this.used;
-    this.put(key, ranked);
+    this.extend();
+    const { keys, items } = this;
     for (; at > this.batch && this.precedes(key, ranked, at - 1); at -= 1) {
       keys[at] = keys[at - 1]!;
       items[at] = items[at - 1]!;
@@ -70,7 +77,8 @@ export class Frontier {
   close(): void {
     const { heap, batch } = this;
     if (this.used === batch) return;
-    this.put(END, END);
+    this.extend();
+    this.items[this.used - 1] = END;
     this.batch = this.used;
     let at = heap.push(batch) - 1;
     while (at > 0) {
@@ -82,16 +90,16 @@ export class Frontier {
     heap[at] = batch;
   }
 
-  private put(key: number, item: number): void {
-    const { keys, items, used } = this;
-    if (used < keys.length) {
-      keys[used] = key;
-      items[used] = item;
-    } else {
-      keys.push(key);
-      items.push(item);
+  /** Makes room for one more. */
+  private extend(): void {
+    const { keys, items } = this;
+    if (this.used === keys.length) {
+      this.keys = new Float64Array(2 * keys.length);
+      this.keys.set(keys);
+      this.items = new Int32Array(2 * items.length);
+      this.items.set(items);
     }
-    this.used = used + 1;
+    this.used += 1;
   }
 
   /** Takes the first out. */
@@ -103,7 +111,7 @@ export class Frontier {
       const last = heap.pop()!;
       if (heap.length > 0) this.sink(last);
     }
-    return items[first]! % MOST_ITEMS;
+    return items[first]! & ITEM_MASK;
   }
 
   /** Puts another in place of the top of the heap. */
@@ -130,7 +138,8 @@ export class Frontier {
     const otherKey = this.keys[at]!;
     if (key !== otherKey) return key > otherKey;
     const other = this.items[at]!;
-    const first = LAST_RANK * MOST_ITEMS;
-    return item >= first && other >= first ? this.before(item - first, other - first) : item < other;
+    return item >= LAST_ITEMS && other >= LAST_ITEMS
+      ? this.before(item & ITEM_MASK, other & ITEM_MASK)
+      : item < other;
   }
 }

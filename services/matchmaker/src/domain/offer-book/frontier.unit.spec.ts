@@ -23,7 +23,7 @@ describe('what a search has still to look at', () => {
             for (let count = nextInt(random, 5); count > 0; count -= 1) {
               const key = nextInt(random, 6) / 3 - 1;
               const one = { key, rank: nextInt(random, 3) as Rank, item: (serial += 1 + nextInt(random, 3)) };
-              frontier.add(one.key, one.rank, one.item);
+              frontier.add(Float64Array.of(one.key), 0, one.rank, one.item);
               expected.push(one);
             }
             frontier.close();

@@ -170,8 +170,8 @@ export class Search {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
         if (rank === SLOT && repriced.has(entry)) continue;
-        const rate = this.ask.rateAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
-        frontier.add(-rate, rank, entry);
+        scores[place] = -this.ask.rateAtLeast(tree.columns.fields, node * NODE_WORDS + FIELDS_AT + place);
+        frontier.add(scores, place, rank, entry);
       }
       frontier.close();
     };
@@ -290,8 +290,8 @@ export class Search {
       for (let rest = mask; rest !== 0; rest &= rest - 1) {
         const place = lowestBit(rest);
         const entry = tree.entry(node, place);
-        if (!leaf) frontier.add(scores[place]!, NODE, entry);
-        else if (!repriced.has(entry)) frontier.add(scores[place]!, SLOT, entry);
+        if (!leaf) frontier.add(scores, place, NODE, entry);
+        else if (!repriced.has(entry)) frontier.add(scores, place, SLOT, entry);
       }
       frontier.close();
     };
@@ -305,8 +305,9 @@ export class Search {
         reliability: particulars.reliabilityOf(slot),
         gpusOfEach: particulars.gpusOfEach(slot),
       };
-      exact.push(ranked(ranking, { ...this.subjectAt(slot), fit, known }));
-      frontier.add(exact.at(-1)!.score, EXACT, exact.length - 1);
+      const found = ranked(ranking, { ...this.subjectAt(slot), fit, known });
+      scores[0] = found.score;
+      frontier.add(scores, 0, EXACT, exact.push(found) - 1);
       frontier.close();
     };
     for (const slot of repriced.keys()) rankExactly(slot);

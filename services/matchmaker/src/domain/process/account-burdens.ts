@@ -13,14 +13,21 @@ export type Burden = {
 
 const NONE: Burden = { openOrders: 0, aliveLeases: 0, pendingLockMicros: 0n };
 
-const ofOrder = (order: Order | undefined): Burden =>
-  order && !isEnded(order.state) ? { ...NONE, openOrders: 1 } : NONE;
+const AN_ORDER: Burden = { ...NONE, openOrders: 1 };
+
+const ofOrder = (order: Order | undefined): Burden => (order && !isEnded(order.state) ? AN_ORDER : NONE);
 
 const ofLease = (lease: Lease | undefined): Burden => {
   if (!lease || !isAlive(lease)) return NONE;
   const promised = lease.state === 'proposed' || lease.state === 'accepted';
   return { openOrders: 0, aliveLeases: 1, pendingLockMicros: promised ? lease.lockMicros : 0n };
 };
+
+const isSame = (a: Burden, b: Burden): boolean =>
+  a === b ||
+  (a.openOrders === b.openOrders &&
+    a.aliveLeases === b.aliveLeases &&
+    a.pendingLockMicros === b.pendingLockMicros);
 
 /**
  * Counts along as orders and leases come, change and go: every order asks for the sums of its account, which may have
@@ -45,6 +52,7 @@ export class AccountBurdens {
   }
 
   private move(accountId: AccountId, less: Burden, more: Burden): void {
+    if (isSame(less, more)) return;
     const now = this.of(accountId);
     const burden = {
       openOrders: now.openOrders - less.openOrders + more.openOrders,

@@ -1,5 +1,5 @@
 import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@gridbourse/kernel';
-import { amountsByNode, CapacityBook, unitOf } from '../capacity-book.ts';
+import { amountsByNode, CapacityBook, type Claim, unitOf } from '../capacity-book.ts';
 import { isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
 import { indexedViewOf, type MarketView } from '../matching.ts';
@@ -23,6 +23,18 @@ const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
   set?.delete(value);
   if (set?.size === 0) index.delete(key);
 };
+
+const claimOf = ({ state }: Lease): Claim =>
+  state === 'proposed' || state === 'accepted' ? 'held' : 'committed';
+
+/** Whether a lease went from one state to another without anything of its machines becoming free or taken by it. */
+const takesTheSame = (a: Lease, b: Lease): boolean =>
+  a.capacityReleased === b.capacityReleased &&
+  claimOf(a) === claimOf(b) &&
+  a.group === b.group &&
+  a.placements === b.placements &&
+  a.offerId === b.offerId &&
+  a.gpu === b.gpu;
 
 /**
  * Everything the matchmaker decides by, in memory: the market, the orders and leases that are not over yet, and who
@@ -165,9 +177,10 @@ export class Exchange {
 
   /** Puts an order in place of what was known of it. */
   putOrder(order: Order): void {
-    this.burdens.orderBecomes(this.ordersById.get(order.orderId), order);
+    const before = this.ordersById.get(order.orderId);
+    this.burdens.orderBecomes(before, order);
     this.ordersById.set(order.orderId, order);
-    add(this.ordersByAccount, order.accountId, order.orderId);
+    if (!before) add(this.ordersByAccount, order.accountId, order.orderId);
     if (isWaiting(order)) this.waiting.add(order.orderId);
     else this.waiting.delete(order.orderId);
     if (isBidding(order)) this.bidding.add(order.orderId);
@@ -184,21 +197,28 @@ export class Exchange {
 
   /** Puts a lease in place of what was known of it; what it takes of its offer follows from its state. */
   putLease(lease: Lease): void {
-    const { leaseId, providerId, offerId } = lease;
+    const { leaseId } = lease;
     const before = this.leasesById.get(leaseId);
     this.burdens.leaseBecomes(before, lease);
     this.forgetChainKey(before);
     if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
-    add(this.leasesByOrder, lease.orderId, leaseId);
-    add(this.leasesByProvider, providerId, leaseId);
-    if (!this.references.has(leaseId)) this.unreferred.add(leaseId);
-    if (lease.capacityReleased) this.book.remove(leaseId);
-    else {
-      const claim = lease.state === 'proposed' || lease.state === 'accepted' ? 'held' : 'committed';
-      const onNodes = amountsByNode(lease.group, lease.placements);
-      this.book.put({ leaseId, providerId, offerId, unit: unitOf(lease.gpu), claim, onNodes });
+    if (!before) {
+      add(this.leasesByOrder, lease.orderId, leaseId);
+      add(this.leasesByProvider, lease.providerId, leaseId);
+      this.unreferred.add(leaseId);
     }
+    if (!before || !takesTheSame(before, lease)) this.takeCapacity(lease);
+  }
+
+  private takeCapacity(lease: Lease): void {
+    const { leaseId, providerId, offerId } = lease;
+    if (lease.capacityReleased) {
+      this.book.remove(leaseId);
+      return;
+    }
+    const onNodes = amountsByNode(lease.group, lease.placements);
+    this.book.put({ leaseId, providerId, offerId, unit: unitOf(lease.gpu), claim: claimOf(lease), onNodes });
   }
 
   forgetLease(lease: Lease): void {

@@ -43,6 +43,8 @@ export type StreamAppend = {
   readonly streamId: string;
   readonly expectedVersion: number;
   readonly events: MatchmakerEvent[];
+  /** Of each event its place in what the decision emitted, from 0. */
+  readonly places: number[];
 };
 
 /** What one decision did. */
@@ -128,9 +130,14 @@ export class UnitOfWork {
 
   private record(streamId: string, version: number, emitted: Emitted): void {
     const append = this.appends.get(streamId);
-    if (append) append.events.push(emitted.event);
-    else this.appends.set(streamId, { streamId, expectedVersion: version, events: [emitted.event] });
-    this.emitted.push(emitted);
+    const place = this.emitted.push(emitted) - 1;
+    if (append) {
+      append.events.push(emitted.event);
+      append.places.push(place);
+    } else {
+      const { event } = emitted;
+      this.appends.set(streamId, { streamId, expectedVersion: version, events: [event], places: [place] });
+    }
   }
 
   rollback(): void {
