@@ -2,7 +2,7 @@ import type { Causation } from '@gridbourse/event-bus';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import type { Clock } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
-import { type AppendBatch, appendBatch, mixedTopics, versionConflict } from './append/batch.ts';
+import { type AppendBatch, mixedTopics, PreparedAppends, versionConflict } from './append/batch.ts';
 import { copyIn } from './append/copy-in.ts';
 import {
   APPEND,
@@ -26,7 +26,7 @@ export type Append<E> = {
   readonly metadata?: EventMetadata;
 };
 
-export { keyOfStream, versionConflict } from './append/batch.ts';
+export { keyOfStream, type PreparedAppends, versionConflict } from './append/batch.ts';
 
 export type EventMetadata = Causation & Readonly<Record<string, unknown>>;
 
@@ -150,7 +150,19 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
 
   /** As `append`. @returns the id of the transaction, null when there was nothing to append */
   async appendInTransaction(manager: EntityManager, appends: readonly Append<E>[]): Promise<string | null> {
-    const batch = appendBatch(this, appends);
+    const prepared = this.prepare();
+    for (const append of appends) prepared.add(append);
+    return this.appendPrepared(manager, prepared);
+  }
+
+  /** For appends that are checked and encoded before their transaction begins. */
+  prepare(): PreparedAppends<E> {
+    return new PreparedAppends(this);
+  }
+
+  /** As `appendInTransaction`. */
+  async appendPrepared(manager: EntityManager, prepared: PreparedAppends<E>): Promise<string | null> {
+    const batch = prepared.batch();
     if (!batch) return null;
     try {
       return await this.write(manager, batch);

@@ -1,21 +1,20 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Causation, currentCausation, isConnectionError } from '@gridbourse/event-bus';
+import { currentCausation, isConnectionError } from '@gridbourse/event-bus';
 import type { DomainEvent } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { Append, EventStore } from './event-store.ts';
+import type { EventStore } from './event-store.ts';
+import {
+  type Decided,
+  type Decision,
+  GroupCommitBatch,
+  isDecided,
+  type Unit,
+  type Verdict,
+} from './group-commit-batch.ts';
 
-/** What one command decided. */
-export type Decision<E, R> = {
-  readonly appends: readonly Append<E>[];
-  readonly result: R;
-  /**
-   * More to write in the same transaction (the inbox, a read model), before the events. `skip` says that the command has
-   * been carried out before: its events are left out and its result is given all the same.
-   */
-  readonly inTransaction?: (manager: EntityManager) => void | Promise<void | 'skip'>;
-};
+export type { Decision } from './group-commit-batch.ts';
 
 export type GroupCommitOptions<E extends DomainEvent> = {
   readonly dataSource: DataSource;
@@ -41,26 +40,8 @@ export type GroupCommitOptions<E extends DomainEvent> = {
   readonly name?: string;
 };
 
-type Unit<E> = {
-  readonly decide: () => Decision<E, unknown>;
-  /** Where the command came from: it is decided as if it were there, with its trace. */
-  readonly origin: AsyncResource;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly causation: Causation;
-};
-
-type Decided<E> = { readonly unit: Unit<E>; readonly decision: Decision<E, unknown> };
-
-/** Refused by its decision. The answer waits for the batch: it may rest on what a command before it decided. */
-type Refused<E> = { readonly unit: Unit<E>; readonly refusal: unknown };
-
-type Verdict<E> = Decided<E> | Refused<E>;
-
 /** How long commands are decided at a stretch while a commit is under way: it needs the event loop between its queries. */
 const AHEAD_SLICE_MS = 2;
-
-const isDecided = <E>(verdict: Verdict<E>): verdict is Decided<E> => 'decision' in verdict;
 
 /** The batch cannot stand as decided: a command in it turned out to be done already. */
 class Skipped<E> extends Error {
@@ -70,6 +51,15 @@ class Skipped<E> extends Error {
 }
 
 type Witness = { readonly streamId: string; readonly version: number };
+
+/** The first event of a batch. */
+const witnessOf = (decided: readonly Decided<unknown>[]): Witness | null => {
+  for (const { decision } of decided) {
+    const first = decision.appends.find(({ events }) => events.length > 0);
+    if (first) return { streamId: first.streamId, version: first.expectedVersion + 1 };
+  }
+  return null;
+};
 
 /** The connection broke while committing; nobody knows yet whether the transaction counts. */
 class InDoubt extends Error {
@@ -98,7 +88,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   private readonly o: GroupCommitOptions<E>;
   private readonly queue: Unit<E>[] = [];
   /** The beginning of the next batch, decided while a commit is under way, on top of what that commit stores. */
-  private ahead: Verdict<E>[] = [];
+  private ahead: GroupCommitBatch<E>;
   private committing = false;
   private lookingAhead = false;
   private readonly batches;
@@ -114,6 +104,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   constructor(options: GroupCommitOptions<E>) {
     this.o = options;
+    this.ahead = new GroupCommitBatch(options.store);
     this.maxBatch = options.maxBatch ?? 1_000;
     this.maxQueue = options.maxQueue ?? 10_000;
     const meter = options.meter ?? serviceMeter(options.store.context);
@@ -154,7 +145,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
 
   /** How many commands wait. */
   get queued(): number {
-    return this.ahead.length + this.queue.length;
+    return this.ahead.size + this.queue.length;
   }
 
   /** Takes no more, carries out what is queued, and resolves when the last reply is out. */
@@ -181,20 +172,20 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
   }
 
   /** What was decided ahead, and as many more as there is room for. */
-  private nextBatch(): readonly Verdict<E>[] {
-    const verdicts = this.ahead;
-    this.ahead = [];
-    const more = this.queue.splice(0, this.maxBatch - verdicts.length);
-    for (const unit of more) verdicts.push(this.decide(unit));
-    this.commands.add(verdicts.length, this.labels);
-    return verdicts;
+  private nextBatch(): GroupCommitBatch<E> {
+    const batch = this.ahead;
+    this.ahead = new GroupCommitBatch(this.o.store);
+    for (const unit of this.queue.splice(0, this.maxBatch - batch.size))
+      batch.verdicts.push(this.decide(unit));
+    this.commands.add(batch.size, this.labels);
+    return batch;
   }
 
-  private async carryOut(verdicts: readonly Verdict<E>[]): Promise<void> {
-    const decided = verdicts.filter(isDecided);
-    if (decided.length > 0) {
+  private async carryOut(batch: GroupCommitBatch<E>): Promise<void> {
+    const { verdicts } = batch;
+    if (batch.decided.length > 0) {
       try {
-        await this.commitLookingAhead(decided);
+        await this.commitLookingAhead(batch);
       } catch (error) {
         this.dirty = true;
         if (error instanceof InDoubt) {
@@ -205,7 +196,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
           }
           if (outcome === 'unknown') {
             this.forgetAhead();
-            return this.refuse(verdicts.map(({ unit }) => unit));
+            return this.refuse(batch.units);
           }
         }
         this.forgetAhead();
@@ -220,17 +211,17 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     this.reply(verdicts);
   }
 
-  private async commitLookingAhead(decided: readonly Decided<E>[]): Promise<void> {
+  private async commitLookingAhead(batch: GroupCommitBatch<E>): Promise<void> {
     this.committing = true;
     this.lookAhead();
     try {
-      await this.commit(decided);
+      await this.commit(batch);
     } finally {
       this.committing = false;
     }
   }
 
-  /** Decides commands of the next batch in the turns that the commit under way leaves free. */
+  /** Decides commands of the next batch, and prepares their events, in the turns that the commit under way leaves free. */
   private lookAhead(): void {
     if (!this.committing || this.lookingAhead) return;
     this.lookingAhead = true;
@@ -238,19 +229,24 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
       this.lookingAhead = false;
       if (!this.committing) return;
       const until = performance.now() + AHEAD_SLICE_MS;
-      while (this.ahead.length < this.maxBatch && performance.now() < until) {
-        const unit = this.queue.shift();
-        if (!unit) return;
-        this.ahead.push(this.decide(unit));
-      }
-      if (this.ahead.length < this.maxBatch) this.lookAhead();
+      while (performance.now() < until) if (!this.goAhead()) return;
+      this.lookAhead();
     });
+  }
+
+  /** One step of the next batch. @returns false when there is nothing to do before the commit has ended */
+  private goAhead(): boolean {
+    const { ahead } = this;
+    const unit = ahead.size < this.maxBatch ? this.queue.shift() : undefined;
+    if (!unit) return ahead.prepareNext();
+    ahead.verdicts.push(this.decide(unit));
+    return true;
   }
 
   /** What was decided ahead rests on a batch that is not stored: its commands wait again, before all others. */
   private forgetAhead(): void {
-    this.queue.unshift(...this.ahead.map(({ unit }) => unit));
-    this.ahead = [];
+    this.queue.unshift(...this.ahead.units);
+    this.ahead = new GroupCommitBatch(this.o.store);
   }
 
   /** Each command again, alone, against rebuilt memory. */
@@ -265,7 +261,7 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
       }
       const again = this.decide(previous.unit);
       try {
-        if (isDecided(again)) await this.commit([again]);
+        if (isDecided(again)) await this.commit(this.batchOf(again));
         this.reply([again]);
       } catch (error) {
         this.dirty = true;
@@ -295,14 +291,20 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
     }
   }
 
-  private async commit(decided: readonly Decided<E>[]): Promise<void> {
+  private batchOf(verdict: Verdict<E>): GroupCommitBatch<E> {
+    const batch = new GroupCommitBatch(this.o.store);
+    batch.verdicts.push(verdict);
+    return batch;
+  }
+
+  private async commit(batch: GroupCommitBatch<E>): Promise<void> {
     const runner = this.o.dataSource.createQueryRunner();
     let tx: string | null = null;
     let witness: Witness | null = null;
     let committing = false;
     try {
       await runner.startTransaction();
-      for (const one of decided) {
+      for (const one of batch.decided) {
         const writing = one.decision.inTransaction?.(runner.manager);
         // Most have nothing to wait for.
         if (
@@ -313,12 +315,8 @@ export class GroupCommitWriter<E extends DomainEvent = DomainEvent> {
           throw new Skipped(one);
       }
       await this.o.beforeEvents?.(runner.manager);
-      const appends = decided.flatMap(({ unit, decision }) =>
-        decision.appends.map((append) => ({ metadata: unit.causation, ...append })),
-      );
-      tx = await this.o.store.appendInTransaction(runner.manager, appends);
-      const first = appends.find((append) => append.events.length > 0);
-      if (first) witness = { streamId: first.streamId, version: first.expectedVersion + 1 };
+      tx = await this.o.store.appendPrepared(runner.manager, batch.prepared());
+      witness = witnessOf(batch.decided);
       tx ??= await this.currentTransaction(runner.manager);
       committing = true;
       await runner.commitTransaction();

@@ -91,20 +91,21 @@ const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): S
 };
 
 /**
- * Null when there is nothing to append.
- * @throws DomainError as EventStore.append does for faults of the caller
+ * Checks and encodes appends, some now and some later: it takes as long as storing them does and needs no database. One that
+ * was refused spoils all of them.
  */
-export const appendBatch = <E extends DomainEvent>(
-  store: Appender<E>,
-  appends: readonly Append<E>[],
-): AppendBatch | null => {
-  const streams = new Map<string, StreamAppend>();
-  const events: EventRow[] = [];
-  const causation = currentCausation();
-  for (const append of appends) {
-    const stream = openStream(streams, append);
-    if (!stream) continue;
-    const given = append.metadata ?? causation;
+export class PreparedAppends<E extends DomainEvent> {
+  private readonly streams = new Map<string, StreamAppend>();
+  private readonly events: EventRow[] = [];
+
+  constructor(private readonly store: Appender<E>) {}
+
+  /** @throws DomainError as EventStore.append does for faults of the caller */
+  add(append: Append<E>): void {
+    const { store } = this;
+    const stream = openStream(this.streams, append);
+    if (!stream) return;
+    const given = append.metadata ?? currentCausation();
     const metadata = storable(JSON.stringify(given));
     const traceparent = given.traceparent ?? null;
     for (const event of append.events) {
@@ -119,12 +120,20 @@ export const appendBatch = <E extends DomainEvent>(
         );
       }
       const nth = stream.events;
-      events.push({ stream, type, schemaVersion, text, metadata, traceparent, nth, nthPublic });
+      this.events.push({ stream, type, schemaVersion, text, metadata, traceparent, nth, nthPublic });
     }
   }
-  if (events.length === 0) return null;
-  return { streams: [...streams.values()], events, occurredAtMs: store.clock.now() };
-};
+
+  /** As of now; null when there is nothing to append. */
+  batch(): AppendBatch | null {
+    if (this.events.length === 0) return null;
+    return {
+      streams: [...this.streams.values()],
+      events: this.events,
+      occurredAtMs: this.store.clock.now(),
+    };
+  }
+}
 
 const topics = new WeakMap<EventDefinition, string>();
 

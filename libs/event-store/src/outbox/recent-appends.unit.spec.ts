@@ -1,20 +1,25 @@
 import { ManualClock } from '@gridbourse/kernel';
 import { describe, expect, it } from '@jest/globals';
-import { added, note, range, shopCatalogue } from '../../test/shop.ts';
-import { appendBatch } from '../append/batch.ts';
+import { added, note, range, shopCatalogue, type ShopEvent } from '../../test/shop.ts';
+import { type AppendBatch, PreparedAppends } from '../append/batch.ts';
+import type { Append } from '../event-store.ts';
 import { type RecentAppend, RecentAppends } from './recent-appends.ts';
 
 const store = { context: 'shop', catalogue: shopCatalogue, clock: new ManualClock(1_000) };
 
+const batchOf = (append: Append<ShopEvent>): AppendBatch => {
+  const prepared = new PreparedAppends(store);
+  prepared.add(append);
+  return prepared.batch()!;
+};
+
 /** An append of so many items, each of `length` characters. */
 const appendOf = (tx: string, items: number, length = 10): RecentAppend => ({
-  batch: appendBatch(store, [
-    {
-      streamId: `basket/${tx}`,
-      expectedVersion: 0,
-      events: [note('private'), ...range(items).map(() => added('x'.repeat(length)))],
-    },
-  ])!,
+  batch: batchOf({
+    streamId: `basket/${tx}`,
+    expectedVersion: 0,
+    events: [note('private'), ...range(items).map(() => added('x'.repeat(length)))],
+  }),
   tx,
   txs: null,
   publicBases: null,
