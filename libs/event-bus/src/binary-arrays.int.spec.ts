@@ -41,7 +41,8 @@ describe('arrays as parameters', () => {
   it('bring every integer that the type can hold, and booleans', async () => {
     const ints = [0, 1, -1, null, 2 ** 31 - 1, -(2 ** 31)];
     expect(await asReceived('int', intArray(ints))).toEqual(ints.map((one) => one?.toString() ?? null));
-    const bigints = [0, -1, null, Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n)];
+    const numbers = [2 ** 32, -(2 ** 32), -(2 ** 32) - 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
+    const bigints = [0, -1, null, ...numbers, 2n ** 63n - 1n, -(2n ** 63n)];
     expect(await asReceived('bigint', bigintArray(bigints))).toEqual(
       bigints.map((one) => one?.toString() ?? null),
     );

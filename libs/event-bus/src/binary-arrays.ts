@@ -53,9 +53,17 @@ export const bigintArray = (values: readonly (number | bigint | null)[]): Buffer
   for (const value of values) {
     buffer.writeInt32BE(value === null ? -1 : 8, at);
     at += LENGTH_BYTES;
-    if (value !== null) at = buffer.writeBigInt64BE(BigInt(value), at);
+    if (value !== null) at = writeInt64(buffer, value, at);
   }
   return buffer.subarray(0, at);
+};
+
+/** Numbers are several times as quick to write as bigints. */
+const writeInt64 = (buffer: Buffer, value: number | bigint, at: number): number => {
+  if (typeof value === 'bigint') return buffer.writeBigInt64BE(value, at);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no integer that is told exactly`);
+  // The upper half of a negative one is that of its two's complement.
+  return buffer.writeUInt32BE(value >>> 0, buffer.writeInt32BE(Math.floor(value / 2 ** 32), at));
 };
 
 /** For a parameter of type boolean[]. */

@@ -40,6 +40,11 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_CHARS = 10;
 const RANDOM_CHARS = 16;
 
+const CODES = Array.from(ALPHABET, (char) => char.charCodeAt(0));
+
+/** Of the id that is being made. Characters that are put together one by one would be a rope of as many strings. */
+const codes = Array<number>(RANDOM_CHARS).fill(0);
+
 const encodeTime = (instant: Instant): string => {
   let rest = instant;
   let text = '';
@@ -50,11 +55,18 @@ const encodeTime = (instant: Instant): string => {
   return text;
 };
 
+let lastTime = { instant: Number.NaN, text: '' };
+
+/** Many ids are made in one millisecond. */
+const timeText = (instant: Instant): string => {
+  if (instant !== lastTime.instant) lastTime = { instant, text: encodeTime(instant) };
+  return lastTime.text;
+};
+
 /** A ULID behind a prefix, `ord_01k…`: 48 bits of time, 80 bits of chance. Names things; guards nothing. */
 export const newId = <K extends IdKind>(kind: K, now: Instant, random: Random): Id<K> => {
-  let text = encodeTime(now);
-  for (let i = 0; i < RANDOM_CHARS; i += 1) text += ALPHABET[Math.floor(random.next() * 32)]!;
-  return `${ID_PREFIXES[kind]}_${text}`;
+  for (let i = 0; i < RANDOM_CHARS; i += 1) codes[i] = CODES[Math.floor(random.next() * 32)]!;
+  return `${ID_PREFIXES[kind]}_${timeText(now)}${String.fromCharCode(...codes)}`;
 };
 
 /**
