@@ -7,10 +7,16 @@ import type { PlacementPolicy } from './policy.ts';
 import type { ShapeId, ShapeTable } from './request-shape.ts';
 import { ScarcityPrices } from './scarcity.ts';
 
-/** The tables are made anew after 1, 2, 4, 8, … requests, and later every so many. */
+/** The tables are made anew whenever there are half as many requests more than before, … */
+const LEARNING_SHARE = 1 / 2;
+/** … after so many requests when there are as many more, … */
+const MANY_REQUESTS = 1_024;
+/** … and at the latest after so many more. */
 const MAX_LEARNING_STEP_REQUESTS = 4_096;
 /** Prices follow what is free, once in so many requests. */
 const REPRICE_EVERY_REQUESTS = 32;
+/** … and what is asked for, which is quick to tell, whenever there are so many more requests than before. */
+const EXPECT_ANEW_AFTER_SHARE = 1 / 16;
 /** Costs closer than this many thousandths of GPU are the same. */
 const TIE = 1e-6;
 
@@ -34,6 +40,7 @@ export class BidPricePolicy implements PlacementPolicy {
   private prices: ScarcityPrices;
   private arrivals = 0;
   private nextLearning = 1;
+  private nextExpecting = 1;
 
   constructor(
     private readonly cluster: Cluster,
@@ -54,16 +61,25 @@ export class BidPricePolicy implements PlacementPolicy {
       this.demand.observe(shape);
       if (this.arrivals + 1 >= this.nextLearning) this.learn();
     }
-    if (this.arrivals % REPRICE_EVERY_REQUESTS === 0) this.prices.refresh();
+    if (this.arrivals % REPRICE_EVERY_REQUESTS === 0) this.reprice();
     this.arrivals += 1;
   };
+
+  private reprice(): void {
+    if (this.known === null && this.arrivals >= this.nextExpecting) {
+      this.prices.expect(this.demand.mix());
+      this.nextExpecting = this.arrivals * (1 + EXPECT_ANEW_AFTER_SHARE);
+    }
+    this.prices.refresh();
+  }
 
   private learn(): void {
     const mix = this.demand.mix();
     this.worth = new NodeWorth(mix, this.cluster, WORTH_WEIGHTS);
-    this.prices = new ScarcityPrices(mix, this.cluster);
+    this.prices = new ScarcityPrices(mix, this.cluster, false);
     this.prices.refresh();
-    this.nextLearning += Math.min(this.nextLearning, MAX_LEARNING_STEP_REQUESTS);
+    const share = this.nextLearning < MANY_REQUESTS ? LEARNING_SHARE : 1;
+    this.nextLearning += Math.min(Math.ceil(this.nextLearning * share), MAX_LEARNING_STEP_REQUESTS);
   }
 
   readonly choose = (id: ShapeId): Choice | null => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { seededRandom } from '@gridbourse/kernel';
+import { nextInt, seededRandom } from '@gridbourse/kernel';
 import fc from 'fast-check';
 import { anyNode, anyShape, anySteps, columnsOf, everyChoice, type Step } from '../../../test/placement.ts';
 import { BidPricePolicy } from './bid-price-policy.ts';
@@ -10,6 +10,8 @@ import { NodeWorth, WORTH_WEIGHTS } from './node-worth.ts';
 import { PlacementEngine } from './policy.ts';
 import { gpuDemand, type RequestShape, type ShapeId, ShapeTable } from './request-shape.ts';
 import { ScarcityPrices } from './scarcity.ts';
+
+const repeat = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
 const mixOf = (table: ShapeTable, ids: readonly ShapeId[]): Wanted[] => {
   const demand = new Demand(table);
@@ -148,7 +150,29 @@ const placedOf = (
   return placed;
 };
 
-const repeat = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+describe('whole machines', () => {
+  it('are left whole for requests that nobody has made yet', () => {
+    const machines = 20;
+    const box = { cpuMillis: 96_000, memoryMiB: 393_216, gpus: 8, model: 'a' };
+    for (const seed of [1, 2, 3]) {
+      const table = new ShapeTable();
+      const cluster = new Cluster(repeat(machines, box));
+      const policy = new BidPricePolicy(cluster, table, { random: seededRandom(seed) });
+      const engine = new PlacementEngine(cluster, table, policy);
+      const random = seededRandom(100 + seed);
+      const kinds = [
+        { cpuMillis: 11_400, gpuThousandths: 1_000 },
+        { cpuMillis: 3_152, gpuThousandths: 810 },
+        { cpuMillis: 4_000, gpuThousandths: 460 },
+      ].map((kind) => table.idOf({ ...kind, memoryMiB: 16_384, gpus: 1, models: null }));
+      while (cluster.gpuFreeTotal > 0.75 * cluster.gpuCapacity)
+        engine.place(kinds[nextInt(random, kinds.length)]!);
+      const whole = cluster.wholeFree.filter((gpus) => gpus === 8).length;
+      // A quarter of the GPUs are used; spread at random, hardly a machine would be left.
+      expect(whole).toBeGreaterThanOrEqual(machines * 0.65);
+    }
+  });
+});
 
 describe('what is scarce is kept for those who need it', () => {
   const one = { cpuMillis: 1_000, memoryMiB: 1, gpus: 1, gpuThousandths: 1_000, models: null };

@@ -14,8 +14,38 @@ export const scarcity = (demand: number, supply: number): number => {
   return Math.min(1, Math.max(0, (demand / supply - PRICED_FROM) / (1 - PRICED_FROM)));
 };
 
-/** Demand to come is chance: one standard deviation of a Poisson count more than expected is provided for. */
-export const provident = (expectedCount: number): number => expectedCount + Math.sqrt(expectedCount);
+/**
+ * Demand to come is chance, and how much is asked for on average is only known from what has arrived: one standard deviation
+ * more than expected is provided for, of a Poisson count whose rate is told by a sample (negative binomial).
+ *
+ * @param ahead how much is to come, as a multiple of what the rate was learnt from; 0 where it is certain
+ */
+export const provident = (expectedCount: number, ahead = 0): number =>
+  expectedCount + Math.sqrt(expectedCount * (1 + ahead));
+
+/** What is not known of a rate before anything has arrived, as so many requests (Jeffreys' prior of a Poisson rate). */
+const PRIOR_REQUESTS = 0.5;
+/** Of so many requests in a sample, chance hardly makes more of those to come than `provident` provides for. */
+const ENOUGH_REQUESTS = 50;
+
+/**
+ * How likely it is that at least so many requests are to come: negative binomial, as `provident` has it.
+ * @param seen how many have arrived
+ * @param ahead how much is to come, as a multiple of what has arrived
+ * @param places so many requests or more
+ */
+export const chanceOf = (seen: number, ahead: number, places: number): number => {
+  if (seen > ENOUGH_REQUESTS) return 0;
+  const shape = seen + PRIOR_REQUESTS;
+  const next = ahead / (1 + ahead);
+  let exactly = (1 + ahead) ** -shape;
+  let fewer = 0;
+  for (let count = 0; count < places; count += 1) {
+    fewer += exactly;
+    exactly *= ((count + shape) / (count + 1)) * next;
+  }
+  return Math.max(0, 1 - fewer);
+};
 
 type Amount = 'cpuMillis' | 'memoryMiB';
 const perGpu = ({ shape }: Wanted, amount: Amount): number => shape[amount] / shape.gpus;
@@ -48,17 +78,31 @@ export class GangPlaces {
   readonly loss = new Float64Array(SLOTS * SLOTS);
   /** Requests a thousandth of all GPU demand, by the GPUs that they ask. */
   private readonly perThousandth = new Map<number, number>();
+  private learntFrom = Infinity;
   private readonly cpuMillisPerSlot: number;
   private readonly memoryMiBPerSlot: number;
 
-  /** @param total thousandths of GPU that the whole mix asks */
-  constructor(gangs: readonly Wanted[], total: number) {
-    for (const { shape, weight } of gangs)
-      this.perThousandth.set(shape.gpus, (this.perThousandth.get(shape.gpus) ?? 0) + weight / total);
+  /** @param usual sizes in GPUs that may be asked for although nobody has yet */
+  constructor(
+    gangs: readonly Wanted[],
+    private readonly usual: readonly number[] = [],
+  ) {
     // A modest request: three quarters ask as much or more. An average would be the wrong question: where it lies just
     // above what a machine has, no machine would count.
     this.cpuMillisPerSlot = quantilePerGpu(gangs, 'cpuMillis', 0.25);
     this.memoryMiBPerSlot = quantilePerGpu(gangs, 'memoryMiB', 0.25);
+  }
+
+  /**
+   * How many such requests are to be expected. What counts as a place for them stays as it is.
+   * @param total thousandths of GPU that the whole mix asks
+   * @param learntFrom thousandths of GPU that the mix was learnt from; infinite where it is certain
+   */
+  expect(gangs: readonly Wanted[], total: number, learntFrom: number): void {
+    this.perThousandth.clear();
+    for (const { shape, weight } of gangs)
+      this.perThousandth.set(shape.gpus, (this.perThousandth.get(shape.gpus) ?? 0) + weight / total);
+    this.learntFrom = learntFrom;
   }
 
   /** Whole free GPUs with the CPU and memory beside them that a modest request of these asks. */
@@ -72,14 +116,20 @@ export class GangPlaces {
 
   /** Sets the losses by what is free now. Cost: one pass over the machines. */
   refresh({ size, wholeFree, cpuFree, memoryFree, gpuFreeTotal }: Cluster): void {
-    if (this.perThousandth.size === 0) return;
+    this.loss.fill(0);
+    const certain = this.learntFrom === Infinity;
+    const sizes = new Set([...this.perThousandth.keys(), ...(certain ? [] : this.usual)]);
+    if (sizes.size === 0) return;
     const nodesWith = new Float64Array(SLOTS);
     for (let node = 0; node < size; node += 1)
       nodesWith[this.slots(wholeFree[node]!, cpuFree[node]!, memoryFree[node]!)]! += 1;
-    this.loss.fill(0);
-    for (const [gpus, perThousandth] of this.perThousandth) {
+    const ahead = gpuFreeTotal / this.learntFrom;
+    for (const gpus of sizes) {
+      const perThousandth = this.perThousandth.get(gpus) ?? 0;
       const places = nodesWith.reduce((sum, nodes, slots) => sum + nodes * Math.floor(slots / gpus), 0);
-      const price = scarcity(provident(perThousandth * gpuFreeTotal), places) * gpus * WHOLE_GPU;
+      const short = scarcity(provident(perThousandth * gpuFreeTotal, ahead), places);
+      const chance = certain ? 0 : chanceOf(perThousandth * this.learntFrom, ahead, places);
+      const price = Math.max(short, chance) * gpus * WHOLE_GPU;
       if (price === 0) continue;
       for (let before = gpus; before < SLOTS; before += 1) {
         for (let after = 0; after < before; after += 1) {

@@ -36,6 +36,11 @@ const modelSets = (mix: readonly Wanted[], cluster: Cluster, total: number): Mod
     }));
 };
 
+/** Sizes that machines are built for. */
+const USUAL_GANGS = [2, 4, 8, 16] as const;
+
+const gangsOf = (mix: readonly Wanted[]): Wanted[] => mix.filter(({ shape }) => shape.gpus > 1);
+
 /**
  * Prices of what a mix of requests may run out of, from the demand that is still to come until the cluster is full against
  * what is left:
@@ -50,31 +55,44 @@ export class ScarcityPrices {
   readonly places: GangPlaces;
   /** Places for those that ask most beside them. */
   readonly roomyPlaces: GangPlaces;
-  private readonly sets: readonly ModelSet[];
+  private sets: readonly ModelSet[] = [];
+  private learntFrom = Infinity;
 
+  /** @param certain the mix is known, and not only from a sample */
   constructor(
     mix: readonly Wanted[],
     private readonly cluster: Cluster,
+    private readonly certain = true,
   ) {
     this.ofModel = new Float64Array(cluster.models.length);
+    const gangs = gangsOf(mix);
+    this.places = new GangPlaces(gangs, USUAL_GANGS);
+    this.roomyPlaces = new GangPlaces(demandingOf(gangs));
+    this.expect(mix);
+  }
+
+  /** The mix is this by now. What counts as a place for several GPUs stays as it was. */
+  expect(mix: readonly Wanted[]): void {
     const total = Math.max(1, averagesOf(mix).gpuThousandths);
-    this.sets = modelSets(mix, cluster, total);
-    const gangs = mix.filter(({ shape }) => shape.gpus > 1);
-    this.places = new GangPlaces(gangs, total);
-    this.roomyPlaces = new GangPlaces(demandingOf(gangs), total);
+    this.learntFrom = this.certain ? Infinity : total;
+    this.sets = modelSets(mix, this.cluster, total);
+    const gangs = gangsOf(mix);
+    this.places.expect(gangs, total, this.learntFrom);
+    this.roomyPlaces.expect(demandingOf(gangs), total, this.learntFrom);
   }
 
   /** Sets the prices by what is free now. Cost: a pass over the machines for each kind of places. */
   refresh(): void {
     const { cluster } = this;
     const free = cluster.gpuFreeTotal;
+    const ahead = free / this.learntFrom;
     this.ofModel.fill(0);
     for (const { models, share } of this.sets) {
       let supply = 0;
       for (let model = 0; model < models.length; model += 1) {
         if (models[model] === 1) supply += cluster.freeOfModel[model]!;
       }
-      const price = scarcity(provident((share * free) / WHOLE_GPU) * WHOLE_GPU, supply);
+      const price = scarcity(provident((share * free) / WHOLE_GPU, ahead) * WHOLE_GPU, supply);
       for (let model = 0; model < models.length; model += 1) {
         if (models[model] === 1 && price > this.ofModel[model]!) this.ofModel[model] = price;
       }

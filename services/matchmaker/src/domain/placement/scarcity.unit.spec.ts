@@ -1,11 +1,46 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Cluster } from './cluster.ts';
-import { demandingOf, scarcity, slotStep } from './gang-places.ts';
+import { chanceOf, demandingOf, provident, scarcity, slotStep } from './gang-places.ts';
 import { ScarcityPrices } from './scarcity.ts';
 
 const amount = fc.double({ min: 0, max: 1e9, noNaN: true });
 const shape = { cpuMillis: 1_000, memoryMiB: 1, gpus: 1, gpuThousandths: 1_000, models: null };
+
+describe('what is to come', () => {
+  const seen = fc.integer({ min: 0, max: 60 });
+  const ahead = fc.double({ min: 0, max: 100, noNaN: true });
+  const places = fc.nat({ max: 500 });
+
+  it('is as likely to reach so many as the geometric distribution says where that is the case', () => {
+    // Half a request seen and half of the prior make the shape 1.
+    fc.assert(
+      fc.property(ahead, places, (times, many) => {
+        expect(chanceOf(0.5, times, many)).toBeCloseTo((times / (1 + times)) ** many, 9);
+      }),
+    );
+  });
+
+  it('is less likely to reach more, and more likely when more has been seen or more is ahead', () => {
+    fc.assert(
+      fc.property(seen, ahead, places, fc.integer({ min: 1, max: 49 }), (few, times, many, more) => {
+        const chance = chanceOf(few, times, many);
+        expect(chance).toBeGreaterThanOrEqual(0);
+        expect(chance).toBeLessThanOrEqual(1);
+        expect(chanceOf(few, times, many + more)).toBeLessThanOrEqual(chance + 1e-9);
+        expect(chanceOf(few, times + more, many)).toBeGreaterThanOrEqual(chance - 1e-9);
+        if (few + more <= 50) expect(chanceOf(few + more, times, many)).toBeGreaterThanOrEqual(chance - 1e-9);
+      }),
+    );
+    expect(chanceOf(3, 1, 0)).toBe(1);
+  });
+
+  it('is provided for the more, the less is known', () => {
+    expect(provident(9)).toBe(12);
+    expect(provident(9, 3)).toBe(15);
+    expect(provident(0, 3)).toBe(0);
+  });
+});
 
 describe('scarcity', () => {
   it('is between 0 and 1, grows with demand, and falls with supply', () => {
@@ -53,6 +88,34 @@ describe('scarcity', () => {
     expect(prices(0.2).places.loss[step]).toBe(0);
     expect(prices(100).places.loss[step]).toBeGreaterThan(7_000);
     expect(prices(100).places.loss[slotStep(7, 6)]).toBe(0);
+  });
+
+  it('prices whole machines a little while nobody has asked for them, and less the longer nobody does', () => {
+    const cluster = new Cluster(
+      Array.from({ length: 4 }, () => ({ cpuMillis: 8_000, memoryMiB: 64, gpus: 8, model: 'a' })),
+    );
+    const priceAfter = (weight: number, certain: boolean): number => {
+      const prices = new ScarcityPrices([{ shape, weight }], cluster, certain);
+      prices.refresh();
+      return prices.places.loss[slotStep(8, 7)]!;
+    };
+    expect(priceAfter(4, true)).toBe(0);
+    expect(priceAfter(4, false)).toBeGreaterThan(100);
+    expect(priceAfter(16, false)).toBeLessThan(priceAfter(4, false));
+    expect(priceAfter(16, false)).toBeGreaterThan(0);
+  });
+
+  it('follows what is asked for, while what counts as a place stays', () => {
+    const cluster = new Cluster([{ cpuMillis: 8_000, memoryMiB: 64, gpus: 8, model: 'a' }]);
+    const gang = (cpuMillis: number) => ({ shape: { ...shape, gpus: 8, cpuMillis }, weight: 1 });
+    const prices = new ScarcityPrices([{ shape, weight: 50 }, gang(8_000)], cluster);
+    prices.refresh();
+    const before = prices.places.loss[slotStep(8, 7)]!;
+    prices.expect([gang(16_000)]);
+    prices.refresh();
+    expect(prices.places.loss[slotStep(8, 7)]).toBe(8_000);
+    expect(before).toBeLessThan(8_000);
+    expect(prices.places.slots(8, 8_000, 64)).toBe(8);
   });
 
   it('prices the machines that have what the most demanding ask, and no others, while these are short', () => {
