@@ -115,6 +115,15 @@ export const termOf = ({ durationSeconds, lockMicros, extended }: Lease) =>
 /** It may still come to run, or runs. */
 export const isAlive = (lease: Lease): boolean => !isTerminal(lease.state) && lease.state !== 'closing';
 
+/** When it ends unless something happens before: it waits for its provider, for its money, or for its money again. */
+export const deadlineOf = (lease: Lease): Instant | null => {
+  if (!isAlive(lease)) return null;
+  const waits =
+    lease.state === 'proposed' ? lease.acceptByMs : lease.state === 'accepted' ? lease.fundByMs : null;
+  if (waits === null || lease.refundByMs === null) return waits ?? lease.refundByMs;
+  return Math.min(waits, lease.refundByMs);
+};
+
 /** It has run, or ran so briefly that only its completion was seen. */
 export const hasRun = (lease: Lease): boolean =>
   lease.runningSinceMs !== null || lease.endReason === 'completed';

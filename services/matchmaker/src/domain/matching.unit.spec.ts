@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { group, idOf, offerPublished, readyProvider, requestFor, service } from '../../test/builders.ts';
 import { canPlaceAll } from '../../test/can-place.ts';
 import { type World, worldOf } from '../../test/world.ts';
+import { scanOf } from './candidates.ts';
 import { CapacityBook } from './capacity-book.ts';
 import { fitOf } from './constraints.ts';
 import { explain } from './explanation.ts';
 import { Market } from './market.ts';
-import { matchOrder, rankCandidates, viewOf } from './matching.ts';
+import { contestOrder, matchOrder, rankCandidates, viewOf } from './matching.ts';
 import { groupNeeds, type MatchRequest } from './requirements.ts';
 import { PROFILE_WEIGHTS } from './scoring.ts';
 import { smallestChange } from './smallest-change.ts';
@@ -63,6 +64,28 @@ describe('choosing', () => {
     const seeds = ['1', '2', '3', '4', '5', '6', '7', '8'];
     for (const seed of seeds) expect(chosen([...names].reverse(), seed)).toBe(chosen(names, seed));
     expect(new Set(seeds.map((seed) => chosen(names, seed))).size).toBeGreaterThan(1);
+  });
+
+  it('lets go of every search that it has begun, whether it finds a place or not', () => {
+    const { market, book } = worldOf(['p', 'a'], ['q', 'b']);
+    const plain = viewOf(market, book);
+    const source = scanOf(plain);
+    let open = 0;
+    const counted = function* (...asked: Parameters<typeof source.candidates>) {
+      open += 1;
+      try {
+        yield* source.candidates(...asked);
+      } finally {
+        open -= 1;
+      }
+    };
+    const view = { ...plain, source: { ...source, candidates: counted } };
+    const fits = group('a', [service('s')]);
+    const never = group('b', [service('s', { gpus: 100 })]);
+    expect(matchOrder(requestFor([fits]), view)).not.toBeNull();
+    expect(contestOrder(requestFor([fits, { ...fits, name: 'c' }]), view)).not.toBeNull();
+    expect(matchOrder(requestFor([fits, never]), view)).toBeNull();
+    expect(open).toBe(0);
   });
 
   it('takes no machine twice for one order where two offers of a provider name it', () => {

@@ -1,4 +1,4 @@
-import { isAlive, type Lease } from '../lease.ts';
+import { deadlineOf, type Lease } from '../lease.ts';
 import { isWaiting, type Order, waitsForMoney } from '../order.ts';
 import { biddingIsOver, closeBidding } from './bidding.ts';
 import { afterFall, lapse } from './falling.ts';
@@ -8,11 +8,6 @@ import type { UnitOfWork } from './unit-of-work.ts';
 
 /** Most leases and orders whose time is over that one decision deals with; the rest follow in the next. */
 const AT_ONCE = 500;
-
-const isDue = (lease: Lease, now: number): boolean =>
-  (lease.state === 'proposed' && lease.acceptByMs < now) ||
-  (lease.state === 'accepted' && (lease.fundByMs ?? now) < now) ||
-  (lease.refundByMs !== null && lease.refundByMs < now && isAlive(lease));
 
 const seconds = (milliseconds: number): string => `${Math.round(milliseconds / 1_000)} s`;
 
@@ -50,7 +45,7 @@ const orderIsDue = (unit: UnitOfWork, order: Order): boolean =>
 
 /** Whether our own clock has anything to do: asked often, so it changes nothing and stops at the first that is due. */
 export const anythingDue = (unit: UnitOfWork): boolean => {
-  for (const lease of unit.exchange.leases()) if (isDue(lease, unit.now)) return true;
+  if (unit.exchange.anyLeaseDue(unit.now)) return true;
   if (unit.exchange.biddingOrders().some((order) => biddingIsOver(order, unit.now))) return true;
   return unit.exchange.waitingOrders().some((order) => orderIsDue(unit, order));
 };
@@ -70,10 +65,11 @@ const closeAuctions = (unit: UnitOfWork): void => {
 /** What our own clock ends: auctions, proposals without answer, leases without money, orders without a place. */
 export const meetDeadlines = (unit: UnitOfWork): void => {
   const { exchange, now } = unit;
-  const leases = [...exchange.leases()].filter((lease) => isDue(lease, now)).slice(0, AT_ONCE);
-  for (const { leaseId } of leases) {
+  for (const leaseId of exchange.dueLeases(now, AT_ONCE)) {
     const lease = exchange.lease(leaseId);
-    if (lease && isDue(lease, now)) endLease(unit, lease);
+    const deadline = lease ? deadlineOf(lease) : null;
+    // The end of one of an order may have ended the others.
+    if (deadline !== null && deadline < now) endLease(unit, lease!);
   }
   closeAuctions(unit);
   const orders = exchange

@@ -1,10 +1,11 @@
 import type { AccountId, Instant, LeaseId, Micros, OrderId, ProviderId } from '@gridbourse/kernel';
 import { amountsByNode, CapacityBook, type Claim, unitOf } from '../capacity-book.ts';
-import { isOver, type Lease } from '../lease.ts';
+import { deadlineOf, isOver, type Lease } from '../lease.ts';
 import { Market, type Offer, type Provider } from '../market.ts';
 import { indexedViewOf, type MarketView } from '../matching.ts';
 import { isBidding, isEnded, isWaiting, type Order } from '../order.ts';
 import { AccountBurdens, type Burden } from './account-burdens.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
 
 /** What billing last said of a tenant's free money. */
 export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instant };
@@ -54,6 +55,7 @@ export class Exchange {
   private readonly leasesById = new Map<LeaseId, Lease>();
   private readonly waiting = new Set<OrderId>();
   private readonly bidding = new Set<OrderId>();
+  private readonly leaseDeadlines = new DeadlineQueue<LeaseId>();
   private readonly burdens = new AccountBurdens();
   private readonly ordersByAccount = new Map<AccountId, Set<OrderId>>();
   private readonly leasesByOrder = new Map<OrderId, Set<LeaseId>>();
@@ -121,6 +123,16 @@ export class Exchange {
 
   leasesAt(providerId: ProviderId): Lease[] {
     return [...(this.leasesByProvider.get(providerId) ?? [])].map((id) => this.leasesById.get(id)!);
+  }
+
+  /** Whether the time of a lease was over before this; see `deadlineOf`. */
+  anyLeaseDue(before: Instant): boolean {
+    return this.leaseDeadlines.anyBefore(before);
+  }
+
+  /** Leases whose time was over before this, the earliest first, at most so many. */
+  dueLeases(before: Instant, atMost: number): LeaseId[] {
+    return this.leaseDeadlines.before(before, atMost);
   }
 
   leaseByReference(reference: string): Lease | undefined {
@@ -203,6 +215,7 @@ export class Exchange {
     this.forgetChainKey(before);
     if (lease.chainLeaseKey !== null) this.leasesByChainKey.set(lease.chainLeaseKey, leaseId);
     this.leasesById.set(leaseId, lease);
+    this.leaseDeadlines.set(leaseId, deadlineOf(lease));
     if (!before) {
       add(this.leasesByOrder, lease.orderId, leaseId);
       add(this.leasesByProvider, lease.providerId, leaseId);
@@ -227,6 +240,7 @@ export class Exchange {
     this.burdens.leaseBecomes(before, undefined);
     this.forgetChainKey(before);
     this.leasesById.delete(leaseId);
+    this.leaseDeadlines.set(leaseId, null);
     drop(this.leasesByOrder, orderId, leaseId);
     drop(this.leasesByProvider, providerId, leaseId);
     this.unreferred.delete(leaseId);
