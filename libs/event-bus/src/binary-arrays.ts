@@ -58,8 +58,12 @@ export const bigintArray = (values: readonly (number | bigint | null)[]): Buffer
   return buffer.subarray(0, at);
 };
 
-/** Numbers are several times as quick to write as bigints. */
-const writeInt64 = (buffer: Buffer, value: number | bigint, at: number): number => {
+/**
+ * A bigint or xid8 as Postgres sends and receives it. Numbers are several times as quick to write as bigints.
+ * @returns where it ends
+ * @throws RangeError for what is no integer of 64 bits, or a number that does not tell it exactly
+ */
+export const writeInt64 = (buffer: Buffer, value: number | bigint, at: number): number => {
   if (typeof value === 'bigint') return buffer.writeBigInt64BE(value, at);
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no integer that is told exactly`);
   // The upper half of a negative one is that of its two's complement.

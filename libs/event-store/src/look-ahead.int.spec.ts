@@ -107,6 +107,25 @@ describe('while a batch is committed', () => {
     expect(await Promise.all([first, ...others])).toEqual([1, 2, 3, 4]);
   });
 
+  it('one whose events cannot be written fails alone, although the others were prepared with it', async () => {
+    const { held, open } = gate();
+    const first = add('first', { held });
+    await decided('first');
+    const second = add('second');
+    const bad = writer
+      .execute(() => {
+        decisions.push('bad');
+        const event = added('NUL \0');
+        return { appends: [{ streamId: 'basket/bad', expectedVersion: 0, events: [event] }], result: 0 };
+      })
+      .catch((error: unknown) => (error as { code: string }).code);
+    const third = add('third');
+    await decided('first', 'second', 'bad', 'third');
+    open();
+    expect(await Promise.all([first, second, bad, third])).toEqual([1, 2, 'unstorable_text', 3]);
+    expect([await stored(), baskets.count(BASKET)]).toEqual([3, 3]);
+  });
+
   it('a stop waits for what was decided ahead', async () => {
     const { held, open } = gate();
     const first = add('first', { held });

@@ -1,3 +1,5 @@
+import { writeInt64 } from '@gridbourse/event-bus';
+
 /** What begins a stream of rows in the binary format of COPY: signature, flags, and no extension. */
 const HEAD = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const CHUNK_BYTES = 256 * 1_024;
@@ -30,19 +32,10 @@ export class CopyRows {
     this.at = this.chunk.writeInt32BE(value, this.chunk.writeInt32BE(4, this.at));
   }
 
-  /**
-   * For bigint and xid8. Numbers are several times as quick to write as bigints.
-   * @param value a number only where it is a safe integer and not negative
-   */
+  /** For bigint and xid8. @throws RangeError as `writeInt64` does */
   bigint(value: number | bigint): void {
     this.reserve(12);
-    const at = this.chunk.writeInt32BE(8, this.at);
-    if (typeof value === 'bigint') this.at = this.chunk.writeBigInt64BE(value, at);
-    else
-      this.at = this.chunk.writeUInt32BE(
-        value % 2 ** 32,
-        this.chunk.writeUInt32BE(Math.floor(value / 2 ** 32), at),
-      );
+    this.at = writeInt64(this.chunk, value, this.chunk.writeInt32BE(8, this.at));
   }
 
   null(): void {
@@ -52,8 +45,7 @@ export class CopyRows {
 
   /** @param ms milliseconds since 1970 */
   timestamp(ms: number): void {
-    const microseconds = (Math.trunc(ms) - EPOCH_MS) * 1_000;
-    this.bigint(microseconds < 0 ? BigInt(microseconds) : microseconds);
+    this.bigint((Math.trunc(ms) - EPOCH_MS) * 1_000);
   }
 
   /** All of it, to be sent in this order. Nothing may be written any more. */

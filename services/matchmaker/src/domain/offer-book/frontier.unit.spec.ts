@@ -41,4 +41,21 @@ describe('what a search has still to look at', () => {
       { numRuns: 300 },
     );
   });
+
+  it('is kept whole while its memory grows', () => {
+    const frontier = new Frontier();
+    const before = frontier.room;
+    const count = 3 * before;
+    const random = seededRandom(1);
+    const keys = Float64Array.from({ length: count }, () => random.next());
+    for (let item = 0; item < count; item += 1) {
+      frontier.add(keys, item, 1, item);
+      if (item % 7 === 0) frontier.close();
+    }
+    frontier.close();
+    expect(frontier.room).toBeGreaterThan(count);
+    const out: number[] = [];
+    while (frontier.size > 0) out.push(frontier.pop());
+    expect(out).toEqual([...keys.keys()].sort((a, b) => keys[b]! - keys[a]!));
+  });
 });

@@ -28,15 +28,6 @@ const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
 const claimOf = ({ state }: Lease): Claim =>
   state === 'proposed' || state === 'accepted' ? 'held' : 'committed';
 
-/** Whether a lease went from one state to another without anything of its machines becoming free or taken by it. */
-const takesTheSame = (a: Lease, b: Lease): boolean =>
-  a.capacityReleased === b.capacityReleased &&
-  claimOf(a) === claimOf(b) &&
-  a.group === b.group &&
-  a.placements === b.placements &&
-  a.offerId === b.offerId &&
-  a.gpu === b.gpu;
-
 /**
  * Everything the matchmaker decides by, in memory: the market, the orders and leases that are not over yet, and who
  * holds which machine. It changes only through `put…` and `market.apply`, and the same events give the same exchange.
@@ -221,7 +212,7 @@ export class Exchange {
       add(this.leasesByProvider, lease.providerId, leaseId);
       this.unreferred.add(leaseId);
     }
-    if (!before || !takesTheSame(before, lease)) this.takeCapacity(lease);
+    this.takeCapacity(lease);
   }
 
   private takeCapacity(lease: Lease): void {
