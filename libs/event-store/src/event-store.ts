@@ -15,7 +15,6 @@ import {
   streamParameters,
 } from './append/statements.ts';
 import { type Cursor, START } from './cursor.ts';
-import { RecentAppends } from './outbox/recent-appends.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
 export type Append<E> = {
@@ -122,8 +121,6 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   readonly context: string;
   readonly catalogue: EventCatalogue<E>;
   readonly clock: Clock;
-  /** For the relay of this process. */
-  readonly recent = new RecentAppends();
 
   constructor(options: {
     /** The bounded context: only its own events may be appended. */
@@ -178,7 +175,6 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
       const [row] = await manager.query<Grown[]>(GROW, streamParameters(batch));
       const grown = streamsGrown(row!);
       await copyIn(queryRunner, COPY_EVENTS, eventRows(batch, grown));
-      this.recent.note({ batch, ...grown });
       return grown.tx;
     }
     const [row] = await manager.query<{ tx: string }[]>(APPEND, appendParameters(batch));

@@ -2,7 +2,6 @@ import type { QueryRunner } from 'typeorm';
 import type { Cursor } from '../cursor.ts';
 import type { Again } from '../single-owner.ts';
 import type { OutboxEvent } from './outbox-event.ts';
-import type { RecentAppends } from './recent-appends.ts';
 
 type Row = {
   stream_id: string;
@@ -31,26 +30,6 @@ const NEXT = `
   WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
   ORDER BY e.tx, e.position LIMIT $1`;
 
-/**
- * How many public events come next under each tx, and how many of them its own transaction has written itself: an event
- * has the tx of the event before it in its stream where that is higher, and what is written under a savepoint has an id
- * of its own.
- */
-const NEXT_TRANSACTIONS = `
-  SELECT tx::text AS tx, count(*)::int AS events, (count(*) FILTER (WHERE own))::int AS own, max(position) AS position,
-         tx < pg_snapshot_xmin(pg_current_snapshot()) AS settled
-  FROM (
-    SELECT e.tx, e.position, e.xmin = e.tx::xid AS own FROM events e
-    WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
-    ORDER BY e.tx, e.position LIMIT $1
-  ) AS page
-  GROUP BY tx ORDER BY page.tx`;
-
-type TransactionRow = { tx: string; events: number; own: number; position: string; settled: boolean };
-
-/** So many events are counted at once, to be taken from memory. */
-const COUNTED_AT_ONCE = 10_000;
-
 export type OutboxPage = {
   readonly events: readonly OutboxEvent[];
   /** Where the last of them stands; null when there are none. */
@@ -58,38 +37,8 @@ export type OutboxPage = {
   readonly again: Again;
 };
 
-/** The public events behind a place, from memory where all of a transaction are there, otherwise up to `limit` of them. */
+/** Up to `limit` public events behind a place. */
 export const nextOutboxPage = async (
-  runner: QueryRunner,
-  { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends | undefined },
-): Promise<OutboxPage> =>
-  (recent && !recent.empty && (await fromMemory(runner, after, recent))) || fromTable(runner, after, limit);
-
-const fromMemory = async (
-  runner: QueryRunner,
-  { tx, position }: Cursor,
-  recent: RecentAppends,
-): Promise<OutboxPage | null> => {
-  const counted = (await runner.query(NEXT_TRANSACTIONS, [
-    COUNTED_AT_ONCE,
-    tx,
-    position,
-  ])) as TransactionRow[];
-  const full = counted.reduce((sum, { events }) => sum + events, 0) === COUNTED_AT_ONCE;
-  const events: OutboxEvent[] = [];
-  let last: Cursor | null = null;
-  // Of the last one of a full page there may be more.
-  for (const next of full ? counted.slice(0, -1) : counted) {
-    if (!next.settled || next.own !== next.events) break;
-    const known = recent.take(next.tx, next.events);
-    if (!known) break;
-    for (const event of known) events.push(event);
-    last = { tx: next.tx, position: next.position };
-  }
-  return last && { events, last, again: 'now' };
-};
-
-const fromTable = async (
   runner: QueryRunner,
   { tx, position }: Cursor,
   limit: number,

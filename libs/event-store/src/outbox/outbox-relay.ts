@@ -7,15 +7,12 @@ import { type Again, SingleOwner } from '../single-owner.ts';
 import { StoreGauges } from '../store-gauges.ts';
 import { nextOutboxPage } from './outbox-reader.ts';
 import { OutboxRecords } from './outbox-records.ts';
-import type { RecentAppends } from './recent-appends.ts';
 
 export type OutboxRelayOptions = {
   readonly dataSource: DataSource;
   /** The catalogue of the service's own events (the store's). */
   readonly catalogue: EventCatalogue;
   readonly bus: Pick<EventBus, 'publish'>;
-  /** Of the store, where it appends in this process: what it has just written is not read back. */
-  readonly recent?: RecentAppends;
   /** The bounded context, for example `matchmaker`. */
   readonly context: string;
   readonly logger: Logger;
@@ -81,14 +78,12 @@ export class OutboxRelay {
   /** Finishes the batch in hand, then gives the lock to another process. */
   async stop(): Promise<void> {
     await Promise.all([this.owner.stop(), this.gauges.stop()]);
-    this.o.recent?.end();
   }
 
   /** Goes on where the owner before has stopped. */
   private async begin(runner: QueryRunner): Promise<() => Promise<Again>> {
     const [checkpoint] = (await runner.query(CHECKPOINT)) as Cursor[];
     let place = checkpoint ?? START;
-    this.o.recent?.begin();
     return async () => {
       const round = await this.relay(runner, place);
       place = round.place;
@@ -97,7 +92,6 @@ export class OutboxRelay {
   }
 
   private failed(error: unknown, failures: number): void {
-    this.o.recent?.end();
     this.failures.add(1, { context: this.o.context });
     this.o.logger[isConnectionError(error) ? 'warn' : 'error'](
       { err: error, context: this.o.context, failures },
@@ -108,12 +102,9 @@ export class OutboxRelay {
   /** Publishes what comes next. @returns where the next round begins */
   private async relay(runner: QueryRunner, after: Cursor): Promise<{ place: Cursor; again: Again }> {
     const limit = this.o.batchSize ?? 1_000;
-    const { events, last, again } = await nextOutboxPage(runner, { after, limit, recent: this.o.recent });
+    const { events, last, again } = await nextOutboxPage(runner, after, limit);
     if (!last) return { place: after, again };
-    for (let from = 0; from < events.length; from += limit) {
-      const part = events.slice(from, from + limit);
-      await this.o.bus.publish(part.map((event) => this.records.recordOf(event)));
-    }
+    await this.o.bus.publish(events.map((event) => this.records.recordOf(event)));
     await runner.query(ADVANCE, [last.tx, last.position]);
     this.relayed.add(events.length, { context: this.o.context });
     return { place: last, again };
