@@ -42,8 +42,15 @@ it('goes on behind what the release before published, and beside a process of th
     await bus.publish([record(TOPIC, 'a', 3), record(TOPIC, 'a', 4)]);
     await publishBefore(before, [5]);
     await bus.publish([record(TOPIC, 'a', 6)]);
-    await eventually(() => collector.finished.length === 6, { deadlineMs: 20_000 });
-    expect(collector.sequencesOf('a')).toEqual([1, 2, 3, 4, 5, 6]);
+    await bus.publish(Array.from({ length: 150 }, (_, at) => record(TOPIC, 'a', 7 + at)));
+    await publishBefore(before, [157]);
+    await eventually(() => collector.finished.length === 157, { deadlineMs: 20_000 });
+    expect(collector.sequencesOf('a')).toEqual(Array.from({ length: 157 }, (_, at) => at + 1));
+    // As such a process reads.
+    const { rows } = await before.query<{ value: unknown }>(
+      'SELECT value FROM bus_records ORDER BY record_offset',
+    );
+    expect(rows.map(({ value }) => value)).toEqual(collector.finished.map(({ value }) => value));
   } finally {
     await bus.close();
     await before.end();

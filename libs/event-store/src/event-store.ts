@@ -1,9 +1,9 @@
 import type { Causation } from '@gridbourse/event-bus';
 import type { DomainEvent, EventCatalogue } from '@gridbourse/events';
 import type { Clock } from '@gridbourse/kernel';
+import { type CopyClient, copyIn } from '@gridbourse/postgres';
 import type { EntityManager } from 'typeorm';
 import { type AppendBatch, mixedTopics, PreparedAppends, versionConflict } from './append/batch.ts';
-import { copyIn } from './append/copy-in.ts';
 import {
   APPEND,
   appendParameters,
@@ -15,6 +15,7 @@ import {
   streamParameters,
 } from './append/statements.ts';
 import { type Cursor, START } from './cursor.ts';
+import { RecentAppends } from './outbox/recent-appends.ts';
 
 /** New events of one stream. `expectedVersion` is how many events it has now, 0 for a new stream. */
 export type Append<E> = {
@@ -121,6 +122,8 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   readonly context: string;
   readonly catalogue: EventCatalogue<E>;
   readonly clock: Clock;
+  /** For the relay of this process. */
+  readonly recent = new RecentAppends();
 
   constructor(options: {
     /** The bounded context: only its own events may be appended. */
@@ -174,7 +177,9 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
     if (batch.events.length >= COPIED_FROM_EVENTS && queryRunner?.isTransactionActive) {
       const [row] = await manager.query<Grown[]>(GROW, streamParameters(batch));
       const grown = streamsGrown(row!);
-      await copyIn(queryRunner, COPY_EVENTS, eventRows(batch, grown));
+      const client = (await queryRunner.connect()) as CopyClient;
+      await copyIn(client, COPY_EVENTS, eventRows(batch, grown));
+      this.recent.note(batch, grown);
       return grown.tx;
     }
     const [row] = await manager.query<{ tx: string }[]>(APPEND, appendParameters(batch));

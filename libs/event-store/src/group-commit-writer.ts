@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
-import { currentCausation, isConnectionError } from '@gridbourse/event-bus';
+import { currentCausation } from '@gridbourse/event-bus';
 import type { DomainEvent } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import { isConnectionError } from '@gridbourse/postgres';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { EventStore } from './event-store.ts';
 import {

@@ -50,6 +50,7 @@ describe('migrations', () => {
       'EventStoreJournal1700000000015',
       'EventStoreEventsAsWritten1700000000016',
       'EventStoreAppendByCopy1700000000017',
+      'EventStoreRowXmin1700000000018',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);

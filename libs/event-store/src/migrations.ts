@@ -47,6 +47,7 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   fromFile(15, 'Journal', '0006-journal.sql'),
   fromFile(16, 'EventsAsWritten', '0007-events-as-written.sql'),
   fromFile(17, 'AppendByCopy', '0008-append-by-copy.sql'),
+  fromFile(18, 'RowXmin', '0009-row-xmin.sql'),
 ];
 
 const pascal = (text: string): string =>

@@ -1,4 +1,4 @@
-import { isConnectionError } from '@gridbourse/event-bus';
+import { isConnectionError } from '@gridbourse/postgres';
 import type { DomainEvent } from '@gridbourse/events';
 import { DomainError } from '@gridbourse/kernel';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';

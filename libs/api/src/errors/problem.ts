@@ -1,4 +1,4 @@
-import { isConnectionError } from '@gridbourse/event-bus';
+import { isConnectionError } from '@gridbourse/postgres';
 import { DomainError, type ErrorKind, type Fault } from '@gridbourse/kernel';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { HttpException } from '@nestjs/common';

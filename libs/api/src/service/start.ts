@@ -143,6 +143,7 @@ export const startService = async <C extends BaseConfig>(
     dataSource,
     catalogue: definition.catalogue,
     bus: parts.bus,
+    recent: app.get<EventStore>(EventStore).recent,
     context: definition.name,
     logger,
   });

@@ -10,7 +10,7 @@ import { WAKE_CHANNEL } from '../dead-letters/wake.ts';
 import { checkedRecord, checkedTopic } from '../delivery/checked-record.ts';
 import { migrateTables } from '../schema.ts';
 import { GroupConsumer } from './group-consumer.ts';
-import { appendParameters, type PlacedRecord } from './append-parameters.ts';
+import { appendToLog, type PlacedRecord } from './log-writer.ts';
 import { partitionOf } from './partitioner.ts';
 
 export type EmbeddedBusOptions = {
@@ -36,10 +36,7 @@ export type EmbeddedBusOptions = {
   readonly maxConnections?: number;
 };
 
-const RECORDS_PER_CALL = 1_000;
-
-const APPEND = `
-  SELECT bus_append($1::text[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[])`;
+const RECORDS_PER_CALL = 4_000;
 
 /** The bus on nothing but Postgres: what runs standalone, and the reference for what other adapters must do. */
 export class EmbeddedBus implements EventBus {
@@ -165,8 +162,7 @@ export class EmbeddedBus implements EventBus {
     await this.ensureTopics([...new Set(records.map((record) => record.topic))]);
     const placed = records.map((record) => this.place(record));
     for (let at = 0; at < placed.length; at += RECORDS_PER_CALL) {
-      const part = placed.slice(at, at + RECORDS_PER_CALL);
-      await this.pool.query(APPEND, appendParameters(part));
+      await appendToLog(this.pool, placed.slice(at, at + RECORDS_PER_CALL));
     }
     this.hint(new Set(records.map((record) => record.topic)));
   }

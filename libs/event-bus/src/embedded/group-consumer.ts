@@ -7,6 +7,7 @@ import type { Logger } from '@gridbourse/observability';
 import type { BusMetrics } from '../metrics.ts';
 import type { SubscribeOptions, Subscription } from '../port.ts';
 import { pause, type RetryBudget } from '../retry.ts';
+import { loggedRecord, type LogRow } from './logged-record.ts';
 import { lockKey, lockKeyHalves } from './partitioner.ts';
 import { Session } from './session.ts';
 
@@ -32,7 +33,7 @@ const FETCH = `
   SELECT r.topic, r.partition, r.record_offset, r.key, r.headers, r.value
   FROM unnest($1::text[], $2::int[], $3::bigint[], $4::int[]) AS want (topic, partition, first, room)
   CROSS JOIN LATERAL (
-    SELECT * FROM bus_records b
+    SELECT * FROM bus_log b
     WHERE b.topic = want.topic AND b.partition = want.partition AND b.record_offset >= want.first
     ORDER BY b.record_offset LIMIT want.room
   ) r
@@ -197,25 +198,17 @@ export class GroupConsumer implements Subscription {
     const wanted = [...this.workers.values()].filter((worker) => worker.room > 0);
     if (wanted.length === 0) return false;
     const rooms = wanted.map((worker) => Math.min(FETCH_LIMIT, worker.room));
-    type Row = {
-      topic: string;
-      partition: number;
-      record_offset: string;
-      key: string;
-      headers: unknown;
-      value: unknown;
-    };
-    const rows = await session.query<Row>(FETCH, [
+    const rows = await session.query<LogRow & Partition>(FETCH, [
       wanted.map((worker) => worker.topic),
       wanted.map((worker) => worker.partition),
       wanted.map((worker) => worker.nextOffset),
       rooms,
     ]);
     const counts = new Map<PartitionWorker, number>();
-    for (const { topic, partition, record_offset, key, headers, value } of rows) {
-      const worker = this.workers.get(nameOf({ topic, partition }));
+    for (const row of rows) {
+      const worker = this.workers.get(nameOf(row));
       if (!worker) continue;
-      worker.take({ offset: Number(record_offset), key, headers, value });
+      worker.take(loggedRecord(row));
       counts.set(worker, (counts.get(worker) ?? 0) + 1);
     }
     return wanted.some((worker, i) => (counts.get(worker) ?? 0) >= rooms[i]! && worker.room > 0);

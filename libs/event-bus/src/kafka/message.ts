@@ -1,5 +1,6 @@
 import type { EventHeaders } from '@gridbourse/events';
 import type { KafkaMessage } from 'kafkajs';
+import { withJsonValue } from '../delivery/json-value.ts';
 import type { LoggedRecord } from '../delivery/record.ts';
 
 const textOf = (value: unknown): string => {
@@ -34,9 +35,5 @@ export const loggedRecord = (message: KafkaMessage): LoggedRecord => {
   if (message.key === null || message.key.length === 0) {
     return { ...record, value: text, fault: 'key_missing: the message has no key' };
   }
-  try {
-    return { ...record, value: JSON.parse(text) as unknown };
-  } catch (error) {
-    return { ...record, value: text, fault: `value_not_json: ${(error as Error).message}` };
-  }
+  return withJsonValue(record, text);
 };

@@ -8,10 +8,10 @@ import {
 } from '@gridbourse/events';
 import { type Clock, DomainError, systemClock } from '@gridbourse/kernel';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import { isConnectionError } from '@gridbourse/postgres';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import type { DataSource } from 'typeorm';
-import { isConnectionError } from '../connection-error.ts';
 import { type InboxEntry, inboxGap, peekInbox, recordInbox, recordInboxes } from '../inbox.ts';
 import { type JournalEntry, registerJournal, writeJournal } from '../journal.ts';
 import { inDeliveryScope } from '../delivery-scope.ts';

@@ -57,6 +57,7 @@ export type EventRow = {
   readonly schemaVersion: number;
   readonly text: string;
   readonly metadata: string;
+  readonly traceparent: string | null;
   /** Its place among the events that are appended to its stream, from 1. */
   readonly nth: number;
   /** Its place among the public ones of them, from 1; null for a private event. */
@@ -104,7 +105,9 @@ export class PreparedAppends<E extends DomainEvent> {
     const { store } = this;
     const stream = openStream(this.streams, append);
     if (!stream) return;
-    const metadata = storable(JSON.stringify(append.metadata ?? currentCausation()));
+    const given = append.metadata ?? currentCausation();
+    const metadata = storable(JSON.stringify(given));
+    const traceparent = given.traceparent ?? null;
     for (const event of append.events) {
       const { type, schemaVersion, data } = store.catalogue.encode(event);
       const nthPublic = note(store, stream, type);
@@ -117,7 +120,7 @@ export class PreparedAppends<E extends DomainEvent> {
         );
       }
       const nth = stream.events;
-      this.events.push({ stream, type, schemaVersion, text, metadata, nth, nthPublic });
+      this.events.push({ stream, type, schemaVersion, text, metadata, traceparent, nth, nthPublic });
     }
   }
 

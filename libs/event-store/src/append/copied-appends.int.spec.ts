@@ -1,4 +1,4 @@
-import { isConnectionError } from '@gridbourse/event-bus';
+import { isConnectionError } from '@gridbourse/postgres';
 import { eventually } from '@gridbourse/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';

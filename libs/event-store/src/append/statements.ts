@@ -1,6 +1,5 @@
-import { bigintArray, intArray, textArray } from '@gridbourse/event-bus';
+import { bigintArray, CopyRows, intArray, textArray } from '@gridbourse/postgres';
 import { type AppendBatch, keyOfStream } from './batch.ts';
-import { CopyRows } from './copy-rows.ts';
 
 /** Streams and events in one call. @returns `tx`, the id of the transaction */
 export const APPEND = `
@@ -9,7 +8,7 @@ export const APPEND = `
 
 /** The streams alone; their events are to be copied behind it. @returns what `Grown` says */
 export const GROW = `
-  SELECT current_tx::text AS tx, array_to_string(txs, ',') AS txs, array_to_string(public_bases, ',') AS "publicBases"
+  SELECT current_tx::text AS tx, row_xmin::text AS xmin, array_to_string(txs, ',') AS txs, array_to_string(public_bases, ',') AS "publicBases"
   FROM grow_streams($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[])`;
 
 export const COPY_EVENTS = `
@@ -20,6 +19,7 @@ const COLUMNS = 9;
 /** A row of GROW. The lists have commas between: the driver takes long to read an array. */
 export type Grown = {
   readonly tx: string;
+  readonly xmin: string;
   readonly txs: string | null;
   readonly publicBases: string | null;
 };
@@ -27,14 +27,17 @@ export type Grown = {
 /** What became of the streams: lists with an entry a stream, null where all streams are new. */
 export type StreamsGrown = {
   readonly tx: string;
+  /** What marks the rows that are inserted now: that of the innermost savepoint, or of the transaction. */
+  readonly xmin: string;
   /** The tx of each stream's new events: that of the stream's event before them where it is higher. */
   readonly txs: readonly string[] | null;
   /** How many public events each stream had before. */
   readonly publicBases: readonly number[] | null;
 };
 
-export const streamsGrown = ({ tx, txs, publicBases }: Grown): StreamsGrown => ({
+export const streamsGrown = ({ tx, xmin, txs, publicBases }: Grown): StreamsGrown => ({
   tx,
+  xmin,
   txs: txs?.split(',') ?? null,
   publicBases: publicBases?.split(',').map(Number) ?? null,
 });

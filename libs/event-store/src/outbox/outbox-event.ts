@@ -1,7 +1,8 @@
 /** A public event on its way to the bus, as it is stored. Numbers that may exceed what a double holds are decimal text. */
 export type OutboxEvent = {
+  /** Of the CloudEvent: the stream and the version of the event in it. */
+  readonly id: string;
   readonly streamId: string;
-  readonly version: string;
   readonly type: string;
   readonly schemaVersion: number;
   readonly json: string;

@@ -29,7 +29,7 @@ export class OutboxRecords {
     const { traceparent } = event;
     const headers: EventHeaders = {
       ...ofType,
-      ce_id: `${event.streamId}@${event.version}`,
+      ce_id: event.id,
       ce_time: this.timeOf(event.occurredAtMs),
       ce_subject: key,
       ...(traceparent !== null && TRACEPARENT.test(traceparent) ? { traceparent } : {}),

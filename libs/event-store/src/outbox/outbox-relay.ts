@@ -1,23 +1,27 @@
-import { type EventBus, isConnectionError } from '@gridbourse/event-bus';
+import type { EventBus } from '@gridbourse/event-bus';
 import type { EventCatalogue } from '@gridbourse/events';
 import { type Logger, type Meter, serviceMeter } from '@gridbourse/observability';
+import { isConnectionError } from '@gridbourse/postgres';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { type Cursor, START } from '../cursor.ts';
 import { type Again, SingleOwner } from '../single-owner.ts';
 import { StoreGauges } from '../store-gauges.ts';
 import { nextOutboxPage } from './outbox-reader.ts';
 import { OutboxRecords } from './outbox-records.ts';
+import type { RecentAppends } from './recent-appends.ts';
 
 export type OutboxRelayOptions = {
   readonly dataSource: DataSource;
   /** The catalogue of the service's own events (the store's). */
   readonly catalogue: EventCatalogue;
   readonly bus: Pick<EventBus, 'publish'>;
+  /** Of the store, where it appends in this process: what it has just written is not read back. */
+  readonly recent?: RecentAppends;
   /** The bounded context, for example `matchmaker`. */
   readonly context: string;
   readonly logger: Logger;
   readonly meter?: Meter;
-  /** Events published at once (1000). */
+  /** Events published at once (4000). */
   readonly batchSize?: number;
   /** Milliseconds between looks without a wake-up (250). */
   readonly pollMs?: number;
@@ -78,12 +82,14 @@ export class OutboxRelay {
   /** Finishes the batch in hand, then gives the lock to another process. */
   async stop(): Promise<void> {
     await Promise.all([this.owner.stop(), this.gauges.stop()]);
+    this.o.recent?.end();
   }
 
   /** Goes on where the owner before has stopped. */
   private async begin(runner: QueryRunner): Promise<() => Promise<Again>> {
     const [checkpoint] = (await runner.query(CHECKPOINT)) as Cursor[];
     let place = checkpoint ?? START;
+    this.o.recent?.begin();
     return async () => {
       const round = await this.relay(runner, place);
       place = round.place;
@@ -92,6 +98,7 @@ export class OutboxRelay {
   }
 
   private failed(error: unknown, failures: number): void {
+    this.o.recent?.end();
     this.failures.add(1, { context: this.o.context });
     this.o.logger[isConnectionError(error) ? 'warn' : 'error'](
       { err: error, context: this.o.context, failures },
@@ -101,11 +108,13 @@ export class OutboxRelay {
 
   /** Publishes what comes next. @returns where the next round begins */
   private async relay(runner: QueryRunner, after: Cursor): Promise<{ place: Cursor; again: Again }> {
-    const limit = this.o.batchSize ?? 1_000;
-    const { events, last, again } = await nextOutboxPage(runner, after, limit);
+    const limit = this.o.batchSize ?? 4_000;
+    const { recent } = this.o;
+    const { events, last, again } = await nextOutboxPage(runner, { after, limit, recent });
     if (!last) return { place: after, again };
     await this.o.bus.publish(events.map((event) => this.records.recordOf(event)));
     await runner.query(ADVANCE, [last.tx, last.position]);
+    recent?.passed(last.tx);
     this.relayed.add(events.length, { context: this.o.context });
     return { place: last, again };
   }

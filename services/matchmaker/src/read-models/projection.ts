@@ -10,7 +10,7 @@ import { EscrowBalanceEntity, OfferEntity, offerRow, ProviderEntity } from './ma
 import { OrderEntity, orderRow } from './order.entity.ts';
 import { addToTimeline, ordersOfLeases, type TimelinePoint } from './timeline-rows.ts';
 import { type LifeEvent, timelineItem } from './timeline-text.ts';
-import { upsertRows } from './upsert-rows.ts';
+import { putRows } from './put-rows.ts';
 
 export type { TimelinePoint } from './timeline-rows.ts';
 
@@ -18,6 +18,14 @@ export type { TimelinePoint } from './timeline-rows.ts';
 const lastOf = <Id, Thing>(all: readonly Thing[], idOf: (thing: Thing) => Id): Thing[] => [
   ...new Map(all.map((thing) => [idOf(thing), thing])).values(),
 ];
+
+/** Orders and leases whose first event is among these: they have no row yet. */
+const streamsBegun = (outcomes: readonly Outcome[]): ReadonlySet<string> => {
+  const begun = new Set<string>();
+  for (const { appends } of outcomes)
+    for (const { streamId, expectedVersion } of appends) if (expectedVersion === 0) begun.add(streamId);
+  return begun;
+};
 
 /**
  * Writes what decisions changed, in their transaction and in their order; many cost little more than one. Orders before
@@ -33,12 +41,10 @@ export const project = async (manager: EntityManager, outcomes: readonly Outcome
     outcomes.flatMap((outcome) => outcome.leases),
     ({ leaseId }) => leaseId,
   );
-  await upsertRows(
-    manager,
-    OrderEntity,
-    orders.map((order) => orderRow(order, !over.has(order.orderId))),
-  );
-  await upsertRows(manager, LeaseEntity, leases.map(leaseRow));
+  const begun = streamsBegun(outcomes);
+  const orderRows = orders.map((order) => orderRow(order, !over.has(order.orderId)));
+  await putRows(manager, OrderEntity, orderRows, ({ orderId }) => begun.has(orderId));
+  await putRows(manager, LeaseEntity, leases.map(leaseRow), ({ leaseId }) => begun.has(leaseId));
   await saveBids(manager, outcomes, orders);
   if (over.size > 0)
     await manager.query('UPDATE orders SET live = false WHERE order_id = ANY($1)', [[...over]]);

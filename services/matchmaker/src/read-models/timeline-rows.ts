@@ -1,4 +1,4 @@
-import { bigintArray, textArray } from '@gridbourse/event-bus';
+import { bigintArray, textArray } from '@gridbourse/postgres';
 import type { LeaseId, OrderId } from '@gridbourse/kernel';
 import type { EntityManager } from 'typeorm';
 

@@ -12,31 +12,41 @@ let dataSource: DataSource;
 beforeAll(async () => {
   database = await testDatabase('copy_rows');
   dataSource = await new DataSource({ type: 'postgres', url: database.url }).initialize();
-  await dataSource.query('CREATE TABLE things (place int, word text, big bigint, at timestamptz)');
+  await dataSource.query(
+    'CREATE TABLE things (place int, word text, big bigint, at timestamptz, yes boolean, tree jsonb)',
+  );
 });
 afterAll(async () => {
   await dataSource?.destroy();
   await database?.drop();
 });
 
-type Thing = { readonly word: string | null; readonly big: number | bigint; readonly atMs: number };
+type Thing = {
+  readonly word: string | null;
+  readonly big: number | bigint;
+  readonly atMs: number;
+  readonly yes: boolean;
+  readonly tree: unknown;
+};
 
 const received = async (things: readonly Thing[]): Promise<unknown> => {
   const runner = dataSource.createQueryRunner();
   try {
     await runner.query('TRUNCATE things');
-    const rows = new CopyRows(4);
-    for (const [place, { word, big, atMs }] of things.entries()) {
+    const rows = new CopyRows(6);
+    for (const [place, { word, big, atMs, yes, tree }] of things.entries()) {
       rows.row();
       rows.int(place);
       if (word === null) rows.null();
       else rows.text(word);
       rows.bigint(big);
       rows.timestamp(atMs);
+      rows.boolean(yes);
+      rows.jsonb(JSON.stringify(tree));
     }
-    await copyIn(runner, 'COPY things FROM STDIN (FORMAT binary)', rows.finish());
+    await copyIn(await runner.connect(), 'COPY things FROM STDIN (FORMAT binary)', rows.finish());
     return await runner.query(
-      `SELECT word, big, (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM things ORDER BY place`,
+      `SELECT word, big, (extract(epoch FROM at) * 1000)::bigint AS at_ms, yes, tree FROM things ORDER BY place`,
     );
   } finally {
     await runner.release();
@@ -44,14 +54,19 @@ const received = async (things: readonly Thing[]): Promise<unknown> => {
 };
 
 const asSent = (things: readonly Thing[]): unknown =>
-  things.map(({ word, big, atMs }) => ({ word, big: String(big), at_ms: String(Math.trunc(atMs)) }));
+  things.map(({ word, big, atMs, yes, tree }) => ({
+    ...{ word, big: String(big), at_ms: String(Math.trunc(atMs)), yes, tree },
+  }));
 
 describe('rows for COPY', () => {
   it('come as they are: any text, any number that the type holds, any time', async () => {
+    const word = fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', ''));
     const thing = fc.record({
-      word: fc.option(fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', ''))),
+      word: fc.option(word),
       big: fc.oneof(fc.maxSafeNat(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
       atMs: fc.integer({ min: -2_000_000_000_000, max: 4_000_000_000_000 }),
+      yes: fc.boolean(),
+      tree: fc.oneof(fc.constant(null), fc.array(word), fc.record({ word, count: fc.integer() })),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(thing, { maxLength: 20 }), async (things) => {
@@ -66,6 +81,8 @@ describe('rows for COPY', () => {
     const things = [...sizes, ...sizes].map((size, at) => ({
       ...{ word: (at % 2 === 0 ? 'x' : '🜂').repeat(size / (1 + (at % 2))), big: 2 ** 32 - 1 + at },
       atMs: 0.9,
+      yes: at % 2 === 0,
+      tree: { word: 'é'.repeat(size) },
     }));
     expect(await received(things)).toEqual(asSent(things));
   });

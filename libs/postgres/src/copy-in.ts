@@ -1,14 +1,23 @@
-import type { QueryRunner } from 'typeorm';
+import type { Writable } from 'node:stream';
+
+/** What begins a CopyData message. The driver's own way of sending one copies its content. */
+const copyDataHead = (bytes: number): Buffer => {
+  const head = Buffer.allocUnsafe(5);
+  head.write('d', 'latin1');
+  // The length counts itself.
+  head.writeInt32BE(4 + bytes, 1);
+  return head;
+};
 
 /** What the driver's connection can do, and its types do not tell. */
 type CopyConnection = {
   query(text: string): void;
-  sendCopyFromChunk(chunk: Buffer): void;
+  readonly stream: Writable;
   endCopyFrom(): void;
 };
 
-/** The driver's own client, which TypeORM does not type. */
-type CopyClient = { query(query: CopyIn): unknown };
+/** A client of the driver, its own or what `QueryRunner.connect` gives. */
+export type CopyClient = { query(query: never): unknown };
 
 /** COPY … FROM STDIN in the form in which the driver takes a query that is not one of its own. */
 class CopyIn {
@@ -25,8 +34,14 @@ class CopyIn {
   }
 
   handleCopyInResponse(connection: CopyConnection): void {
-    for (const chunk of this.chunks) connection.sendCopyFromChunk(chunk);
+    const { stream } = connection;
+    stream.cork();
+    for (const chunk of this.chunks) {
+      stream.write(copyDataHead(chunk.length));
+      stream.write(chunk);
+    }
     connection.endCopyFrom();
+    stream.uncork();
   }
 
   handleCommandComplete(): void {
@@ -43,14 +58,13 @@ class CopyIn {
 }
 
 /**
- * Copies rows into a table on the connection of a transaction.
+ * Copies rows into a table, in the transaction that the client is in.
  * @param text COPY … FROM STDIN (FORMAT binary)
  * @param chunks as `CopyRows.finish` gives them
  * @throws errors of the driver as they are
  */
-export const copyIn = async (runner: QueryRunner, text: string, chunks: readonly Buffer[]): Promise<void> => {
-  const client = (await runner.connect()) as CopyClient;
+export const copyIn = (client: CopyClient, text: string, chunks: readonly Buffer[]): Promise<void> => {
   const copy = new CopyIn(text, chunks);
-  client.query(copy);
-  await copy.done;
+  client.query(copy as never);
+  return copy.done;
 };

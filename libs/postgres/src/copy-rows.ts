@@ -1,8 +1,10 @@
-import { writeInt64 } from '@gridbourse/event-bus';
+import { writeInt64 } from './binary-arrays.ts';
 
 /** What begins a stream of rows in the binary format of COPY: signature, flags, and no extension. */
 const HEAD = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const CHUNK_BYTES = 256 * 1_024;
+/** Of the form in which jsonb travels, which is its text behind this byte. */
+const JSONB_VERSION = 1;
 /** A unit of UTF-16 takes three bytes of UTF-8 at most. */
 const BYTES_PER_UNIT = 3;
 
@@ -36,6 +38,18 @@ export class CopyRows {
   bigint(value: number | bigint): void {
     this.reserve(12);
     this.at = writeInt64(this.chunk, value, this.chunk.writeInt32BE(8, this.at));
+  }
+
+  boolean(value: boolean): void {
+    this.reserve(5);
+    this.at = this.chunk.writeInt8(value ? 1 : 0, this.chunk.writeInt32BE(1, this.at));
+  }
+
+  /** @param json text of JSON */
+  jsonb(json: string): void {
+    this.reserve(5 + json.length * BYTES_PER_UNIT);
+    const bytes = this.chunk.write(json, this.chunk.writeInt8(JSONB_VERSION, this.at + 4));
+    this.at = this.chunk.writeInt32BE(1 + bytes, this.at) + 1 + bytes;
   }
 
   null(): void {

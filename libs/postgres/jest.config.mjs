@@ -1,0 +1,3 @@
+import { tiers } from '../../jest.preset.mjs';
+
+export default { projects: tiers(import.meta.dirname) };
