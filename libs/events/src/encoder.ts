@@ -4,7 +4,11 @@ import { z } from 'zod';
 export const UNJUDGED = Symbol('unjudged');
 
 /** @returns what `z.encode` would return, or UNJUDGED */
-export type Encoder = (value: unknown) => unknown;
+export type Encoder = {
+  (value: unknown): unknown;
+  /** Nothing it takes is encoded as something else, so what has no more than it knows is given back as it is. */
+  readonly plain?: true;
+};
 
 type Def = z.core.$ZodTypeDef & { readonly checks?: readonly z.core.$ZodCheck[]; readonly coerce?: boolean };
 type Check = (value: never) => boolean;
@@ -38,10 +42,15 @@ const zodEncoder =
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const leaf =
-  (fits: (value: unknown) => boolean): Encoder =>
-  (value) =>
-    fits(value) ? value : UNJUDGED;
+const plain = (encode: (value: unknown) => unknown): Encoder =>
+  Object.assign(encode, { plain: true } as const);
+
+/** As plain as what it is made of. */
+const asPlainAs = (parts: readonly Encoder[], encode: (value: unknown) => unknown): Encoder =>
+  parts.every((part) => part.plain) ? plain(encode) : encode;
+
+const leaf = (fits: (value: unknown) => boolean): Encoder =>
+  plain((value) => (fits(value) ? value : UNJUDGED));
 
 /** By kind of schema. Each gives null for a variant that it does not know. */
 const BUILDERS = {
@@ -68,10 +77,22 @@ const BUILDERS = {
   },
   nullable: ({ innerType }: z.core.$ZodNullableDef) => {
     const inner = encoderOf(innerType);
-    return (value: unknown) => (value === null ? null : inner(value));
+    return asPlainAs([inner], (value) => (value === null ? null : inner(value)));
   },
   array: ({ element }: z.core.$ZodArrayDef) => {
     const encode = encoderOf(element);
+    if (encode.plain) {
+      return plain((value) => {
+        if (!Array.isArray(value)) return UNJUDGED;
+        let same = true;
+        for (let at = 0; at < value.length; at += 1) {
+          const one = encode(value[at]);
+          if (one === UNJUDGED) return UNJUDGED;
+          same &&= one === value[at];
+        }
+        return same ? value : value.map((one) => encode(one));
+      });
+    }
     return (value: unknown) => {
       if (!Array.isArray(value)) return UNJUDGED;
       const all: unknown[] = [];
@@ -116,8 +137,7 @@ const objectEncoder = (shape: Readonly<Record<string, z.core.$ZodType>>): Encode
     return null;
   }
   const encoders = names.map((name) => encoderOf(shape[name]!));
-  return (value) => {
-    if (!isObject(value)) return UNJUDGED;
+  const copied = (value: Fields): unknown => {
     const all: Record<string, unknown> = {};
     for (let at = 0; at < names.length; at += 1) {
       const name = names[at]!;
@@ -127,6 +147,23 @@ const objectEncoder = (shape: Readonly<Record<string, z.core.$ZodType>>): Encode
     }
     return all;
   };
+  if (!encoders.every((encoder) => encoder.plain))
+    return (value) => (isObject(value) ? copied(value) : UNJUDGED);
+  return plain((value) => {
+    if (!isObject(value)) return UNJUDGED;
+    // JSON would ask an object of a class what it is to be written as.
+    if (Object.getPrototypeOf(value) !== Object.prototype) return copied(value);
+    const given = Object.keys(value);
+    let same = given.length === names.length;
+    for (let at = 0; at < names.length; at += 1) {
+      const name = names[at]!;
+      const field = value[name];
+      const one = encoders[at]!(field);
+      if (one === UNJUDGED || one === undefined) return UNJUDGED;
+      same &&= one === field && given[at] === name;
+    }
+    return same ? value : copied(value);
+  });
 };
 
 /** Options that are told apart by a literal, and by nothing that is encoded itself. */
@@ -138,7 +175,9 @@ const taggedEncoder = (tag: string, options: readonly z.core.$ZodType[]): Encode
     if (literal?.type !== 'literal') return null;
     for (const value of literal.values) byTag.set(value, encoderOf(option));
   }
-  return (value) => (isObject(value) ? (byTag.get(value[tag])?.(value) ?? UNJUDGED) : UNJUDGED);
+  return asPlainAs([...byTag.values()], (value) =>
+    isObject(value) ? (byTag.get(value[tag])?.(value) ?? UNJUDGED) : UNJUDGED,
+  );
 };
 
 const codecEncoder = (def: z.core.$ZodPipeDef & Partial<z.core.$ZodCodecDef>): Encoder | null => {
@@ -155,14 +194,13 @@ const codecEncoder = (def: z.core.$ZodPipeDef & Partial<z.core.$ZodCodecDef>): E
 };
 
 /** zod checks what is to be encoded, and not what comes out. */
-const checked =
-  (encode: Encoder, checks: readonly Check[]): Encoder =>
-  (value) => {
+const checked = (encode: Encoder, checks: readonly Check[]): Encoder =>
+  asPlainAs([encode], (value) => {
     const encoded = encode(value);
     if (encoded === UNJUDGED) return UNJUDGED;
     for (const fits of checks) if (!fits(value as never)) return UNJUDGED;
     return encoded;
-  };
+  });
 
 /** Null where there is one that is not known. */
 const checksOf = ({ checks = [] }: Def): Check[] | null => {

@@ -59,6 +59,32 @@ describe('the quick encoder', () => {
     },
   );
 
+  it('gives back as it is what needs no change, in the order of the schema and without more, and copies the rest', () => {
+    const inner = z.object({ a: z.string(), b: z.array(z.object({ c: z.int() })).nullable() });
+    const encode = encoderOf(z.object({ inner, amount: micros }));
+    const given = { a: 'x', b: [{ c: 1 }] };
+    expect(encode({ inner: given, amount: 1n })).toEqual({ inner: given, amount: '1' });
+    expect((encode({ inner: given, amount: 1n }) as { inner: unknown }).inner).toBe(given);
+    class Written {
+      a = 'x';
+      b = [{ c: 1, more: 2 }];
+      toJSON(): string {
+        return 'something else';
+      }
+    }
+    for (const other of [
+      { b: given.b, a: 'x' },
+      { ...given, more: 1 },
+      { a: 'x', b: [{ c: 1, more: 2 }] },
+      new Written(),
+    ]) {
+      const encoded = encode({ inner: other, amount: 1n });
+      expect(JSON.stringify(encoded)).toBe(JSON.stringify({ inner: given, amount: '1' }));
+    }
+    expect(encode({ inner: { a: 'x' }, amount: 1n })).toBe(UNJUDGED);
+    expect(encode({ inner: { ...given, b: [{ c: 'no' }] }, amount: 1n })).toBe(UNJUDGED);
+  });
+
   it('judges what it knows, and has the rest judged by zod, each in its place', () => {
     const odd = z.object({
       when: z.date(),
