@@ -58,6 +58,8 @@ export class EmbeddedBus implements EventBus {
       max: options.maxConnections ?? 8,
       connectionTimeoutMillis: 10_000,
       application_name: 'gridbourse-bus publisher',
+      // Whoever stops in the middle of an append keeps others from its partitions no longer than this.
+      idle_in_transaction_session_timeout: 20_000,
       keepAlive: true,
     });
     this.pool.on('error', (error) =>

@@ -43,6 +43,9 @@ const NEXT_IDENTITIES = `
   ) AS page
   GROUP BY tx ORDER BY page.tx`;
 
+/** What memory has need not be read: so many times as many events are published at once. */
+const PAGES_FROM_MEMORY = 4;
+
 type IdentitiesRow = { tx: string; position: string; events: number; identities: string };
 
 export type OutboxPage = {
@@ -52,7 +55,7 @@ export type OutboxPage = {
   readonly again: Again;
 };
 
-/** Up to `limit` public events behind a place, from memory where it has them. */
+/** Up to `limit` public events behind a place, or a few times as many where memory has them. */
 export const nextOutboxPage = async (
   runner: QueryRunner,
   { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends | undefined },
@@ -65,7 +68,11 @@ const fromMemory = async (
   runner: QueryRunner,
   { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends },
 ): Promise<OutboxPage | null> => {
-  const rows = (await runner.query(NEXT_IDENTITIES, [limit, after.tx, after.position])) as IdentitiesRow[];
+  const rows = (await runner.query(NEXT_IDENTITIES, [
+    limit * PAGES_FROM_MEMORY,
+    after.tx,
+    after.position,
+  ])) as IdentitiesRow[];
   const events: OutboxEvent[] = [];
   let last: Cursor | null = null;
   for (const { tx, position, events: count, identities } of rows) {

@@ -21,7 +21,7 @@ export type OutboxRelayOptions = {
   readonly context: string;
   readonly logger: Logger;
   readonly meter?: Meter;
-  /** Events published at once (4000). */
+  /** Events read at once (1000). */
   readonly batchSize?: number;
   /** Milliseconds between looks without a wake-up (250). */
   readonly pollMs?: number;
@@ -108,7 +108,7 @@ export class OutboxRelay {
 
   /** Publishes what comes next. @returns where the next round begins */
   private async relay(runner: QueryRunner, after: Cursor): Promise<{ place: Cursor; again: Again }> {
-    const limit = this.o.batchSize ?? 4_000;
+    const limit = this.o.batchSize ?? 1_000;
     const { recent } = this.o;
     const { events, last, again } = await nextOutboxPage(runner, { after, limit, recent });
     if (!last) return { place: after, again };

@@ -15,19 +15,27 @@ export type Places = {
 
 /** Hands out places that grow with every decision, over restarts and take-overs of the writer too. */
 export class TimelinePlaces {
-  private next: bigint;
+  /** The first place of the epoch: a number, which is quicker, where a number tells all of the epoch exactly. */
+  private readonly first: bigint | number;
+  private taken = 0;
 
   constructor(epoch: bigint) {
-    this.next = epoch << EPOCH_BITS;
+    const first = epoch << EPOCH_BITS;
+    const last = first + (1n << EPOCH_BITS);
+    this.first = last <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(first) : first;
   }
 
   take(emitted: number): Places {
-    const cause = this.next;
-    this.next += BigInt(emitted) + 1n;
-    return {
-      cause: cause.toString(),
-      emitted: Array.from({ length: emitted }, (_, index) => (cause + 1n + BigInt(index)).toString()),
-    };
+    const cause = this.placeOf(this.taken);
+    const places: string[] = [];
+    for (let index = 1; index <= emitted; index += 1) places.push(this.placeOf(this.taken + index));
+    this.taken += emitted + 1;
+    return { cause, emitted: places };
+  }
+
+  private placeOf(nth: number): string {
+    const { first } = this;
+    return typeof first === 'number' ? String(first + nth) : (first + BigInt(nth)).toString();
   }
 }
 
