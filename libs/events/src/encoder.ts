@@ -81,28 +81,18 @@ const BUILDERS = {
   },
   array: ({ element }: z.core.$ZodArrayDef) => {
     const encode = encoderOf(element);
-    if (encode.plain) {
-      return plain((value) => {
-        if (!Array.isArray(value)) return UNJUDGED;
-        let same = true;
-        for (let at = 0; at < value.length; at += 1) {
-          const one = encode(value[at]);
-          if (one === UNJUDGED) return UNJUDGED;
-          same &&= one === value[at];
-        }
-        return same ? value : value.map((one) => encode(one));
-      });
-    }
-    return (value: unknown) => {
+    return asPlainAs([encode], (value) => {
       if (!Array.isArray(value)) return UNJUDGED;
       const all: unknown[] = [];
+      let same = encode.plain === true;
       for (let at = 0; at < value.length; at += 1) {
         const one = encode(value[at]);
         if (one === UNJUDGED) return UNJUDGED;
+        same &&= one === value[at];
         all.push(one);
       }
-      return all;
-    };
+      return same ? (value as unknown[]) : all;
+    });
   },
   record: ({ keyType, valueType, mode }: z.core.$ZodRecordDef & { mode?: string }) => {
     // Keys that can be counted would all have to be there.
