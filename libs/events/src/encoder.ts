@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** Stands for a value that only zod itself can judge: perhaps it does not fit, perhaps this encoder is too simple for it. */
 export const UNJUDGED = Symbol('unjudged');
 
-/** @returns what `z.encode` would return, or UNJUDGED */
+/** @returns what JSON writes as it would write what `z.encode` returns; or UNJUDGED */
 export type Encoder = {
   (value: unknown): unknown;
   /** Nothing it takes is encoded as something else, so what has no more than it knows is given back as it is. */

@@ -52,7 +52,9 @@ describe('the quick encoder', () => {
           expect(JSON.stringify(encode(event))).toBe(written);
           spoiled(event, at, how);
           const quick = encode(event);
-          if (quick !== UNJUDGED) expect(quick).toEqual(zodEncoded(schema, event));
+          if (quick !== UNJUDGED) {
+            expect(JSON.stringify(quick)).toBe(JSON.stringify(zodEncoded(schema, event)));
+          }
         }),
         { numRuns: 60 },
       );
