@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
 import { type BenchmarkContext, defineBenchmark } from '../frame/benchmark.ts';
 import { rounded } from '../frame/statistics.ts';
-import { durable } from './durable.ts';
+import { durableRounds } from './durable-rounds.ts';
 import { explaining } from './explanations.ts';
 import { gangs } from './gangs.ts';
 import { plot } from './plot.ts';
@@ -112,6 +112,7 @@ export const matchingBenchmark = defineBenchmark({
     gangOffers: z.int().min(100).max(1_000_000).default(10_000).describe('offers that gangs are placed on'),
     providers: z.int().min(100).max(100_000).default(5_000).describe('providers for durable orders'),
     durable: count(1_000_000).default(20_000).describe('orders that are matched durably; 0: none'),
+    durableRounds: z.int().min(1).max(99).default(5).describe('times that is done; the median counts'),
     concurrency: z
       .int()
       .min(1)
@@ -142,32 +143,10 @@ export const matchingBenchmark = defineBenchmark({
       into.figures['gangs256RefusedMsP50'] = refusedMsP50;
     }
     if (options.durable > 0) {
-      const {
-        matchedPerSecond,
-        replyMsP50,
-        replyMsP99,
-        barePerSecond,
-        nodeCpuMs,
-        postgresCpuMs,
-        outboxLagEvents,
-      } = await durable(context, {
-        providers: options.providers,
-        orders: options.durable,
-        concurrency: options.concurrency,
-      });
-      context.progress(
-        `durable: ${matchedPerSecond} matched/s; bare INSERTs of the same rows ${barePerSecond}/s`,
-      );
-      Object.assign(into.figures, {
-        durableMatchedPerSecond: matchedPerSecond,
-        durableReplyMsP50: replyMsP50,
-        durableReplyMsP99: replyMsP99,
-        durableNodeCpuMsPerOrder: nodeCpuMs,
-        durableOutboxLagEvents: outboxLagEvents,
-        ...(postgresCpuMs === null ? {} : { durablePostgresCpuMsPerOrder: postgresCpuMs }),
-      });
-      into.peers['bareInsertsOfTheSameRowsPerSecond'] = barePerSecond;
-      into.ratios['durableToBareInserts'] = rounded(matchedPerSecond / barePerSecond);
+      const { figures, peers, ratios } = await durableRounds(context, options);
+      Object.assign(into.figures, figures);
+      Object.assign(into.peers, peers);
+      Object.assign(into.ratios, ratios);
     }
     return into;
   },

@@ -133,15 +133,14 @@ export class KafkaGroupConsumer implements Subscription {
     const { GROUP_JOIN, CRASH } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => {
       onHealthy();
-      this.joined(consumer, payload.memberAssignment);
+      this.joins += 1;
+      this.adopted = this.adopt(consumer, this.joins, payload.memberAssignment).catch((error: unknown) =>
+        crashed.reject(error),
+      );
     });
     consumer.on(CRASH, ({ payload }) => {
       void this.suspend();
-      if (!payload.restart) return crashed.reject(payload.error);
-      this.parts.logger.warn(
-        { err: payload.error, group: this.group },
-        'a consumer lost Kafka and tries again',
-      );
+      crashed.reject(payload.error);
     });
     try {
       await consumer.connect();
@@ -155,6 +154,8 @@ export class KafkaGroupConsumer implements Subscription {
       });
       await Promise.race([crashed.promise, aborted(this.closing.signal)]);
     } finally {
+      // What is still being adopted was assigned to a member that is no more.
+      this.joins += 1;
       await this.handOver();
       this.stopExpecting();
       this.consumer = null;
@@ -181,7 +182,12 @@ export class KafkaGroupConsumer implements Subscription {
           () => this.handOver(),
         ),
       ],
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      retry: {
+        ...{ initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+        // After two failures at once kafkajs would start again twice: two members, of which one is known here, and the
+        // partitions of the other are nobody's. So a member that has failed is over, and `run` makes another.
+        restartOnFailure: () => Promise.resolve(false),
+      },
     });
   }
 
@@ -227,11 +233,6 @@ export class KafkaGroupConsumer implements Subscription {
       : Math.min(this.settings.graceMs, this.settings.config.sessionTimeoutMs * 0.6);
     await atMost(patienceMs, idle);
     await atMost(COMMIT_PATIENCE_MS, this.commit());
-  }
-
-  private joined(consumer: Consumer, assignment: TopicPartitions): void {
-    this.joins += 1;
-    this.adopted = this.adopt(consumer, this.joins, assignment);
   }
 
   /** Makes what is owned what was assigned. While the database is away nothing is begun. */
