@@ -191,13 +191,25 @@ describe('read-models', () => {
   it('rebuild begins one, shows its progress, and waits for its end', async () => {
     const progress = { events: 5, left: 6, startedAt: '2026-01-01T00:00:00.000Z' };
     const running = { ...ended('before', 1), state: 'rebuilding', progress };
-    platform.answer(AT, ended('before', 1), ended('before', 1), running, running, ended('after', 42));
+    const exchanged = { ...ended('after', 42), state: 'rebuilding' };
+    platform.answer(
+      AT,
+      ...[ended('before', 1), ended('before', 1), running, running, exchanged, ended('after', 42)],
+    );
     platform.answer(BEGIN, { accepted: true });
     expect(lines(await platform.run('read-models', 'rebuild', 'billing', 'chain'))).toEqual([
       'rebuilding: 5 events, 6 left',
       'chain of billing was made anew from 42 events',
     ]);
-    expect(platform.asked.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET', 'GET', 'GET', 'GET']);
+    expect(platform.asked.map(({ method }) => method)).toEqual([
+      'GET',
+      'POST',
+      'GET',
+      'GET',
+      'GET',
+      'GET',
+      'GET',
+    ]);
   });
 
   it('rebuild can be left alone', async () => {

@@ -25,7 +25,9 @@ const follow = async (
   for (let shown = ''; ;) {
     const model = await client.readModel(service, name);
     if (model.failure) throw new DomainError('conflict', model.failure.code, model.failure.detail);
-    if (model.lastRebuild?.finishedAt !== before.lastRebuild?.finishedAt) return model;
+    // For a moment it has made the exchange and still holds its lock: another could not be begun yet.
+    const exchanged = model.lastRebuild?.finishedAt !== before.lastRebuild?.finishedAt;
+    if (exchanged && model.state !== 'rebuilding') return model;
     if (model.state === 'interrupted') {
       throw new DomainError(
         'conflict',
