@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import type { Cursor } from '../cursor.ts';
 import type { Again } from '../single-owner.ts';
 import type { OutboxEvent } from './outbox-event.ts';
-import { type RecentAppends, ROW_IDENTITY } from './recent-appends.ts';
+import type { RecentAppends, Run } from './recent-appends.ts';
 
 type Row = {
   stream_id: string;
@@ -31,22 +31,21 @@ const NEXT = `
   WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
   ORDER BY e.tx, e.position LIMIT $1`;
 
-/** Which rows come next, all of them settled: a row of this for each tx, with their identities in lines. */
-const NEXT_IDENTITIES = `
-  SELECT tx::text AS tx, max(position) AS position, count(*)::int AS events,
-         string_agg(identity, E'\\n' ORDER BY position) AS identities
+/** Which rows come next up to a tx, all of them settled: how many, for each tx and xmin. */
+const NEXT_RUNS = `
+  SELECT page.tx::text AS tx, page.xmin::text AS xmin, max(position) AS position, count(*)::int AS events
   FROM (
-    SELECT e.tx, e.position, ${ROW_IDENTITY} AS identity FROM events e
-    WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
+    SELECT e.tx, e.xmin, e.position FROM events e
+    WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint) AND e.tx <= $4::xid8
       AND e.tx < (SELECT pg_snapshot_xmin(pg_current_snapshot()))
     ORDER BY e.tx, e.position LIMIT $1
   ) AS page
-  GROUP BY tx ORDER BY page.tx`;
+  GROUP BY page.tx, page.xmin ORDER BY page.tx`;
 
 /** What memory has need not be read: so many times as many events are published at once. */
 const PAGES_FROM_MEMORY = 4;
 
-type IdentitiesRow = { tx: string; position: string; events: number; identities: string };
+type RunRow = Run & { readonly position: string };
 
 export type OutboxPage = {
   readonly events: readonly OutboxEvent[];
@@ -55,7 +54,7 @@ export type OutboxPage = {
   readonly again: Again;
 };
 
-/** Up to `limit` public events behind a place, or a few times as many where memory has them. */
+/** Up to `limit` public events behind a place, or a few times as many where memory has them: whole transactions then. */
 export const nextOutboxPage = async (
   runner: QueryRunner,
   { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends | undefined },
@@ -68,22 +67,28 @@ const fromMemory = async (
   runner: QueryRunner,
   { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends },
 ): Promise<OutboxPage | null> => {
-  const rows = (await runner.query(NEXT_IDENTITIES, [
-    limit * PAGES_FROM_MEMORY,
-    after.tx,
-    after.position,
-  ])) as IdentitiesRow[];
+  const expected = recent.lowest(limit * PAGES_FROM_MEMORY);
+  if (!expected) return null;
+  // One more than are expected: nothing is left out but what memory cannot tell anyway.
+  const parameters = [expected.events + 1, after.tx, after.position, expected.upTo];
+  const runs = (await runner.query(NEXT_RUNS, parameters)) as RunRow[];
   const events: OutboxEvent[] = [];
   let last: Cursor | null = null;
-  for (const { tx, position, events: count, identities } of rows) {
-    const lines = identities.split('\n');
-    // A stream whose name has a line break is not told apart by lines.
-    const known = lines.length === count ? recent.take(lines) : null;
+  for (const run of wholeTransactions(runs, expected.events)) {
+    const known = recent.take(run);
     if (!known) break;
     for (const event of known) events.push(event);
-    last = { tx, position };
+    last = { tx: run.tx, position: run.position };
   }
   return last && { events, last, again: 'now' };
+};
+
+/** Runs that are all of their tx, up to the first tx that has several, or may have more than was counted. */
+const wholeTransactions = (runs: readonly RunRow[], expected: number): readonly RunRow[] => {
+  const counted = runs.reduce((sum, { events }) => sum + events, 0);
+  const cutOff = counted > expected ? runs.at(-1)!.tx : null;
+  const end = runs.findIndex(({ tx }, at) => tx === cutOff || tx === runs[at + 1]?.tx);
+  return end === -1 ? runs : runs.slice(0, end);
 };
 
 const fromTable = async (

@@ -249,14 +249,14 @@ describe('what was appended lately', () => {
         throw new Error('the bus is away');
       }
     };
-    await whileRelayed(() =>
-      shop.dataSource.transaction((manager) =>
-        append(manager, [
-          weight(),
-          { streamId: 'basket/a', expectedVersion: 0, events: range(60).map((n) => added(`${n}`)) },
-        ]),
-      ),
-    );
+    await whileRelayed(async () => {
+      for (const streamId of ['basket/a', 'basket/b', 'basket/c']) {
+        const events = range(20).map((n) => added(`${n}`));
+        await shop.dataSource.transaction((manager) =>
+          append(manager, [weight(), { streamId, expectedVersion: 0, events }]),
+        );
+      }
+    });
     expect(away).toBe(3);
     const items = (of: RecordingBus): string[] =>
       of.published.map(({ key, headers }) => `${key} ${headers.sequence}`);

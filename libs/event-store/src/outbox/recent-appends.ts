@@ -6,75 +6,71 @@ import type { OutboxEvent } from './outbox-event.ts';
 const MAX_CHARACTERS = 16 * 1_024 * 1_024;
 
 /**
- * What the row of an event `e` is known by, in SQL: what made it (xmin), a transaction or what was done under a savepoint, its
- * stream and its version. Two appends never give the same, whatever came to nothing: a stream has one event of a version, and
- * what was undone was done under another xmin than what was done in its place.
+ * Public rows of one tx that were made under one xmin: by a transaction, or by what it did under one savepoint. They are all
+ * there or none is.
  */
-export const ROW_IDENTITY = `e.xmin::text || ' ' || e.stream_id || '@' || e.version`;
+export type Run = { readonly tx: string; readonly xmin: string; readonly events: number };
 
-/** The public events of one append. */
+/** Events of one append, in the order in which their rows were inserted. */
+type Part = {
+  readonly rows: readonly EventRow[];
+  readonly occurredAtMs: number;
+  readonly publicBases: readonly number[] | null;
+};
+
 class Kept {
-  readonly characters: number;
-  private readonly rows: readonly EventRow[];
-  private readonly occurredAtMs: number;
-  private readonly publicBases: readonly number[] | null;
-  /** Where the next one is looked for: they are asked for in their order, but for those whose streams have a higher tx. */
-  private next = 0;
-  private taken = 0;
+  events = 0;
+  characters = 0;
+  private readonly parts: Part[] = [];
 
-  constructor({ events, occurredAtMs }: AppendBatch, publicBases: readonly number[] | null) {
-    this.rows = events.filter(({ nthPublic }) => nthPublic !== null);
-    this.characters = this.rows.reduce((sum, { text }) => sum + text.length, 0);
-    this.occurredAtMs = occurredAtMs;
-    this.publicBases = publicBases;
+  constructor(
+    readonly tx: bigint,
+    readonly xmin: string,
+  ) {}
+
+  add(part: Part): void {
+    this.parts.push(part);
+    this.events += part.rows.length;
+    for (const { text } of part.rows) this.characters += text.length;
   }
 
-  get spent(): boolean {
-    return this.taken >= this.rows.length;
-  }
-
-  /** @param at where the id of the event begins in the identity of its row */
-  take(identity: string, at: number): OutboxEvent | null {
-    const { rows } = this;
-    for (let tried = 0; tried < rows.length; tried += 1) {
-      const place = (this.next + tried) % rows.length;
-      const row = rows[place]!;
-      const id = `${row.stream.streamId}@${row.stream.expected + row.nth}`;
-      if (identity.length !== at + id.length || !identity.endsWith(id)) continue;
-      this.next = place + 1;
-      this.taken += 1;
-      return this.eventOf(id, row);
-    }
-    return null;
-  }
-
-  private eventOf(
-    id: string,
-    { stream, type, schemaVersion, text, traceparent, nthPublic }: EventRow,
-  ): OutboxEvent {
-    return {
-      id,
-      streamId: stream.streamId,
-      type,
-      schemaVersion,
-      json: text,
-      traceparent,
-      occurredAtMs: this.occurredAtMs,
-      sequence: String((this.publicBases?.[stream.place - 1] ?? 0) + nthPublic!),
-    };
+  all(): OutboxEvent[] {
+    return this.parts.flatMap(({ rows, occurredAtMs, publicBases }) =>
+      rows.map(({ stream, type, schemaVersion, text, traceparent, nth, nthPublic }) => ({
+        id: `${stream.streamId}@${stream.expected + nth}`,
+        streamId: stream.streamId,
+        type,
+        schemaVersion,
+        json: text,
+        traceparent,
+        occurredAtMs,
+        sequence: String((publicBases?.[stream.place - 1] ?? 0) + nthPublic!),
+      })),
+    );
   }
 }
 
-type Transaction = { readonly tx: bigint; readonly appends: Kept[] };
+/** Nearly always all of them have one. */
+const byTx = (rows: readonly EventRow[], { tx, txs }: StreamsGrown): ReadonlyMap<string, EventRow[]> => {
+  const found = new Map<string, EventRow[]>();
+  for (const row of rows) {
+    const own = txs?.[row.stream.place - 1] ?? tx;
+    const known = found.get(own);
+    if (known) known.push(row);
+    else found.set(own, [row]);
+  }
+  return found;
+};
 
 /**
  * Public events that this process has appended lately, so that its relay need not read back what it has just written. Only
- * content comes from here: which rows are there and where they stand, the relay asks the database. A process whose relay
- * stands by keeps nothing.
+ * content comes from here: which rows are there and where they stand, the relay asks the database. That their number tells
+ * which they are rests on xmin: what was inserted under one is there as a whole or not at all, whatever came to nothing, so as
+ * many as were kept are those that were kept. A process whose relay stands by keeps nothing.
  */
 export class RecentAppends {
-  /** By xmin. */
-  private readonly transactions = new Map<string, Transaction>();
+  /** By tx; of what has several xmin, which is rare, nothing is known but that. */
+  private readonly kept = new Map<string, Kept | 'mixed'>();
   private characters = 0;
   private wanted = false;
 
@@ -90,66 +86,86 @@ export class RecentAppends {
   /** Nobody relays here any more. */
   end(): void {
     this.wanted = false;
-    this.transactions.clear();
+    this.kept.clear();
     this.characters = 0;
   }
 
   get empty(): boolean {
-    return this.transactions.size === 0;
+    return this.kept.size === 0;
   }
 
   /** Keeps what a transaction has appended, which may still come to nothing. */
-  note(batch: AppendBatch, { tx, xmin, publicBases }: StreamsGrown): void {
+  note(batch: AppendBatch, grown: StreamsGrown): void {
     if (!this.wanted) return;
-    const append = new Kept(batch, publicBases);
-    if (append.spent) return;
-    const known = this.transactions.get(xmin);
-    if (known) known.appends.push(append);
-    else this.transactions.set(xmin, { tx: BigInt(tx), appends: [append] });
-    this.characters += append.characters;
-    for (const oldest of this.transactions.keys()) {
+    const rows = batch.events.filter(({ nthPublic }) => nthPublic !== null);
+    const { occurredAtMs } = batch;
+    const { publicBases } = grown;
+    for (const [tx, own] of byTx(rows, grown)) {
+      this.keep(tx, grown.xmin, { rows: own, occurredAtMs, publicBases });
+    }
+    for (const oldest of this.kept.keys()) {
       if (this.characters <= this.maxCharacters) return;
       this.forget(oldest);
     }
   }
 
   /**
-   * Gives events up.
-   * @param identities of rows, each as ROW_IDENTITY, and none twice
-   * @returns their events in the same order; null unless all of them are here
+   * What may come next: the lowest transactions, as many as have no more than so many events, and at least one.
+   * @returns the last of them and how many events they have; null when nothing is kept
    */
-  take(identities: readonly string[]): readonly OutboxEvent[] | null {
-    const found: OutboxEvent[] = [];
-    for (const identity of identities) {
-      const event = this.takeOne(identity);
-      if (!event) return null;
-      found.push(event);
+  lowest(atMost: number): { readonly upTo: string; readonly events: number } | null {
+    let events = 0;
+    let upTo: bigint | null = null;
+    for (const one of this.ascending()) {
+      if (upTo !== null && events + one.events > atMost) break;
+      events += one.events;
+      upTo = one.tx;
     }
-    return found;
+    return upTo === null ? null : { upTo: String(upTo), events };
+  }
+
+  /**
+   * Gives events up.
+   * @param run all that comes next of its tx
+   * @returns its events, in the order of their places; null unless they are here
+   */
+  take({ tx, xmin, events }: Run): readonly OutboxEvent[] | null {
+    const known = this.kept.get(tx);
+    if (known === undefined || known === 'mixed' || known.xmin !== xmin || known.events !== events)
+      return null;
+    this.forget(tx);
+    return known.all();
   }
 
   /** All events of lower transactions are published: what is still kept of these came to nothing, or was read. */
   passed(tx: string): void {
     const place = BigInt(tx);
-    for (const [xmin, transaction] of this.transactions) if (transaction.tx < place) this.forget(xmin);
+    for (const known of this.kept.keys()) if (BigInt(known) < place) this.forget(known);
   }
 
-  private takeOne(identity: string): OutboxEvent | null {
-    const at = identity.indexOf(' ');
-    const xmin = identity.slice(0, at);
-    const transaction = this.transactions.get(xmin);
-    if (!transaction) return null;
-    for (const append of transaction.appends) {
-      const event = append.take(identity, at + 1);
-      if (!event) continue;
-      if (transaction.appends.every(({ spent }) => spent)) this.forget(xmin);
-      return event;
+  private keep(tx: string, xmin: string, part: Part): void {
+    const known = this.kept.get(tx);
+    if (known === 'mixed') return;
+    if (known && known.xmin !== xmin) {
+      this.forget(tx);
+      this.kept.set(tx, 'mixed');
+      return;
     }
-    return null;
+    const own = known ?? new Kept(BigInt(tx), xmin);
+    this.kept.set(tx, own);
+    this.characters -= own.characters;
+    own.add(part);
+    this.characters += own.characters;
   }
 
-  private forget(xmin: string): void {
-    for (const { characters } of this.transactions.get(xmin)!.appends) this.characters -= characters;
-    this.transactions.delete(xmin);
+  private ascending(): readonly Kept[] {
+    const known = [...this.kept.values()].filter((one) => one !== 'mixed');
+    return known.sort((a, b) => (a.tx < b.tx ? -1 : 1));
+  }
+
+  private forget(tx: string): void {
+    const known = this.kept.get(tx);
+    if (known instanceof Kept) this.characters -= known.characters;
+    this.kept.delete(tx);
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { added, note, range, shopCatalogue } from '../../test/shop.ts';
 import { type AppendBatch, PreparedAppends } from '../append/batch.ts';
 import type { StreamsGrown } from '../append/statements.ts';
-import { RecentAppends } from './recent-appends.ts';
+import { RecentAppends, type Run } from './recent-appends.ts';
 
 const store = { context: 'shop', catalogue: shopCatalogue, clock: new ManualClock(1_000) };
 
@@ -18,9 +18,12 @@ const batchOf = (streamId: string, items: number, length = 10): AppendBatch => {
   return prepared.batch()!;
 };
 
-const grownBy = (tx: string, publicBases: readonly number[] | null = null): StreamsGrown => ({
-  ...{ tx, xmin: tx, txs: null, publicBases },
+const grownBy = (tx: string, grown: Partial<StreamsGrown> = {}): StreamsGrown => ({
+  ...{ tx, xmin: tx, txs: null, publicBases: null },
+  ...grown,
 });
+
+const runOf = (tx: string, events: number, xmin = tx): Run => ({ tx, xmin, events });
 
 const kept = (maxCharacters?: number): RecentAppends => {
   const recent = new RecentAppends(maxCharacters);
@@ -29,11 +32,11 @@ const kept = (maxCharacters?: number): RecentAppends => {
 };
 
 describe('recent appends', () => {
-  it('give the public events once, as the streams were left by what came before', () => {
+  it('give the public events once, in their order, as the streams were left by what came before', () => {
     const recent = kept();
-    recent.note(batchOf('basket/a', 2), grownBy('7', [4]));
-    expect(recent.take(['7 basket/a@3', '7 basket/a@2'])).toEqual(
-      [3, 2].map((version) => ({
+    recent.note(batchOf('basket/a', 2), grownBy('7', { publicBases: [4] }));
+    expect(recent.take(runOf('7', 2))).toEqual(
+      [2, 3].map((version) => ({
         id: `basket/a@${version}`,
         streamId: 'basket/a',
         type: 'ItemAdded',
@@ -45,44 +48,80 @@ describe('recent appends', () => {
       })),
     );
     expect(recent.empty).toBe(true);
-    expect(recent.take(['7 basket/a@2'])).toBeNull();
+    expect(recent.take(runOf('7', 2))).toBeNull();
   });
 
-  it('give nothing where one of the rows is another: of another transaction, stream or version, or private', () => {
+  it('give nothing where the rows are others: of another tx, of another xmin, or not as many', () => {
     const recent = kept();
-    recent.note(batchOf('basket/a', 1), grownBy('7'));
-    for (const other of ['8 basket/a@2', '7 basket/b@2', '7 basket/a@3', '7 basket/a@1', '7 mybasket/a@2']) {
-      expect(recent.take([other])).toBeNull();
+    recent.note(batchOf('basket/a', 2), grownBy('7'));
+    for (const other of [runOf('8', 2), runOf('7', 2, '8'), runOf('7', 1), runOf('7', 3)]) {
+      expect(recent.take(other)).toBeNull();
     }
-    expect(recent.take(['7 basket/a@2', '7 basket/a@3'])).toBeNull();
+    expect(recent.take(runOf('7', 2))).toHaveLength(2);
   });
 
-  it('give the events of several appends of a transaction, in whatever order they are there', () => {
+  it('give the events of several appends of a transaction as they came, each at the tx of its stream', () => {
     const recent = kept();
-    for (const streamId of ['basket/a', 'basket/b']) recent.note(batchOf(streamId, 2), grownBy('7'));
-    const asked = ['basket/b@3', 'basket/a@2', 'basket/b@2', 'basket/a@3'];
-    expect(recent.take(asked.map((id) => `7 ${id}`))!.map(({ id }) => id)).toEqual(asked);
+    recent.note(batchOf('basket/a', 2), grownBy('7'));
+    recent.note(batchOf('basket/b', 1), grownBy('7', { txs: ['9'] }));
+    recent.note(batchOf('basket/c', 1), grownBy('7', { txs: ['7'] }));
+    expect(recent.take(runOf('7', 3))!.map(({ id }) => id)).toEqual([
+      'basket/a@2',
+      'basket/a@3',
+      'basket/c@2',
+    ]);
+    expect(recent.take(runOf('9', 1, '7'))!.map(({ id }) => id)).toEqual(['basket/b@2']);
     expect(recent.empty).toBe(true);
+  });
+
+  it('give nothing of a tx under which several xmin stand: nobody knows in which order', () => {
+    const recent = kept();
+    for (const xmin of ['7', '8', '7']) recent.note(batchOf('basket/a', 1), grownBy('7', { xmin }));
+    recent.note(batchOf('basket/a', 1), grownBy('9'));
+    expect(recent.take(runOf('7', 1))).toBeNull();
+    expect(recent.take(runOf('7', 1, '8'))).toBeNull();
+    expect(recent.take(runOf('7', 2))).toBeNull();
+    expect(recent.take(runOf('9', 1))).toHaveLength(1);
+  });
+
+  it('tell which transactions are the lowest, as many as have no more than so many events, and at least one', () => {
+    const recent = kept();
+    expect(recent.lowest(10)).toBeNull();
+    for (const tx of ['10', '9', '100']) recent.note(batchOf('basket/a', 2), grownBy(tx));
+    expect(recent.lowest(1)).toEqual({ upTo: '9', events: 2 });
+    expect(recent.lowest(3)).toEqual({ upTo: '9', events: 2 });
+    expect(recent.lowest(4)).toEqual({ upTo: '10', events: 4 });
+    expect(recent.lowest(9)).toEqual({ upTo: '100', events: 6 });
   });
 
   it('forget what is kept of transactions that are behind', () => {
     const recent = kept();
     for (const tx of ['9', '10', '8']) recent.note(batchOf('basket/a', 1), grownBy(tx));
     recent.passed('10');
-    expect(recent.take(['9 basket/a@2'])).toBeNull();
-    expect(recent.take(['8 basket/a@2'])).toBeNull();
-    expect(recent.take(['10 basket/a@2'])).toHaveLength(1);
+    expect(recent.take(runOf('9', 1))).toBeNull();
+    expect(recent.take(runOf('8', 1))).toBeNull();
+    expect(recent.take(runOf('10', 1))).toHaveLength(1);
   });
 
   it('give up the oldest beyond their bound, and do not keep what is larger than it', () => {
     const recent = kept(1_000);
     for (const tx of ['1', '2', '3']) recent.note(batchOf('basket/a', 1, 300), grownBy(tx));
-    expect(recent.take(['1 basket/a@2'])).toBeNull();
-    expect(recent.take(['2 basket/a@2'])).toHaveLength(1);
+    expect(recent.take(runOf('1', 1))).toBeNull();
+    expect(recent.take(runOf('2', 1))).toHaveLength(1);
     recent.note(batchOf('basket/a', 2, 600), grownBy('4'));
     expect(recent.empty).toBe(true);
     recent.note(batchOf('basket/a', 1, 600), grownBy('5'));
-    expect(recent.take(['5 basket/a@2'])).toHaveLength(1);
+    expect(recent.take(runOf('5', 1))).toHaveLength(1);
+  });
+
+  it('count what several appends of a transaction take, and no more when they are gone', () => {
+    const recent = kept(1_000);
+    for (let n = 0; n < 2; n += 1) recent.note(batchOf('basket/a', 1, 300), grownBy('1'));
+    expect(recent.take(runOf('1', 2))).toHaveLength(2);
+    for (let n = 0; n < 2; n += 1) recent.note(batchOf('basket/a', 1, 400), grownBy('2'));
+    expect(recent.take(runOf('2', 2))).toHaveLength(2);
+    for (let n = 0; n < 3; n += 1) recent.note(batchOf('basket/a', 1, 400), grownBy('3'));
+    expect(recent.empty).toBe(true);
   });
 
   it('keep nothing before somebody relays, nothing of the time before, and nothing after', () => {
