@@ -1,15 +1,18 @@
 import { DomainError } from '@gridbourse/kernel';
 import { z } from 'zod';
 import type { DomainEvent, EventDefinition } from './define.ts';
-import { type Encoder, knownEncoder, UNJUDGED } from './encoder.ts';
+import { type JsonWriter, jsonWriterOf } from './json-writer.ts';
+
+/** An event as it is stored: `json` is the text of its data. */
+export type WrittenEvent = { readonly type: string; readonly schemaVersion: number; readonly json: string };
 
 export type EncodedEvent = { readonly type: string; readonly schemaVersion: number; readonly data: unknown };
 
 /** Turns flat events into JSON and back, by the definitions it was given, and by no others. */
 export class EventCatalogue<E extends DomainEvent = DomainEvent> {
   private readonly definitions = new Map<string, EventDefinition>();
-  /** Null for an event that zod alone can encode; made when the first one is encoded. */
-  private readonly encoders = new Map<string, Encoder | null>();
+  /** Each made when the first event of its type is written. */
+  private readonly writers = new Map<string, JsonWriter>();
 
   constructor(definitions: readonly EventDefinition[]) {
     for (const definition of definitions) {
@@ -36,22 +39,22 @@ export class EventCatalogue<E extends DomainEvent = DomainEvent> {
   }
 
   /** @throws DomainError `event_not_encodable` when the event does not fit its own schema: a fault of ours. */
-  encode(event: E): EncodedEvent {
+  write(event: E): WrittenEvent {
     const definition = this.definition(event.type);
-    const quick = this.encoderOf(definition)?.(event) ?? UNJUDGED;
-    if (quick !== UNJUDGED) return { type: event.type, schemaVersion: definition.version, data: quick };
-    const { type, ...fields } = event;
-    const encoded = z.safeEncode(definition.schema, fields);
-    if (!encoded.success) throw misfit('event_not_encodable', type, encoded.error);
-    return { type, schemaVersion: definition.version, data: encoded.data };
+    const json = this.writerOf(definition)(event) ?? writtenByZod(definition, event);
+    return { type: event.type, schemaVersion: definition.version, json };
   }
 
-  private encoderOf(definition: EventDefinition): Encoder | null {
-    let encoder = this.encoders.get(definition.type);
-    if (encoder === undefined) {
-      this.encoders.set(definition.type, (encoder = knownEncoder(definition.schema)));
-    }
-    return encoder;
+  /** As `write`, with the data that the text stands for. */
+  encode(event: E): EncodedEvent {
+    const { type, schemaVersion, json } = this.write(event);
+    return { type, schemaVersion, data: JSON.parse(json) as unknown };
+  }
+
+  private writerOf(definition: EventDefinition): JsonWriter {
+    let writer = this.writers.get(definition.type);
+    if (!writer) this.writers.set(definition.type, (writer = jsonWriterOf(definition.schema)));
+    return writer;
   }
 
   /**
@@ -89,6 +92,12 @@ export class EventCatalogue<E extends DomainEvent = DomainEvent> {
     return { type: stored.type, ...fields } as unknown as E;
   }
 }
+
+const writtenByZod = (definition: EventDefinition, { type, ...fields }: DomainEvent): string => {
+  const encoded = z.safeEncode(definition.schema, fields);
+  if (!encoded.success) throw misfit('event_not_encodable', type, encoded.error);
+  return JSON.stringify(encoded.data);
+};
 
 /** Through every version from the one it was written in to today's. */
 const upcast = (

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { CopyRows } from './copy-rows.ts';
 
 /** What begins a CopyData message. The driver's own way of sending one copies its content. */
 const copyDataHead = (bytes: number): Buffer => {
@@ -60,11 +61,13 @@ class CopyIn {
 /**
  * Copies rows into a table, in the transaction that the client is in.
  * @param text COPY … FROM STDIN (FORMAT binary)
- * @param chunks as `CopyRows.finish` gives them
+ * @param rows to which nothing is added any more
  * @throws errors of the driver as they are
  */
-export const copyIn = (client: CopyClient, text: string, chunks: readonly Buffer[]): Promise<void> => {
-  const copy = new CopyIn(text, chunks);
+export const copyIn = async (client: CopyClient, text: string, rows: CopyRows): Promise<void> => {
+  const copy = new CopyIn(text, rows.finish());
   client.query(copy as never);
-  return copy.done;
+  await copy.done;
+  // The server has all of it. After a failure some of it may still be on its way, and is left to the collector.
+  rows.release();
 };

@@ -44,7 +44,7 @@ const received = async (things: readonly Thing[]): Promise<unknown> => {
       rows.boolean(yes);
       rows.jsonb(JSON.stringify(tree));
     }
-    await copyIn(await runner.connect(), 'COPY things FROM STDIN (FORMAT binary)', rows.finish());
+    await copyIn(await runner.connect(), 'COPY things FROM STDIN (FORMAT binary)', rows);
     return await runner.query(
       `SELECT word, big, (extract(epoch FROM at) * 1000)::bigint AS at_ms, yes, tree FROM things ORDER BY place`,
     );

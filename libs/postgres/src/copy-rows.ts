@@ -1,8 +1,8 @@
 import { writeInt64 } from './binary-arrays.ts';
+import { giveBack, takeChunk } from './chunks.ts';
 
 /** What begins a stream of rows in the binary format of COPY: signature, flags, and no extension. */
 const HEAD = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const CHUNK_BYTES = 256 * 1_024;
 /** Of the form in which jsonb travels, which is its text behind this byte. */
 const JSONB_VERSION = 1;
 /** A unit of UTF-16 takes three bytes of UTF-8 at most. */
@@ -10,12 +10,15 @@ const BYTES_PER_UNIT = 3;
 
 /** Rows for COPY … FROM STDIN (FORMAT binary), written field by field in the order of the columns. */
 export class CopyRows {
-  private readonly full: Buffer[] = [HEAD];
-  private chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  private at = 0;
+  private readonly full: { readonly chunk: Buffer; readonly bytes: number }[] = [];
+  private chunk: Buffer;
+  private at: number;
 
   /** @param columns how many fields follow in each row */
-  constructor(private readonly columns: number) {}
+  constructor(private readonly columns: number) {
+    this.chunk = takeChunk();
+    this.at = HEAD.copy(this.chunk);
+  }
 
   row(): void {
     this.reserve(2);
@@ -66,14 +69,24 @@ export class CopyRows {
   finish(): readonly Buffer[] {
     this.reserve(2);
     this.at = this.chunk.writeInt16BE(-1, this.at);
-    return [...this.full, this.chunk.subarray(0, this.at)];
+    this.close();
+    return this.full.map(({ chunk, bytes }) => chunk.subarray(0, bytes));
+  }
+
+  /** The memory is for others from now on: nobody may read any more what `finish` gave. */
+  release(): void {
+    for (const { chunk } of this.full.splice(0)) giveBack(chunk);
   }
 
   private reserve(bytes: number): void {
     if (this.at + bytes <= this.chunk.length) return;
-    this.full.push(this.chunk.subarray(0, this.at));
-    this.chunk = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, bytes));
+    this.close();
+    this.chunk = takeChunk(bytes);
     this.at = 0;
+  }
+
+  private close(): void {
+    this.full.push({ chunk: this.chunk, bytes: this.at });
   }
 }
 

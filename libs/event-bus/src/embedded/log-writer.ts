@@ -56,7 +56,7 @@ const appendParameters = (parts: readonly Part[]): Buffer[] => {
   ];
 };
 
-const logRows = (parts: readonly Part[], firstOffsets: readonly number[]): readonly Buffer[] => {
+const logRows = (parts: readonly Part[], firstOffsets: readonly number[]): CopyRows => {
   const rows = new CopyRows(COLUMNS);
   for (const [at, part] of parts.entries()) {
     for (const [nth, { topic, partition, key, headers, value }] of part.entries()) {
@@ -69,7 +69,7 @@ const logRows = (parts: readonly Part[], firstOffsets: readonly number[]): reado
       rows.text(value);
     }
   }
-  return rows.finish();
+  return rows;
 };
 
 /**

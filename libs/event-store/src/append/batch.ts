@@ -109,9 +109,9 @@ export class PreparedAppends<E extends DomainEvent> {
     const metadata = storable(JSON.stringify(given));
     const traceparent = given.traceparent ?? null;
     for (const event of append.events) {
-      const { type, schemaVersion, data } = store.catalogue.encode(event);
+      const { type, schemaVersion, json } = store.catalogue.write(event);
       const nthPublic = note(store, stream, type);
-      const text = storable(JSON.stringify(data));
+      const text = storable(json);
       if (isLarger(text, MAX_EVENT_BYTES)) {
         throw new DomainError(
           'internal',

@@ -74,7 +74,7 @@ const integerOf = (text: string): number | bigint => {
 };
 
 /** For COPY_EVENTS: the very rows that append_to_streams would have made. */
-export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: StreamsGrown): readonly Buffer[] => {
+export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: StreamsGrown): CopyRows => {
   const rows = new CopyRows(COLUMNS);
   const tx = integerOf(grown.tx);
   const txs = grown.txs?.map(integerOf);
@@ -93,5 +93,5 @@ export const eventRows = ({ events, occurredAtMs }: AppendBatch, grown: StreamsG
     if (nthPublic === null) rows.null();
     else rows.bigint((publicBases?.[at] ?? 0) + nthPublic);
   }
-  return rows.finish();
+  return rows;
 };

@@ -63,7 +63,7 @@ const insertRows = async <Row extends ObjectLiteral>(
     }
   }
   const client = (await manager.queryRunner!.connect()) as CopyClient;
-  await copyIn(client, copy, copied.finish());
+  await copyIn(client, copy, copied);
 };
 
 /**
