@@ -71,7 +71,7 @@ const zodWriter =
   (schema: z.core.$ZodType): JsonWriter =>
   (value) => {
     const encoded = z.safeEncode(schema, value);
-    return encoded.success ? ((JSON.stringify(encoded.data) as string | undefined) ?? null) : null;
+    return encoded.success ? (JSON.stringify(encoded.data) ?? null) : null;
   };
 
 /** Null for a kind of schema, or a variant of it, that is not known. */

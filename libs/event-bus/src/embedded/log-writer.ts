@@ -56,18 +56,20 @@ const appendParameters = (parts: readonly Part[]): Buffer[] => {
   ];
 };
 
+const writeRecord = (rows: CopyRows, record: PlacedRecord, offset: number): void => {
+  rows.row();
+  rows.text(record.topic);
+  rows.int(record.partition);
+  rows.bigint(offset);
+  rows.text(record.key);
+  rows.text(record.headers);
+  rows.text(record.value);
+};
+
 const logRows = (parts: readonly Part[], firstOffsets: readonly number[]): CopyRows => {
   const rows = new CopyRows(COLUMNS);
   for (const [at, part] of parts.entries()) {
-    for (const [nth, { topic, partition, key, headers, value }] of part.entries()) {
-      rows.row();
-      rows.text(topic);
-      rows.int(partition);
-      rows.bigint(firstOffsets[at]! + nth);
-      rows.text(key);
-      rows.text(headers);
-      rows.text(value);
-    }
+    for (const [nth, record] of part.entries()) writeRecord(rows, record, firstOffsets[at]! + nth);
   }
   return rows;
 };

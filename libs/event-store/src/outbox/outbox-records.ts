@@ -24,18 +24,22 @@ export class OutboxRecords {
   constructor(private readonly catalogue: EventCatalogue) {}
 
   recordOf(event: OutboxEvent): EncodedRecord {
-    const { topic, ...ofType } = this.attributesOf(event.type, event.schemaVersion);
+    const ofType = this.attributesOf(event.type, event.schemaVersion);
     const key = keyOfStream(event.streamId);
     const { traceparent } = event;
+    // Field by field, which is several times as quick as to spread what they have in common.
     const headers: EventHeaders = {
-      ...ofType,
+      ce_specversion: ofType.ce_specversion,
       ce_id: event.id,
+      ce_type: ofType.ce_type,
+      ce_source: ofType.ce_source,
       ce_time: this.timeOf(event.occurredAtMs),
       ce_subject: key,
-      ...(traceparent !== null && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+      ce_dataschema: ofType.ce_dataschema,
       sequence: event.sequence,
     };
-    return { topic, key, headers, json: event.json };
+    if (traceparent !== null && TRACEPARENT.test(traceparent)) headers.traceparent = traceparent;
+    return { topic: ofType.topic, key, headers, json: event.json };
   }
 
   /** What records of a type have in common, in the version in which it was stored: that may be an earlier one. */

@@ -128,10 +128,9 @@ export const deadlineOf = (lease: Lease): Instant | null => {
 export const hasRun = (lease: Lease): boolean =>
   lease.runningSinceMs !== null || lease.endReason === 'completed';
 
-const propose = (command: Extract<LeaseCommand, { type: 'Propose' }>): AnyLeaseEvent[] => {
-  const { type: _, ...terms } = command;
-  return [{ type: 'LeaseProposed', ...terms }];
-};
+const propose = (command: Extract<LeaseCommand, { type: 'Propose' }>): AnyLeaseEvent[] => [
+  { ...command, type: 'LeaseProposed' },
+];
 
 const accept = (command: Extract<LeaseCommand, { type: 'Accept' }>, lease: Lease): AnyLeaseEvent[] => {
   if (lease.state === 'accepted') return [];
@@ -285,27 +284,43 @@ export const decideLease = (command: LeaseCommand, lease: Lease | null): AnyLeas
   }
 };
 
-const born = (event: LeaseProposed): Lease => {
-  const { type: _, ...terms } = event;
-  return {
-    ...terms,
-    version: 1,
-    state: 'proposed',
-    fundByMs: null,
-    chainLeaseKey: null,
-    extended: null,
-    fundedAtMs: null,
-    refundByMs: null,
-    runningSinceMs: null,
-    endReason: null,
-    endDetail: null,
-    endingAtMs: null,
-    closedAtMs: null,
-    paidMicros: null,
-    refundedMicros: null,
-    capacityReleased: false,
-  };
-};
+/** Field by field: every order has one made, and an object that is made of the rest of another takes several times as long. */
+const born = (event: LeaseProposed): Lease => ({
+  leaseId: event.leaseId,
+  orderId: event.orderId,
+  accountId: event.accountId,
+  tenantWallet: event.tenantWallet,
+  providerId: event.providerId,
+  chainProviderId: event.chainProviderId,
+  offerId: event.offerId,
+  group: event.group,
+  gpu: event.gpu,
+  part: event.part,
+  run: event.run,
+  secrets: event.secrets,
+  placements: event.placements,
+  rateMicrosPerHour: event.rateMicrosPerHour,
+  durationSeconds: event.durationSeconds,
+  lockMicros: event.lockMicros,
+  listRateMicrosPerHour: event.listRateMicrosPerHour,
+  acceptByMs: event.acceptByMs,
+  proposedAtMs: event.proposedAtMs,
+  version: 1,
+  state: 'proposed',
+  fundByMs: null,
+  chainLeaseKey: null,
+  extended: null,
+  fundedAtMs: null,
+  refundByMs: null,
+  runningSinceMs: null,
+  endReason: null,
+  endDetail: null,
+  endingAtMs: null,
+  closedAtMs: null,
+  paidMicros: null,
+  refundedMicros: null,
+  capacityReleased: false,
+});
 
 const changed = (lease: Lease, event: Exclude<AnyLeaseEvent, LeaseProposed>): Partial<Lease> => {
   switch (event.type) {
@@ -352,12 +367,12 @@ const changed = (lease: Lease, event: Exclude<AnyLeaseEvent, LeaseProposed>): Pa
         refundedMicros: event.refundedMicros,
       };
     default:
-      return lease;
+      return {};
   }
 };
 
 export const evolveLease = (lease: Lease | null, event: AnyLeaseEvent): Lease => {
   if (event.type === 'LeaseProposed') return born(event);
   if (lease === null) throw new Error(`${event.type} before LeaseProposed`);
-  return { ...lease, ...changed(lease, event), version: lease.version + 1 };
+  return Object.assign({ ...lease, version: lease.version + 1 }, changed(lease, event));
 };

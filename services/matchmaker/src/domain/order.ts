@@ -115,6 +115,26 @@ const closeBidding = (
   ];
 };
 
+/** Field by field, as `born` is. */
+const submitted = (command: Omit<OrderSubmitted, 'type'>): OrderSubmitted => ({
+  type: 'OrderSubmitted',
+  orderId: command.orderId,
+  accountId: command.accountId,
+  tenantWallet: command.tenantWallet,
+  spec: command.spec,
+  secrets: command.secrets,
+  maxRateMicrosPerHour: command.maxRateMicrosPerHour,
+  profile: command.profile,
+  near: command.near,
+  includeProviders: command.includeProviders,
+  excludeProviders: command.excludeProviders,
+  expiresAtMs: command.expiresAtMs,
+  submittedAtMs: command.submittedAtMs,
+  mode: command.mode,
+  weights: command.weights,
+  workloadClass: command.workloadClass,
+});
+
 /**
  * What a command makes of an order. Ended orders absorb everything; only a tenant's wish to cancel and a bid are
  * answered loudly.
@@ -124,11 +144,8 @@ export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrde
   if (order === null) {
     if (command.type !== 'Submit')
       throw conflict('no_such_order', `${command.type} of an order that is not there`);
-    const { type: _, warnings, requestHash, ...fields } = command;
-    return [
-      { type: 'OrderSubmitted', ...fields },
-      { type: 'OrderAnnotated', orderId: command.orderId, warnings, requestHash },
-    ];
+    const { orderId, warnings, requestHash } = command;
+    return [submitted(command), { type: 'OrderAnnotated', orderId, warnings, requestHash }];
   }
   const { orderId } = order;
   switch (command.type) {
@@ -182,24 +199,36 @@ export const decideOrder = (command: OrderCommand, order: Order | null): AnyOrde
   }
 };
 
-const born = (event: OrderSubmitted): Order => {
-  const { type: _, ...fields } = event;
-  return {
-    ...fields,
-    version: 1,
-    state: 'submitted',
-    leaseIds: [],
-    rateMicrosPerHour: null,
-    explanation: null,
-    unmatchedAtMs: null,
-    auction: null,
-    endReason: null,
-    endDetail: null,
-    endedAtMs: null,
-    warnings: [],
-    requestHash: '',
-  };
-};
+/** Field by field: every order has one made, and an object that is made of the rest of another takes several times as long. */
+const born = (event: OrderSubmitted): Order => ({
+  orderId: event.orderId,
+  accountId: event.accountId,
+  tenantWallet: event.tenantWallet,
+  spec: event.spec,
+  secrets: event.secrets,
+  maxRateMicrosPerHour: event.maxRateMicrosPerHour,
+  profile: event.profile,
+  near: event.near,
+  includeProviders: event.includeProviders,
+  excludeProviders: event.excludeProviders,
+  expiresAtMs: event.expiresAtMs,
+  submittedAtMs: event.submittedAtMs,
+  mode: event.mode,
+  weights: event.weights,
+  workloadClass: event.workloadClass,
+  version: 1,
+  state: 'submitted',
+  leaseIds: [],
+  rateMicrosPerHour: null,
+  explanation: null,
+  unmatchedAtMs: null,
+  auction: null,
+  endReason: null,
+  endDetail: null,
+  endedAtMs: null,
+  warnings: [],
+  requestHash: '',
+});
 
 const changed = ({ auction }: Order, event: Exclude<AnyOrderEvent, OrderSubmitted>): Partial<Order> => {
   switch (event.type) {
@@ -248,5 +277,5 @@ const changed = ({ auction }: Order, event: Exclude<AnyOrderEvent, OrderSubmitte
 export const evolveOrder = (order: Order | null, event: AnyOrderEvent): Order => {
   if (event.type === 'OrderSubmitted') return born(event);
   if (order === null) throw new Error(`${event.type} before OrderSubmitted`);
-  return { ...order, ...changed(order, event), version: order.version + 1 };
+  return Object.assign({ ...order, version: order.version + 1 }, changed(order, event));
 };

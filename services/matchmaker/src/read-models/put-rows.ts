@@ -45,6 +45,15 @@ const upsertRows = async <Row extends ObjectLiteral>(
   );
 };
 
+const writeRow = (copied: CopyRows, columns: readonly RowColumn[], row: ObjectLiteral): void => {
+  copied.row();
+  for (const { property, write } of columns) {
+    const value = row[property] as unknown;
+    if (value === null || value === undefined) copied.null();
+    else write(copied, value);
+  }
+};
+
 /** Copies them: half the cost of `upsertRows`. */
 const insertRows = async <Row extends ObjectLiteral>(
   manager: EntityManager,
@@ -54,14 +63,7 @@ const insertRows = async <Row extends ObjectLiteral>(
   if (rows.length === 0) return;
   const { copy, columns } = statementsFor(manager, entity);
   const copied = new CopyRows(columns.length);
-  for (const row of rows) {
-    copied.row();
-    for (const { property, write } of columns) {
-      const value = row[property] as unknown;
-      if (value === null || value === undefined) copied.null();
-      else write(copied, value);
-    }
-  }
+  for (const row of rows) writeRow(copied, columns, row);
   const client = (await manager.queryRunner!.connect()) as CopyClient;
   await copyIn(client, copy, copied);
 };

@@ -5,7 +5,7 @@ import { auctionText } from '../auction-result.ts';
 import { withBids } from '../auction-view.ts';
 import { rankingOf } from '../contest.ts';
 import { explain } from '../explanation.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease, LeaseCommand } from '../lease.ts';
 import { type Contest, contestOrder, type GroupMatch, type MarketView, type Match } from '../matching.ts';
 import type { Order } from '../order.ts';
 import type { MatchRequest } from '../requirements.ts';
@@ -47,7 +47,7 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
   const lock = lockMicros(match.rateMicrosPerHour, BigInt(order.spec.durationSeconds));
   if (lock > MAX_MICROS)
     throw new DomainError('invalid', 'lock_too_large', 'rate x duration is more than the contract can hold');
-  unit.tellLease(leaseId, {
+  const proposal: LeaseCommand = {
     type: 'Propose',
     leaseId,
     orderId: order.orderId,
@@ -68,9 +68,9 @@ const propose = (unit: UnitOfWork, order: Order, match: GroupMatch): Lease => {
     listRateMicrosPerHour: match.listRateMicrosPerHour,
     acceptByMs: now + policies.acceptWithinMs,
     proposedAtMs: now,
-  });
-  if (!offer.policy.autoAccept) return exchange.lease(leaseId)!;
-  return unit.tellLease(leaseId, {
+  };
+  if (!offer.policy.autoAccept) return unit.tellLease(leaseId, proposal);
+  return unit.tellLease(leaseId, proposal, {
     type: 'Accept',
     by: 'standing_policy',
     fundByMs: now + policies.fundWithinMs,

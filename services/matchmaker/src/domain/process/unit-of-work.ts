@@ -98,14 +98,19 @@ export class UnitOfWork {
     return order;
   }
 
-  /** @throws DomainError as `decideLease` does. */
-  tellLease(leaseId: LeaseId, command: LeaseCommand): Lease {
+  /**
+   * @param commands one after the other; what they make of the lease takes effect at once
+   * @throws DomainError as `decideLease` does.
+   */
+  tellLease(leaseId: LeaseId, ...commands: readonly LeaseCommand[]): Lease {
     const before = this.exchange.lease(leaseId) ?? null;
     let lease = before;
-    for (const event of decideLease(command, before)) {
-      const orderId = event.type === 'LeaseProposed' ? event.orderId : lease!.orderId;
-      this.record(leaseId, lease?.version ?? 0, { orderId, leaseId, event });
-      lease = evolveLease(lease, event);
+    for (const command of commands) {
+      for (const event of decideLease(command, lease)) {
+        const orderId = event.type === 'LeaseProposed' ? event.orderId : lease!.orderId;
+        this.record(leaseId, lease?.version ?? 0, { orderId, leaseId, event });
+        lease = evolveLease(lease, event);
+      }
     }
     if (lease === null || lease === before) return lease!;
     this.exchange.putLease(lease);
