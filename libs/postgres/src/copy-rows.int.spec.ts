@@ -86,4 +86,38 @@ describe('rows for COPY', () => {
     }));
     expect(await received(things)).toEqual(asSent(things));
   });
+
+  it('are not mixed up with those of other copies on their way, nor after one that failed', async () => {
+    const table = 'COPY words FROM STDIN (FORMAT binary)';
+    await dataSource.query('CREATE TABLE words (place int PRIMARY KEY, word text)');
+    const rowsOf = (from: number, word: string): CopyRows => {
+      const rows = new CopyRows(2);
+      for (let place = from; place < from + 1_000; place += 1) {
+        rows.row();
+        rows.int(place);
+        rows.text(word);
+      }
+      return rows;
+    };
+    const runners = [1, 2, 3].map(() => dataSource.createQueryRunner());
+    const copied = async (nth: number, from: number, word: string): Promise<void> =>
+      copyIn(await runners[nth]!.connect(), table, rowsOf(from, word));
+    try {
+      for (const runner of runners) await runner.connect();
+      for (let round = 0; round < 4; round += 1) {
+        const from = round * 3_000;
+        const words = ['a', 'b', 'c'].map((word) => `${word}${round}`.repeat(300));
+        const failing = round > 0 && copied(0, 0, 'refused'.repeat(100)).catch((error: unknown) => error);
+        if (failing) expect(await failing).toMatchObject({ code: '23505' });
+        await Promise.all(words.map((word, nth) => copied(nth, from + nth * 1_000, word)));
+        const seen = await dataSource.query<{ word: string; from: number; rows: number }[]>(
+          `SELECT word, min(place) AS "from", count(*)::int AS rows FROM words WHERE place >= $1 GROUP BY word ORDER BY 2`,
+          [from],
+        );
+        expect(seen).toEqual(words.map((word, nth) => ({ word, from: from + nth * 1_000, rows: 1_000 })));
+      }
+    } finally {
+      for (const runner of runners) await runner.release();
+    }
+  });
 });

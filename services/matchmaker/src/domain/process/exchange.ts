@@ -14,9 +14,9 @@ export type EscrowBalance = { readonly freeMicros: Micros; readonly atMs: Instan
 export type Selling = { readonly offer: Offer; readonly provider: Provider };
 
 const add = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
-  const set = index.get(key);
-  if (set) set.add(value);
-  else index.set(key, new Set([value]));
+  let set = index.get(key);
+  if (!set) index.set(key, (set = new Set()));
+  set.add(value);
 };
 
 const drop = <K, V>(index: Map<K, Set<V>>, key: K, value: V): void => {
