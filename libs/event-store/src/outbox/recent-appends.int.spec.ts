@@ -241,6 +241,18 @@ describe('what was appended lately', () => {
     expect(bus.published.map(({ value }) => (value as { item: string }).item)).toEqual(['first', 'kept']);
   });
 
+  it('is what stands in the table, should as many be left of a transaction as were kept of it', async () => {
+    const append10 = async (manager: EntityManager): Promise<void> => {
+      const [kept, small] = [3, 7].map((events) => range(events).map((n) => added(`${events} ${n}`)));
+      await append(manager, [weight(), { streamId: 'basket/a', expectedVersion: 0, events: kept! }]);
+      // Too few to be kept, and as many as the relay reads at once: then three are left, and they are not those three.
+      await append(manager, [{ streamId: 'basket/b', expectedVersion: 0, events: small! }]);
+    };
+    await whileRelayed(() => shop.dataSource.transaction(append10));
+    expect(bus.published).toEqual((await readBack()).published);
+    expect(bus.published).toHaveLength(11);
+  });
+
   it('comes from the table when the bus was away in the middle of it', async () => {
     let away = 0;
     bus.beforePublish = () => {

@@ -137,10 +137,13 @@ export class RecentAppends {
     return known.all();
   }
 
-  /** All events of lower transactions are published: what is still kept of these came to nothing, or was read. */
+  /**
+   * The relay has come as far as this transaction: all of lower ones is published, or came to nothing, and some of this one. So
+   * what is left of it would no longer be all that was kept.
+   */
   passed(tx: string): void {
     const place = BigInt(tx);
-    for (const known of this.kept.keys()) if (BigInt(known) < place) this.forget(known);
+    for (const known of this.kept.keys()) if (BigInt(known) <= place) this.forget(known);
   }
 
   private keep(tx: string, xmin: string, part: Part): void {
