@@ -8,11 +8,14 @@ import {
   APPEND,
   appendParameters,
   COPY_EVENTS,
+  COPY_STREAMS,
   eventRows,
   GROW,
   type Grown,
-  streamsGrown,
+  grownFirst,
   streamParameters,
+  streamRows,
+  streamsGrown,
 } from './append/statements.ts';
 import { type Cursor, START } from './cursor.ts';
 import { RecentAppends } from './outbox/recent-appends.ts';
@@ -175,9 +178,11 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   private async write(manager: EntityManager, batch: AppendBatch): Promise<string> {
     const { queryRunner } = manager;
     if (batch.events.length >= COPIED_FROM_EVENTS && queryRunner?.isTransactionActive) {
-      const [row] = await manager.query<Grown[]>(GROW, streamParameters(batch));
+      const [row] = await manager.query<Grown[]>(GROW, streamParameters(grownFirst(batch)));
       const grown = streamsGrown(row!);
       const client = (await queryRunner.connect()) as CopyClient;
+      const streams = streamRows(batch, grown);
+      if (streams) await copyIn(client, COPY_STREAMS, streams);
       await copyIn(client, COPY_EVENTS, eventRows(batch, grown));
       this.recent.note(batch, grown);
       return grown.tx;
@@ -296,11 +301,16 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
 
 /** Postgres errors that have a meaning for the caller. */
 const translate = (error: unknown): unknown => {
-  const { code, detail } = ((error as { driverError?: unknown }).driverError ?? error) as {
+  const { code, detail, constraint } = ((error as { driverError?: unknown }).driverError ?? error) as {
     code?: string;
     detail?: string;
+    constraint?: string;
   };
   if (code === 'GB001') return versionConflict(detail ?? 'a stream');
+  // Of a new stream that is copied and is there, its key is told whatever the language of the server.
+  if (code === '23505' && constraint === 'streams_pkey') {
+    return versionConflict(detail?.match(/=\((.*)\)/)?.[1] ?? 'a stream');
+  }
   if (code === 'GB002') return mixedTopics(`${detail} publishes to another topic`);
   return error;
 };

@@ -51,6 +51,8 @@ describe('migrations', () => {
       'EventStoreEventsAsWritten1700000000016',
       'EventStoreAppendByCopy1700000000017',
       'EventStoreRowXmin1700000000018',
+      'EventStoreOrderOfNewStreams1700000000019',
+      'EventStoreNoIndexOfTheOutbox1700000000020',
       'MatchmakerThings1800000000001',
       'MatchmakerAddColour1800000000002',
     ]);

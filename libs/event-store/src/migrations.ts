@@ -48,6 +48,8 @@ export const eventStoreMigrations: readonly MigrationClass[] = [
   fromFile(16, 'EventsAsWritten', '0007-events-as-written.sql'),
   fromFile(17, 'AppendByCopy', '0008-append-by-copy.sql'),
   fromFile(18, 'RowXmin', '0009-row-xmin.sql'),
+  fromFile(19, 'OrderOfNewStreams', '0010-order-of-new-streams.sql'),
+  fromFile(20, 'NoIndexOfTheOutbox', '0011-no-index-of-the-outbox.sql'),
 ];
 
 const pascal = (text: string): string =>

@@ -43,8 +43,8 @@ export type Appender<E extends DomainEvent> = {
 
 export type StreamAppend = {
   readonly streamId: string;
-  /** 1-based, as SQL counts. */
-  readonly place: number;
+  /** Among the streams of its batch; 1-based, as SQL counts. */
+  place: number;
   readonly expected: number;
   topic: string | null;
   events: number;
@@ -66,6 +66,7 @@ export type EventRow = {
 
 /** What is appended, checked and encoded. */
 export type AppendBatch = {
+  /** Those that exist before those that are new, these in the order of their ids. */
   readonly streams: readonly StreamAppend[];
   /** In the order in which they are appended. */
   readonly events: readonly EventRow[];
@@ -84,10 +85,19 @@ const openStream = <E>(streams: Map<string, StreamAppend>, append: Append<E>): S
   if (streamId.length === 0 || streamId.length > MAX_STREAM_ID || keyOfStream(streamId) === '') {
     throw new DomainError('internal', 'invalid_stream_id', `"${streamId.slice(0, 60)}" cannot name a stream`);
   }
-  const place = streams.size + 1;
-  const stream = { streamId, place, expected: expectedVersion, topic: null, events: 0, publics: 0 };
+  const stream = { streamId, place: 0, expected: expectedVersion, topic: null, events: 0, publics: 0 };
   streams.set(streamId, stream);
   return stream;
+};
+
+/** Every writer makes new streams in one order, so that two never wait for each other in a circle. */
+const inOrder = (streams: readonly StreamAppend[]): StreamAppend[] => {
+  const existing = streams.filter(({ expected }) => expected > 0);
+  const begun = streams.filter(({ expected }) => expected <= 0);
+  begun.sort((a, b) => (a.streamId < b.streamId ? -1 : 1));
+  const all = [...existing, ...begun];
+  for (const [at, stream] of all.entries()) stream.place = at + 1;
+  return all;
 };
 
 /**
@@ -128,7 +138,7 @@ export class PreparedAppends<E extends DomainEvent> {
   batch(): AppendBatch | null {
     if (this.events.length === 0) return null;
     return {
-      streams: [...this.streams.values()],
+      streams: inOrder([...this.streams.values()]),
       events: this.events,
       occurredAtMs: this.store.clock.now(),
     };

@@ -25,6 +25,14 @@ const ballast = (streamId: string): Append<ShopEvent> => ({
   events: range(150).map((n) => note(`${n}`)),
 });
 
+/** An event each in many new streams, before and behind those of other appends in the order of ids. */
+const crowd = (run: string): Append<ShopEvent>[] =>
+  range(40).map((n) => ({
+    streamId: `${n % 2 === 0 ? 'a' : 'z'}-crowd/${run}-${n}`,
+    expectedVersion: 0,
+    events: [n % 3 === 0 ? added('c') : note('c')],
+  }));
+
 const rowsOf = (prefix: string): Promise<unknown[]> =>
   shop.dataSource.query(
     `SELECT substr(e.stream_id, length($1) + 1) AS stream, e.version, e.type, e.schema_version, e.data::text,
@@ -74,7 +82,11 @@ describe('an append of many events', () => {
                 metadata: { operator: `o${at}` },
               };
             });
-            await append(how === 'few' ? appends : [...appends, ballast(`weight/${runs}-${at}`)]);
+            const more = (): Append<ShopEvent>[] => [
+              ballast(`weight/${runs}-${at}`),
+              ...crowd(`${runs}-${at}`),
+            ];
+            await append(how === 'few' ? appends : [...appends, ...more()]);
           }
           return rowsOf(prefix);
         };
@@ -85,12 +97,16 @@ describe('an append of many events', () => {
   });
 
   it('is refused as a whole, with the same word, when a stream is elsewhere or publishes elsewhere', async () => {
-    await append([{ streamId: 'basket/known', expectedVersion: 0, events: [added('a')] }]);
+    for (const streamId of ['basket/known', 'basket/well (known)']) {
+      await append([{ streamId, expectedVersion: 0, events: [added('a')] }]);
+    }
     const others = [ballast('basket/other-1'), ballast('basket/other-2')];
     const refused = async (streamId: string, expectedVersion: number, event: ShopEvent, code: string) => {
       const one = { streamId, expectedVersion, events: [event] };
-      await expect(append([others[0]!, one, others[1]!])).rejects.toMatchObject({ code });
+      const message = expect.stringContaining(streamId);
+      await expect(append([others[0]!, one, others[1]!])).rejects.toMatchObject({ code, message });
     };
+    await refused('basket/well (known)', 0, added('b'), 'version_conflict');
     await refused('basket/known', 0, added('b'), 'version_conflict');
     await refused('basket/known', 2, added('b'), 'version_conflict');
     await refused('basket/unknown', 3, added('b'), 'version_conflict');

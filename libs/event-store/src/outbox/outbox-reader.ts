@@ -9,29 +9,35 @@ type Row = {
   version: string;
   type: string;
   schema_version: number;
-  json: string;
+  json: string | null;
   traceparent: string | null;
   occurred_at_ms: string;
   tx: string;
   position: string;
-  sequence: string;
+  /** Null for a private event. */
+  sequence: string | null;
   settled: boolean;
 };
+type PublicRow = Row & { json: string; sequence: string };
 
 /**
- * The next public events behind the checkpoint. Those that may still get an event before them come as not settled, so
- * that the relay knows to look again soon; by the order of the index they are the last of the page.
+ * The next events behind a place, private ones without their content. Those that may still get an event before them come as
+ * not settled, so that the relay knows to look again soon; by the order of the index they are the last of the page.
+ *
+ * There is no index of the public events alone: each event would be put into it only to be read once, by a reader that takes
+ * less time to step over a private one.
  */
 const NEXT = `
-  SELECT e.stream_id, e.version, e.type, e.schema_version, e.data::text AS json, e.tx::text AS tx, e.position, e.sequence,
-         e.metadata ->> 'traceparent' AS traceparent,
+  SELECT e.stream_id, e.version, e.type, e.schema_version, e.tx::text AS tx, e.position, e.sequence,
+         CASE WHEN e.sequence IS NOT NULL THEN e.data::text END AS json,
+         CASE WHEN e.sequence IS NOT NULL THEN e.metadata ->> 'traceparent' END AS traceparent,
          round(date_part('epoch', e.occurred_at) * 1000)::bigint AS occurred_at_ms,
          e.tx < (SELECT pg_snapshot_xmin(pg_current_snapshot())) AS settled
   FROM events e
-  WHERE e.sequence IS NOT NULL AND (e.tx, e.position) > ($2::xid8, $3::bigint)
+  WHERE (e.tx, e.position) > ($2::xid8, $3::bigint)
   ORDER BY e.tx, e.position LIMIT $1`;
 
-/** Which rows come next up to a tx, all of them settled: how many, for each tx and xmin. */
+/** Which public rows come next up to a tx, all of them settled: how many, for each tx and xmin. */
 const NEXT_RUNS = `
   SELECT page.tx::text AS tx, page.xmin::text AS xmin, max(position) AS position, count(*)::int AS events
   FROM (
@@ -49,12 +55,17 @@ type RunRow = Run & { readonly position: string };
 
 export type OutboxPage = {
   readonly events: readonly OutboxEvent[];
-  /** Where the last of them stands; null when there are none. */
+  /** Where the last event stands that was looked at, public or not; null when there was none. */
   readonly last: Cursor | null;
+  /** How many were looked at. */
+  readonly looked: number;
   readonly again: Again;
 };
 
-/** Up to `limit` public events behind a place, or a few times as many where memory has them: whole transactions then. */
+/**
+ * The public ones of up to `limit` events behind a place, or a few times as many where memory has them: whole transactions
+ * then.
+ */
 export const nextOutboxPage = async (
   runner: QueryRunner,
   { after, limit, recent }: { after: Cursor; limit: number; recent: RecentAppends | undefined },
@@ -80,7 +91,7 @@ const fromMemory = async (
     for (const event of known) events.push(event);
     last = { tx: run.tx, position: run.position };
   }
-  return last && { events, last, again: 'now' };
+  return last && { events, last, looked: events.length, again: 'now' };
 };
 
 /** Runs that are all of their tx, up to the first tx that has several, or may have more than was counted. */
@@ -100,14 +111,26 @@ const fromTable = async (
   const end = rows.findIndex((row) => !row.settled);
   const settled = end === -1 ? rows : rows.slice(0, end);
   const last = settled.at(-1);
-  const place = last ? { tx: last.tx, position: last.position } : null;
-  const events = settled.map(eventOf);
-  // Whoever made progress looks at once: the transactions that were waited for may have ended meanwhile.
-  if (end !== -1) return { events, last: place, again: last ? 'now' : 'soon' };
-  return { events, last: place, again: rows.length === limit ? 'now' : 'later' };
+  return {
+    events: settled.filter(isPublic).map(eventOf),
+    last: last ? { tx: last.tx, position: last.position } : null,
+    looked: settled.length,
+    again: againAfter(rows, settled.length, limit),
+  };
 };
 
-const eventOf = (row: Row): OutboxEvent => ({
+const isPublic = (row: Row): row is PublicRow => row.sequence !== null;
+
+const againAfter = (rows: readonly Row[], settled: number, limit: number): Again => {
+  const isFull = rows.length === limit;
+  if (settled === rows.length) return isFull ? 'now' : 'later';
+  // Nobody waits for a private event. What is behind a full page is not known.
+  if (!isFull && !rows.slice(settled).some(isPublic)) return 'later';
+  // Whoever made progress looks at once: the transactions that were waited for may have ended meanwhile.
+  return settled > 0 ? 'now' : 'soon';
+};
+
+const eventOf = (row: PublicRow): OutboxEvent => ({
   id: `${row.stream_id}@${row.version}`,
   streamId: row.stream_id,
   type: row.type,

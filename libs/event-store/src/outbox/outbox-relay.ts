@@ -32,6 +32,12 @@ export type OutboxRelayOptions = {
 const CHECKPOINT = `SELECT tx::text AS tx, position FROM outbox_checkpoint`;
 const ADVANCE = `UPDATE outbox_checkpoint SET tx = $1::xid8, position = $2::bigint`;
 
+/**
+ * How far a relay has come, and how many private events lie between that and the checkpoint: to pass a few of them once more
+ * costs less than to write a checkpoint for each.
+ */
+type Way = { readonly place: Cursor; readonly unsaved: number };
+
 /** One process of the service relays; the lock's name is the database itself, so this name can be fixed. */
 const LOCK = 'gridbourse:outbox-relay';
 
@@ -88,11 +94,11 @@ export class OutboxRelay {
   /** Goes on where the owner before has stopped. */
   private async begin(runner: QueryRunner): Promise<() => Promise<Again>> {
     const [checkpoint] = (await runner.query(CHECKPOINT)) as Cursor[];
-    let place = checkpoint ?? START;
+    let way: Way = { place: checkpoint ?? START, unsaved: 0 };
     this.o.recent?.begin();
     return async () => {
-      const round = await this.relay(runner, place);
-      place = round.place;
+      const round = await this.relay(runner, way);
+      way = round.way;
       return round.again;
     };
   }
@@ -107,15 +113,17 @@ export class OutboxRelay {
   }
 
   /** Publishes what comes next. @returns where the next round begins */
-  private async relay(runner: QueryRunner, after: Cursor): Promise<{ place: Cursor; again: Again }> {
+  private async relay(runner: QueryRunner, { place, unsaved }: Way): Promise<{ way: Way; again: Again }> {
     const limit = this.o.batchSize ?? 1_000;
     const { recent } = this.o;
-    const { events, last, again } = await nextOutboxPage(runner, { after, limit, recent });
-    if (!last) return { place: after, again };
-    await this.o.bus.publish(events.map((event) => this.records.recordOf(event)));
-    await runner.query(ADVANCE, [last.tx, last.position]);
+    const { events, last, looked, again } = await nextOutboxPage(runner, { after: place, limit, recent });
+    if (!last) return { way: { place, unsaved }, again };
+    if (events.length > 0) await this.o.bus.publish(events.map((event) => this.records.recordOf(event)));
+    const passed = unsaved + looked;
+    const saves = events.length > 0 || passed >= limit;
+    if (saves) await runner.query(ADVANCE, [last.tx, last.position]);
     recent?.passed(last.tx);
     this.relayed.add(events.length, { context: this.o.context });
-    return { place: last, again };
+    return { way: { place: last, unsaved: saves ? 0 : passed }, again };
   }
 }
