@@ -17,17 +17,37 @@ export const page = <T extends ZodType>(item: T) =>
 export const encodeCursor = (keys: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(keys)).toString('base64url');
 
-/** @throws DomainError `invalid_cursor` */
-export const decodeCursor = (cursor: string | undefined, length: number): (string | number)[] | null => {
+/** What a list sorts by, so that what is no key of it never comes to the database. */
+export type CursorKey = 'bigint' | 'text';
+
+const [MIN_BIGINT, MAX_BIGINT] = [-(2n ** 63n), 2n ** 63n - 1n];
+
+const isKey = (value: unknown, kind: CursorKey): value is string | number => {
+  if (typeof value !== 'string' && typeof value !== 'number') return false;
+  const text = String(value);
+  // No text of Postgres holds NUL.
+  if (kind === 'text') return !text.includes('\0');
+  return /^-?\d{1,19}$/.test(text) && BigInt(text) >= MIN_BIGINT && BigInt(text) <= MAX_BIGINT;
+};
+
+/**
+ * @param kinds of the keys, in the order in which the list sorts
+ * @returns the keys as text; null for the first page
+ * @throws DomainError `invalid_cursor`
+ */
+export const decodeCursor = (
+  cursor: string | undefined,
+  kinds: readonly CursorKey[],
+): readonly string[] | null => {
   if (cursor === undefined) return null;
   try {
     const keys: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (
       Array.isArray(keys) &&
-      keys.length === length &&
-      keys.every((key) => typeof key === 'string' || typeof key === 'number')
+      keys.length === kinds.length &&
+      kinds.every((kind, at) => isKey(keys[at], kind))
     ) {
-      return keys;
+      return keys.map(String);
     }
   } catch {
     // told below

@@ -76,13 +76,13 @@ export class OperationsController {
   @Get('dead-letters')
   @Returns(200, page(summary))
   async list(@Query({ schema: listQuery }) query: z.output<typeof listQuery>) {
-    const [afterId] = decodeCursor(query.cursor, 1) ?? [];
+    const [afterId] = decodeCursor(query.cursor, ['bigint']) ?? [];
     const letters = await this.operations.list({
       settled: query.settled,
       limit: query.limit + 1,
       ...(query.topic === undefined ? {} : { topic: query.topic }),
       ...(query.key === undefined ? {} : { key: query.key }),
-      ...(afterId === undefined ? {} : { afterId: String(afterId) }),
+      ...(afterId === undefined ? {} : { afterId }),
     });
     return toPage(letters, query.limit, ({ id }) => [id], summaryOf);
   }

@@ -37,7 +37,7 @@ const rowsOf = (prefix: string): Promise<unknown[]> =>
   shop.dataSource.query(
     `SELECT substr(e.stream_id, length($1) + 1) AS stream, e.version, e.type, e.schema_version, e.data::text,
             e.metadata::text, e.occurred_at, e.sequence, e.tx = s.tx AS of_last_append, s.version AS length,
-            s.public_sequence, s.topic
+            s.public_sequence, s.topic, replace(s.key, split_part($1, '/', 2), '') AS key
      FROM events e JOIN streams s USING (stream_id)
      WHERE e.stream_id LIKE $1 || '%' ORDER BY e.position`,
     [prefix],
@@ -113,6 +113,22 @@ describe('an append of many events', () => {
     await refused('basket/known', 1, { type: 'TillOpened', tillId: 1 }, 'mixed_topics');
     expect(await rowsOf('basket/other')).toEqual([]);
     expect(await rowsOf('basket/known')).toHaveLength(1);
+  });
+
+  it('lets one of several writers begin the same streams, in whatever order they name them', async () => {
+    for (const round of range(3)) {
+      const streams = range(300).map((n) => `basket/race-${round}-${n}`);
+      const begun = (ids: readonly string[]): Append<ShopEvent>[] =>
+        ids.map((streamId) => ({ streamId, expectedVersion: 0, events: [added('a')] }));
+      const settled = await Promise.allSettled(
+        range(4).map((n) => append(begun(n % 2 === 0 ? streams : streams.toReversed()))),
+      );
+      expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const outcome of settled) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'version_conflict' });
+      }
+      expect(await rowsOf(`basket/race-${round}-`)).toHaveLength(300);
+    }
   });
 
   it('that the server breaks off fails, and leaves the connection fit for the next transaction', async () => {

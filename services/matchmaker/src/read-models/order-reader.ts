@@ -6,6 +6,8 @@ import { Brackets, DataSource, In, type ObjectLiteral, type SelectQueryBuilder }
 import { LeaseEntity } from './lease.entity.ts';
 import { OrderEntity } from './order.entity.ts';
 
+export type LeaseFilter = PageQuery & { state?: string | undefined; orderId?: string | undefined };
+
 export type OrderWithLeases = { readonly order: OrderEntity; readonly leases: readonly LeaseEntity[] };
 
 /** Newest first, from behind the cursor on, one row more than asked for. */
@@ -14,7 +16,7 @@ export const keyset = <T extends ObjectLiteral>(
   columns: { at: string; id: string },
   { limit, cursor }: PageQuery,
 ): SelectQueryBuilder<T> => {
-  const after = decodeCursor(cursor, 2);
+  const after = decodeCursor(cursor, ['bigint', 'text']);
   if (after) query.andWhere(`(${columns.at}, ${columns.id}) < (:at, :id)`, { at: after[0], id: after[1] });
   return query
     .orderBy(columns.at, 'DESC')
@@ -73,14 +75,21 @@ export class OrderReader {
     return row;
   }
 
+  /** Leases of an account: of its orders, and with its providers; newest first. */
   async leases(
     accountId: string,
-    filter: PageQuery & { state?: string | undefined; orderId?: string | undefined },
+    filter: LeaseFilter,
   ): Promise<{ items: LeaseEntity[]; nextCursor: string | null }> {
-    const query = this.visibleLeases(accountId);
-    if (filter.state !== undefined) query.andWhere('l.state = :state', { state: filter.state });
-    if (filter.orderId !== undefined) query.andWhere('l.orderId = :orderId', { orderId: filter.orderId });
-    const rows = await keyset(query, { at: 'l.proposedAtMs', id: 'l.leaseId' }, filter).getMany();
+    const after = decodeCursor(filter.cursor, ['bigint', 'text']) ?? [null, null];
+    const ids = await this.dataSource.query<{ lease_id: LeaseId }[]>(NEWEST_LEASES, [
+      ...[accountId, filter.state ?? null, filter.orderId ?? null],
+      ...after,
+      filter.limit + 1,
+    ]);
+    const rows = await this.dataSource.manager.find(LeaseEntity, {
+      where: { leaseId: In(ids.map((row) => row.lease_id)) },
+      order: { proposedAtMs: 'DESC', leaseId: 'DESC' },
+    });
     return toPage(
       rows,
       filter.limit,
@@ -113,6 +122,26 @@ export class OrderReader {
     return row?.median == null ? null : Math.round(row.median);
   }
 }
+
+const newestLeases = (whose: string): string => `
+  SELECT lease_id, proposed_at_ms FROM leases
+  WHERE ${whose} AND ($2::text IS NULL OR state = $2::text) AND ($3::text IS NULL OR order_id = $3::text)
+    AND ($4::bigint IS NULL OR (proposed_at_ms, lease_id) < ($4::bigint, $5::text))
+  ORDER BY proposed_at_ms DESC, lease_id DESC LIMIT $6`;
+
+/**
+ * Leases that an account may see, newest first: those of its orders, and those with each of its providers, each found by an index of
+ * its own. Asked for by OR, Postgres reads all leases of the account, or of everybody.
+ */
+const NEWEST_LEASES = `
+  SELECT lease_id FROM (
+    (${newestLeases('account_id = $1::text')})
+    UNION
+    SELECT theirs.* FROM providers p
+    CROSS JOIN LATERAL (${newestLeases('provider_id = p.provider_id')}) AS theirs
+    WHERE p.account_id = $1::text
+  ) AS visible
+  ORDER BY proposed_at_ms DESC, lease_id DESC LIMIT $6`;
 
 const ENDED = `
   SELECT o.state IN ('fulfilled', 'cancelled', 'expired')

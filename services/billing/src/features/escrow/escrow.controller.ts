@@ -1,5 +1,6 @@
 import {
   Caller,
+  decodeCursor,
   money,
   moneyDto,
   page,
@@ -16,7 +17,6 @@ import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { ChainLogStore } from '../../adapters/chain-log.store.ts';
-import { keysOfCursor } from '../../adapters/cursor.ts';
 import { TenantStore } from '../../adapters/tenant.store.ts';
 import type { BillingConfig } from '../../billing.config.ts';
 import type { SpendingLimit } from '../../domain/funding.ts';
@@ -133,7 +133,7 @@ export class EscrowController {
   @RequireScopes('escrow:read')
   @Returns(200, page(entry))
   async entries(@Caller() caller: Caller, @Query({ schema: pageQuery }) query: PageQuery) {
-    const [before] = keysOfCursor(query.cursor, 1) ?? [END];
+    const [before] = decodeCursor(query.cursor, ['bigint']) ?? [END];
     const rows = await this.dataSource.query<EntryRow[]>(ENTRIES, [caller.wallet, before, query.limit + 1]);
     return toPage(rows, query.limit, (row) => [row.entry_id], entryDto);
   }

@@ -91,7 +91,7 @@ export class BreaksController {
   @RequireScopes('escrow:read')
   @Returns(200, page(breakDto))
   async list(@Caller() caller: Caller, @Query({ schema: breaksQuery }) query: z.output<typeof breaksQuery>) {
-    const [before] = decodeCursor(query.cursor, 1) ?? [null];
+    const [before] = decodeCursor(query.cursor, ['text']) ?? [null];
     const rows = await this.dataSource.query<BreakRow[]>(BREAKS, [
       caller.accountId,
       query.open ?? null,

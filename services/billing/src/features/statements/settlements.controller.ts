@@ -1,5 +1,6 @@
 import {
   Caller,
+  decodeCursor,
   money,
   moneyDto,
   moneyDtoOrNull,
@@ -14,7 +15,6 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { keysOfCursor } from '../../adapters/cursor.ts';
 import { bigintOrNull } from '../../adapters/sql.ts';
 
 const settlementsQuery = pageQuery.extend({
@@ -88,7 +88,7 @@ export class SettlementsController {
     @Caller() caller: Caller,
     @Query({ schema: settlementsQuery }) query: z.output<typeof settlementsQuery>,
   ) {
-    const [draftedAt, id] = keysOfCursor(query.cursor, 2) ?? [null, null];
+    const [draftedAt, id] = decodeCursor(query.cursor, ['bigint', 'text']) ?? [null, null];
     const rows = await this.dataSource.query<SettlementRow[]>(SETTLEMENTS, [
       caller.accountId,
       query.leaseId ?? null,

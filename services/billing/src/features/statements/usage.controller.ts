@@ -1,10 +1,19 @@
-import { Caller, money, moneyDto, page, pageQuery, RequireScopes, Returns, toPage } from '@gridbourse/api';
+import {
+  Caller,
+  decodeCursor,
+  money,
+  moneyDto,
+  page,
+  pageQuery,
+  RequireScopes,
+  Returns,
+  toPage,
+} from '@gridbourse/api';
 import { idPattern, rfc3339 } from '@gridbourse/kernel';
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { keysOfCursor } from '../../adapters/cursor.ts';
 import { lockChangeOf } from '../../adapters/lease.row.ts';
 import { ratedMicros, termsNow } from '../../domain/rating.ts';
 
@@ -79,7 +88,7 @@ export class UsageController {
   @RequireScopes('escrow:read')
   @Returns(200, page(usage))
   async list(@Caller() caller: Caller, @Query({ schema: usageQuery }) query: z.output<typeof usageQuery>) {
-    const [start, id] = keysOfCursor(query.cursor, 2) ?? [null, null];
+    const [start, id] = decodeCursor(query.cursor, ['bigint', 'text']) ?? [null, null];
     const rows = await this.dataSource.query<WindowRow[]>(WINDOWS, [
       caller.accountId,
       query.leaseId ?? null,

@@ -73,7 +73,7 @@ export class ApiKeys {
     accountId: string,
     query: PageQuery,
   ): Promise<{ items: z.input<typeof apiKeyDto>[]; nextCursor: string | null }> {
-    const [issuedAtMs, apiKeyId] = decodeCursor(query.cursor, 2) ?? [0, ''];
+    const [issuedAtMs, apiKeyId] = decodeCursor(query.cursor, ['bigint', 'text']) ?? [0, ''];
     const rows = await this.dataSource.query<Row[]>(LIST, [accountId, issuedAtMs, apiKeyId, query.limit + 1]);
     return toPage(
       rows,

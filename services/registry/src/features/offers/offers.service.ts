@@ -163,7 +163,7 @@ export class Offers {
     items: z.input<typeof offerDto>[];
     nextCursor: string | null;
   }> {
-    const [after] = decodeCursor(cursor, 1) ?? [''];
+    const [after] = decodeCursor(cursor, ['text']) ?? [''];
     const known = model === undefined ? undefined : findGpu(model);
     if (known === null) {
       throw invalid('unknown_gpu', `the catalogue knows no GPU "${model}"`, [
@@ -173,7 +173,7 @@ export class Offers {
     const rows = await this.dataSource.getRepository(OfferEntity).find({
       where: {
         withdrawn: false,
-        offerId: MoreThan(String(after)),
+        offerId: MoreThan(after!),
         ...(known === undefined ? {} : { gpuModel: known.id }),
         ...(region === undefined ? {} : { provider: { region } }),
         ...(sharing === undefined

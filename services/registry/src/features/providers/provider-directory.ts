@@ -26,7 +26,7 @@ export class ProviderDirectory {
 
   /** In the order of registration. */
   async list(query: PageQuery): Promise<{ items: ProviderDto[]; nextCursor: string | null }> {
-    const after = decodeCursor(query.cursor, 2) ?? [-1, ''];
+    const after = decodeCursor(query.cursor, ['bigint', 'text']) ?? [-1, ''];
     const ids = await this.dataSource.query<{ provider_id: string; registered_at_ms: string }[]>(
       `SELECT provider_id, registered_at_ms FROM providers WHERE (registered_at_ms, provider_id) > ($1, $2)
        ORDER BY registered_at_ms, provider_id LIMIT $3`,
