@@ -56,6 +56,7 @@ export const durableRounds = async (
       durableReplyMsP50: typical.replyMsP50,
       durableReplyMsP99: typical.replyMsP99,
       durableNodeCpuMsPerOrder: typical.nodeCpuMs,
+      restoredOrdersPerSecond: typical.restoredPerSecond,
       durableOutboxLagEvents: typical.outboxLagEvents,
       ...(typical.postgresCpuMs === null ? {} : { durablePostgresCpuMsPerOrder: typical.postgresCpuMs }),
     },

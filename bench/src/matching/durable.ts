@@ -1,16 +1,23 @@
 import { startService } from '@gridbourse/api';
 import { EmbeddedBus } from '@gridbourse/event-bus';
+import { EventStore } from '@gridbourse/event-store';
 import type { OfferPublished, ProviderEvent } from '@gridbourse/events';
 import { freePort } from '@gridbourse/infra';
 import { type AccountId, newId, nextInt, type Random, seededRandom, systemClock } from '@gridbourse/kernel';
 import { matchmakerService } from '@gridbourse/matchmaker';
-import { hearOfProvider, Matchmaker, saveMarketChange, submitOrder } from '@gridbourse/matchmaker/writer';
+import {
+  hearOfProvider,
+  loadExchange,
+  Matchmaker,
+  saveMarketChange,
+  submitOrder,
+} from '@gridbourse/matchmaker/writer';
 import { silentLogger } from '@gridbourse/observability';
 import { generateSealingKey } from '@gridbourse/sealing';
 import { DataSource } from 'typeorm';
 import type { BenchmarkContext } from '../frame/benchmark.ts';
 import { startPostgres } from '../frame/postgres.ts';
-import { perSecond, percentile, rounded } from '../frame/statistics.ts';
+import { perSecond, percentile, rounded, timed } from '../frame/statistics.ts';
 import { bareInserts } from './bare.ts';
 import { serviceOf, specOf } from './orders.ts';
 
@@ -152,6 +159,8 @@ export type DurableFigures = {
   readonly replyMsP50: number;
   readonly replyMsP99: number;
   readonly barePerSecond: number;
+  /** Living orders that a writer which begins, or whose commit failed, reads and folds, each with its lease. */
+  readonly restoredPerSecond: number;
   /**
    * Of one matched order until its events are published, which may be later: of this process, with the relay and the bus in
    * it, and of Postgres; null where unknown.
@@ -160,6 +169,12 @@ export type DurableFigures = {
   readonly postgresCpuMs: number | null;
   /** Public events that the relay had still to publish when the last order was matched. */
   readonly outboxLagEvents: number;
+};
+
+/** @returns orders a second */
+const restoring = async (database: DataSource, store: EventStore): Promise<number> => {
+  const { ms, result } = await timed(() => loadExchange(database, store));
+  return perSecond([...result.orders()].length, ms);
 };
 
 /**
@@ -231,9 +246,11 @@ export const durable = async (
   await drained(database);
   const node = process.cpuUsage(nodeBefore);
   const postgresAfter = postgres.cpuSeconds();
+  const restoredPerSecond = await restoring(database, service.app.get(EventStore));
   const barePerSecond = await bareInserts(databaseUrl, orders + warmUp, Math.min(1_000, concurrency));
   return {
     barePerSecond,
+    restoredPerSecond,
     outboxLagEvents,
     nodeCpuMs: rounded((node.user + node.system) / 1_000 / orders),
     postgresCpuMs:

@@ -95,6 +95,19 @@ describe('append and load', () => {
     expect(await shop.store.loadFrom(manager, streamId, 3)).toEqual({ version: 3, events: [] });
   });
 
+  it('gives back many streams at once, each in its order, and leaves out those that are not there', async () => {
+    const [a, b] = [newStream(), newStream()];
+    await append(one(b, 0, added('1')), one(a, 0, note('x'), added('2')));
+    await append(one(b, 1, added('3'), note('y')));
+    const { manager } = shop.dataSource;
+    const streams = await shop.store.loadMany(manager, [a, 'basket/none', b]);
+    expect(Object.fromEntries(streams)).toEqual({
+      [a]: [note('x'), added('2')],
+      [b]: [added('1'), added('3'), note('y')],
+    });
+    expect(await shop.store.loadMany(manager, [])).toEqual(new Map());
+  });
+
   it('has no events and version 0 for a stream that is not there', async () => {
     expect(await shop.store.load(shop.dataSource.manager, 'basket/none')).toEqual({ version: 0, events: [] });
   });

@@ -93,6 +93,10 @@ const LOAD_FROM = `SELECT ${COLUMNS} FROM events e WHERE stream_id = $1 AND e.ve
 const BEHIND = `
   (e.tx, e.position) > ($1::xid8, $2::bigint) AND ($3::text[] IS NULL OR e.type = ANY($3::text[]))`;
 
+const LOAD_MANY = `
+  SELECT stream_id, type, schema_version, data FROM events e
+  WHERE e.stream_id = ANY ($1::text[]) ORDER BY e.stream_id, e.version`;
+
 const READ_SETTLED = `
   SELECT ${COLUMNS} FROM events e
   WHERE ${BEHIND} AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
@@ -195,6 +199,21 @@ export class EventStore<E extends DomainEvent = DomainEvent> {
   async load(manager: EntityManager, streamId: string): Promise<{ version: number; events: E[] }> {
     const rows = await manager.query<Row[]>(LOAD, [streamId]);
     return { version: rows.length, events: rows.map((row) => this.decode(row)) };
+  }
+
+  /**
+   * The events of streams, each in its own order; of a stream that is not there nothing. In one query: for some hundreds of
+   * streams at a time.
+   */
+  async loadMany(manager: EntityManager, streamIds: readonly string[]): Promise<ReadonlyMap<string, E[]>> {
+    const rows = await manager.query<Row[]>(LOAD_MANY, [streamIds]);
+    const streams = new Map<string, E[]>();
+    for (const row of rows) {
+      const known = streams.get(row.stream_id);
+      if (known) known.push(this.decode(row));
+      else streams.set(row.stream_id, [this.decode(row)]);
+    }
+    return streams;
   }
 
   /**

@@ -130,8 +130,8 @@ const newestLeases = (whose: string): string => `
   ORDER BY proposed_at_ms DESC, lease_id DESC LIMIT $6`;
 
 /**
- * Leases that an account may see, newest first: those of its orders, and those with each of its providers, each found by an index of
- * its own. Asked for by OR, Postgres reads all leases of the account, or of everybody.
+ * Leases that an account may see, newest first: those of its orders, and those with each of its providers, each found by an
+ * index of its own. Asked for by OR, Postgres reads all leases of the account, or of everybody.
  */
 const NEWEST_LEASES = `
   SELECT lease_id FROM (

@@ -15,10 +15,8 @@ const lastVersions = (events: readonly Stored[]): Map<string, number> =>
   new Map(events.map(({ streamId, version }) => [streamId, version]));
 
 /**
- * Orders, their bids and leases, made anew from the events of this service. Projecting is folding, as it is for the writer: a row is
- * what the events of its stream make of it.
- *
- * Costs one short query for each order and lease that a page of events touches.
+ * Orders, their bids and leases, made anew from the events of this service. Projecting is folding, as it is for the writer: a
+ * row is what the events of its stream make of it.
  */
 export const ordersReadModel = (store: EventStore): ReadModel<DomainEvent> => ({
   name: 'orders',
@@ -27,9 +25,10 @@ export const ordersReadModel = (store: EventStore): ReadModel<DomainEvent> => ({
   project: async (manager, events) => {
     const orders: Order[] = [];
     const leases: Lease[] = [];
-    for (const [streamId, version] of lastVersions(events)) {
-      const { events: all } = await store.load(manager, streamId);
-      const known = all.slice(0, version);
+    const versions = lastVersions(events);
+    const streams = await store.loadMany(manager, [...versions.keys()]);
+    for (const [streamId, version] of versions) {
+      const known = streams.get(streamId)!.slice(0, version);
       if (known[0]!.type === 'OrderSubmitted') {
         orders.push(foldOrder(known as unknown as AnyOrderEvent[]));
       } else leases.push(foldLease(known as unknown as AnyLeaseEvent[]));
