@@ -25,6 +25,21 @@ const WRONG_KEYS = `
     OR array_agg(count ORDER BY id) <> array_agg(sequence ORDER BY id)
   LIMIT 5`;
 
+/** Events that the relay has still to publish: where effects are missing, it tells on which side of the bus. */
+const unpublished = async (url: string): Promise<number> => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM events e, outbox_checkpoint c
+       WHERE sequence IS NOT NULL AND (e.tx, e.position) > (c.tx, c.position)`,
+    );
+    return rows[0]!.n;
+  } finally {
+    await client.end();
+  }
+};
+
 const migrated = async (url: string): Promise<void> => {
   const source = await new DataSource({
     type: 'postgres',
@@ -100,9 +115,8 @@ export const crashContract = (
         expect(await letters.list({ group: GROUP })).toEqual([]);
         await letters.close();
       } catch (error) {
-        throw new Error(`seed ${seed}, ${await countOf()} effects, ${run.kills} kills\n${run.complaints}`, {
-          cause: error,
-        });
+        const missing = `${await countOf()} effects, ${await unpublished(producer.url)} events not published`;
+        throw new Error(`seed ${seed}, ${missing}, ${run.kills} kills\n${run.complaints}`, { cause: error });
       } finally {
         await run.stop();
       }
