@@ -47,8 +47,8 @@ export const streamsGrown = ({ tx, xmin, txs, publicBases }: Grown): StreamsGrow
 });
 
 /**
- * The streams that exist, and the first of the new ones: it tells what all of them are marked with. The others cost half of
- * that when they are copied.
+ * The streams that exist, and the first of the new ones: it tells what all of them are marked with. The others cost the
+ * server less when they are copied.
  */
 export const grownFirst = ({ streams }: AppendBatch): readonly StreamAppend[] => {
   const begun = streams.findIndex(({ expected }) => expected <= 0);
