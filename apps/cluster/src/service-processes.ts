@@ -46,13 +46,7 @@ const nodeProcess = (
     name,
     word: entry,
     command: process.execPath,
-    args: [
-      '--enable-source-maps',
-      '--disable-warning=ExperimentalWarning',
-      // kafkajs asks for timers in the past.
-      '--disable-warning=TimeoutNegativeWarning',
-      join(PROJECT_ROOT, entry),
-    ],
+    args: ['--enable-source-maps', '--disable-warning=ExperimentalWarning', join(PROJECT_ROOT, entry)],
     env: { ...process.env, [variableOf(name)]: dir.file('config', `${name}.json`) },
     cwd: PROJECT_ROOT,
     stateDir: dir.file(PROCESS_FOLDER),

@@ -1,6 +1,9 @@
 import type { Logger } from '@gridbourse/observability';
 import { type ISocketFactory, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { KafkaConfig } from './kafka-config.ts';
+import { calmRequestQueues } from './request-queue.ts';
+
+calmRequestQueues();
 
 /** What is worth knowing about Kafka the publisher and the consumers say themselves; kafkajs says much of it many times. */
 const logTo =

@@ -1,17 +1,13 @@
-import type { Logger } from '@gridbourse/observability';
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Batcher } from '../delivery/batcher.ts';
-import { PartitionWorker } from '../delivery/partition-worker.ts';
 import { Slots } from '../delivery/signal.ts';
 import type { BusMetrics } from '../metrics.ts';
 import type { SubscribeOptions, Subscription } from '../port.ts';
 import { pause, type RetryBudget } from '../retry.ts';
 import { isNotAMember } from './errors.ts';
 import type { KafkaConfig } from './kafka-config.ts';
-import { KafkaLetters } from './letters.ts';
-import { loggedRecord } from './message.ts';
-import type { OwnerDatabase, Partition } from './owner-database.ts';
-import type { Publisher } from './publisher.ts';
+import type { Fetched, OwnedPartition } from './owned-partition.ts';
+import { atMost, Ownership, type OwnershipParts } from './ownership.ts';
 import { stickyAssigner, type TopicPartitions } from './sticky-assigner.ts';
 
 export type ConsumerSettings = {
@@ -27,23 +23,9 @@ export type ConsumerSettings = {
   readonly pollMs: number;
 };
 
-export type ConsumerParts = {
+export type ConsumerParts = OwnershipParts & {
   readonly kafka: Kafka;
-  readonly database: OwnerDatabase;
-  readonly publisher: Publisher;
-  readonly logger: Logger;
   readonly metrics: BusMetrics;
-};
-
-/** A partition that this member has, and what has been fetched of it and not been taken in. */
-type Owned = Partition & {
-  readonly epoch: string;
-  readonly worker: PartitionWorker;
-  readonly giveUp: AbortController;
-  backlog: readonly KafkaMessage[];
-  at: number;
-  paused: boolean;
-  committed: number;
 };
 
 const COMMIT_EVERY_MS = 100;
@@ -60,12 +42,13 @@ const JOIN_PATIENCE = 2;
  *
  * Before the member joins the group anew, no handler is begun, those in hand are waited for and what is settled is
  * committed. After it, partitions that stayed go on where they were, and others are begun from the committed offset. A
- * partition stayed if its epoch in the database is still ours: nobody else had it in between.
+ * partition stayed if its epoch in the database is still ours: nobody else had it in between. From where a partition goes on
+ * is known here, not only to kafkajs: what would leave records out is not taken.
  */
 export class KafkaGroupConsumer implements Subscription {
   private readonly slots: Slots;
   private readonly batcher: Batcher | null;
-  private readonly owned = new Map<string, Owned>();
+  private readonly owned: Ownership;
   private readonly closing = new AbortController();
   private consumer: Consumer | null = null;
   private loop: Promise<void> | null = null;
@@ -87,6 +70,17 @@ export class KafkaGroupConsumer implements Subscription {
     this.batcher = subscription.batch
       ? new Batcher(subscription.batch, this.slots, settings.concurrency)
       : null;
+    const { retry, maxUnsettled, graceMs } = settings;
+    const { logger, metrics } = parts;
+    this.owned = new Ownership(
+      parts,
+      {
+        ...{ subscription, slots: this.slots, batcher: this.batcher, retry, maxUnsettled, logger, metrics },
+        onBroken: (error) => this.crashed?.reject(error),
+      },
+      graceMs,
+      (partition) => this.progress(partition),
+    );
   }
 
   start(): void {
@@ -133,10 +127,10 @@ export class KafkaGroupConsumer implements Subscription {
     const { GROUP_JOIN, CRASH } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => {
       onHealthy();
-      this.joins += 1;
-      this.adopted = this.adopt(consumer, this.joins, payload.memberAssignment).catch((error: unknown) =>
-        crashed.reject(error),
-      );
+      const join = (this.joins += 1);
+      this.adopted = this.adopted
+        .then(() => this.adopt(consumer, join, payload.memberAssignment))
+        .catch((error: unknown) => crashed.reject(error));
     });
     consumer.on(CRASH, ({ payload }) => {
       void this.suspend();
@@ -159,7 +153,7 @@ export class KafkaGroupConsumer implements Subscription {
       await this.handOver();
       this.stopExpecting();
       this.consumer = null;
-      await this.abandon([...this.owned.values()]);
+      await this.owned.abandonAll();
       // A broker that is out of reach does not confirm that we leave; it finds out after the session.
       const leaving = consumer.disconnect().catch(() => undefined);
       await atMost(LEAVE_PATIENCE_MS, leaving);
@@ -178,7 +172,7 @@ export class KafkaGroupConsumer implements Subscription {
       allowAutoTopicCreation: false,
       partitionAssigners: [
         stickyAssigner(
-          () => this.ownedNow(),
+          () => this.owned.byTopic,
           () => this.handOver(),
         ),
       ],
@@ -191,17 +185,11 @@ export class KafkaGroupConsumer implements Subscription {
     });
   }
 
-  private ownedNow(): TopicPartitions {
-    const owned: TopicPartitions = {};
-    for (const { topic, partition } of this.owned.values()) (owned[topic] ??= []).push(partition);
-    return owned;
-  }
-
   /** No handler begins until the group has been joined again. */
   private suspend(): Promise<unknown> {
     this.stable = false;
     this.expectJoin();
-    return Promise.all([...this.owned.values()].map(({ worker }) => worker.hold()));
+    return Promise.all(this.owned.all.map(({ worker }) => worker.hold()));
   }
 
   /** kafkajs joins the group again by itself; should it ever not, this member is made anew. */
@@ -212,8 +200,10 @@ export class KafkaGroupConsumer implements Subscription {
     this.joinTimer = setTimeout(
       () => {
         this.joinTimer = null;
-        if (join !== this.joins || this.stable) return;
-        this.crashed?.reject(new Error(`the group ${this.group} was not joined again in time`));
+        if (this.stable) return;
+        // Joined since, and suspended again or still adopting: that is waited for as long.
+        if (join !== this.joins) this.expectJoin();
+        else this.crashed?.reject(new Error(`the group ${this.group} was not joined again in time`));
       },
       JOIN_PATIENCE * (rebalanceTimeoutMs + sessionTimeoutMs),
     );
@@ -226,7 +216,7 @@ export class KafkaGroupConsumer implements Subscription {
 
   /** Waits for the handlers in hand, as long as the group does not take us for dead, and commits what is settled. */
   private async handOver(): Promise<void> {
-    if (this.owned.size === 0) return;
+    if (this.owned.all.length === 0) return;
     const idle = this.suspend();
     const patienceMs = this.closing.signal.aborted
       ? this.settings.graceMs
@@ -237,95 +227,34 @@ export class KafkaGroupConsumer implements Subscription {
 
   /** Makes what is owned what was assigned. While the database is away nothing is begun. */
   private async adopt(consumer: Consumer, join: number, assignment: TopicPartitions): Promise<void> {
+    const isCurrent = (): boolean => join === this.joins && !this.closing.signal.aborted;
     const wanted = Object.entries(assignment).flatMap(([topic, partitions]) =>
       partitions.map((partition) => ({ topic, partition })),
     );
-    const names = new Set(wanted.map(nameOf));
-    const lost = [...this.owned.values()].filter((owned) => !names.has(nameOf(owned)));
-    // Handlers in hand may go on: what they do is settled in the database of the service or not at all.
-    for (const owned of lost) void this.forget(owned);
-    for (let tries = 1; join === this.joins && !this.closing.signal.aborted; tries += 1) {
+    if (!isCurrent()) return;
+    this.owned.keepOnly(wanted);
+    for (let tries = 1; isCurrent(); tries += 1) {
       try {
-        await this.takeOver(wanted);
+        await this.owned.takeOver(wanted, isCurrent);
         break;
       } catch (error) {
         this.parts.logger.warn(
           { err: error, group: this.group, tries },
-          'partitions cannot be begun while the database of dead letters is away',
+          'partitions cannot be begun while Kafka or the database of dead letters is away',
         );
         await pause(Math.min(2_000, 50 * 2 ** Math.min(tries, 8)), this.closing.signal);
       }
     }
-    if (join !== this.joins || this.closing.signal.aborted) return;
-    for (const owned of this.owned.values()) {
+    if (!isCurrent()) return;
+    for (const owned of this.owned.all) {
       // Kafka fetches again from the committed offset, and kafkajs remembers a pause over the loss of a partition.
-      Object.assign(owned, { backlog: [], at: 0, paused: false, committed: 0 });
+      owned.rejoin();
       consumer.resume([{ topic: owned.topic, partitions: [owned.partition] }]);
       owned.worker.release();
     }
     this.stopExpecting();
     this.stable = true;
     this.scheduleCommit();
-  }
-
-  private async takeOver(wanted: readonly Partition[]): Promise<void> {
-    const { database } = this.parts;
-    const epochs = new Map(
-      (await database.epochs(this.group, wanted)).map((row) => [nameOf(row), row.epoch]),
-    );
-    const fresh = wanted.filter((partition) => {
-      const owned = this.owned.get(nameOf(partition));
-      return !owned || owned.epoch !== epochs.get(nameOf(partition));
-    });
-    await this.abandon(fresh.flatMap((partition) => this.owned.get(nameOf(partition)) ?? []));
-    for (const { epoch, ...partition } of await database.claim(this.group, fresh)) {
-      this.owned.set(nameOf(partition), await this.begin(partition, epoch));
-    }
-  }
-
-  private async begin(partition: Partition, epoch: string): Promise<Owned> {
-    const { database, publisher, logger, metrics } = this.parts;
-    const place = { group: this.group, ...partition };
-    const giveUp = new AbortController();
-    const store = database.lettersOf(place, epoch);
-    const letters = new KafkaLetters(store, place, publisher, giveUp.signal, logger);
-    const parkedKeys = await letters.parkedKeys();
-    const worker = new PartitionWorker({
-      ...{ subscription: this.subscription, ...partition, firstOffset: 0, letters, parkedKeys },
-      ...{
-        slots: this.slots,
-        batcher: this.batcher,
-        retry: this.settings.retry,
-        maxUnsettled: this.settings.maxUnsettled,
-      },
-      ...{ logger, metrics },
-      onProgress: () => this.progress(owned),
-      onBroken: (error) => this.crashed?.reject(error),
-    });
-    void worker.hold();
-    const owned: Owned = {
-      ...{ ...partition, epoch, worker, giveUp },
-      ...{ backlog: [], at: 0, paused: false, committed: 0 },
-    };
-    return owned;
-  }
-
-  private forget(owned: Owned): Promise<void> {
-    this.owned.delete(nameOf(owned));
-    owned.giveUp.abort();
-    return owned.worker.stop();
-  }
-
-  /** Gives partitions up and waits for the handlers in hand, but not for ever. */
-  private async abandon(all: readonly Owned[]): Promise<void> {
-    if (all.length === 0) return;
-    const stops = Promise.all(all.map((owned) => this.forget(owned)));
-    if (await atMost(this.settings.graceMs, stops)) return;
-    const keys = all.flatMap(({ worker }) => worker.busyKeys).slice(0, 20);
-    this.parts.logger.error(
-      { group: this.group, keys, graceMs: this.settings.graceMs },
-      'handlers have not returned in time and are left behind; their records are delivered again',
-    );
   }
 
   /** Takes over what was fetched. Errors of the heartbeat are for kafkajs, which then joins the group again. */
@@ -338,38 +267,54 @@ export class KafkaGroupConsumer implements Subscription {
       await pause(this.settings.config.heartbeatMs, adopted.signal);
       if (!adopted.signal.aborted) await payload.heartbeat();
     }
-    const owned = this.owned.get(nameOf(batch));
+    const owned = this.owned.get(batch);
     if (!owned || join !== this.joins || !this.stable) {
       // Not resolved, so it is fetched again: after the joining that is about to come, and not in a circle until then.
       await pause(NOT_NOW_MS, this.closing.signal);
       return payload.heartbeat();
     }
-    owned.backlog =
-      owned.at < owned.backlog.length
-        ? [...owned.backlog.slice(owned.at), ...batch.messages]
-        : batch.messages;
-    owned.at = 0;
-    payload.resolveOffset(batch.lastOffset());
-    this.feed(owned);
+    const fetched = fetchedIn(batch);
+    const missing = owned.missingBefore(fetched);
+    if (missing === null) {
+      owned.add(fetched);
+      payload.resolveOffset(batch.lastOffset());
+      this.feed(owned);
+    } else await this.fetchMissing(owned, missing, fetched);
     await payload.heartbeat();
   }
 
-  private feed(owned: Owned): void {
-    const { worker, topic, partition } = owned;
-    for (let room = worker.room; room > 0 && owned.at < owned.backlog.length; room -= 1) {
-      worker.take(loggedRecord(owned.backlog[owned.at]!));
-      owned.at += 1;
+  /**
+   * Has Kafka read again from where something is missing. A batch that another broker still had on the way when the group was
+   * joined is from the place of before: what had been fetched then and not taken in would be left out.
+   */
+  private async fetchMissing(owned: OwnedPartition, missing: number, { from }: Fetched): Promise<void> {
+    const { offsets, logger } = this.parts;
+    const { topic, partition } = owned;
+    const place = { group: this.group, topic, partition, missing, from };
+    const earliest = await offsets.earliest(owned).catch((error: unknown) => {
+      logger.warn({ ...place, err: error }, 'the first offset of a partition could not be asked for');
+      return null;
+    });
+    if (earliest === null || this.owned.get(owned) !== owned) return;
+    if (earliest > missing) {
+      logger.error({ ...place, earliest }, 'records were deleted before they had been handled');
+      owned.skipTo(earliest);
+    } else {
+      logger.info(place, 'what was fetched leaves records out and is fetched again');
+      this.consumer?.seek({ topic, partition, offset: String(missing) });
     }
-    const full = owned.at < owned.backlog.length;
-    if (!full && owned.backlog.length > 0) Object.assign(owned, { backlog: [], at: 0 });
+  }
+
+  private feed(owned: OwnedPartition): void {
+    owned.feed();
+    const { topic, partition, full } = owned;
     if (full === owned.paused) return;
     owned.paused = full;
     this.consumer?.[full ? 'pause' : 'resume']([{ topic, partitions: [partition] }]);
   }
 
-  private progress(owned: Owned): void {
-    if (this.owned.get(nameOf(owned)) !== owned) return;
-    if (owned.at < owned.backlog.length) this.feed(owned);
+  private progress(owned: OwnedPartition): void {
+    if (owned.full) this.feed(owned);
     this.scheduleCommit();
   }
 
@@ -388,7 +333,7 @@ export class KafkaGroupConsumer implements Subscription {
   }
 
   private async commitOnce(): Promise<void> {
-    const ahead = [...this.owned.values()].filter(({ worker, committed }) => worker.committable > committed);
+    const ahead = this.owned.all.filter(({ worker, committed }) => worker.committable > committed);
     if (ahead.length === 0 || !this.consumer) return;
     const offsets = ahead.map(({ worker }) => worker.committable);
     const join = this.joins;
@@ -419,7 +364,7 @@ export class KafkaGroupConsumer implements Subscription {
     if (!this.stable) return;
     try {
       for (const row of await this.parts.database.keysToReplay(this.group)) {
-        this.owned.get(nameOf(row))?.worker.replay(row.key);
+        this.owned.get(row)?.worker.replay(row.key);
       }
     } catch (error) {
       this.parts.logger.debug({ err: error, group: this.group }, 'keys to replay could not be looked for');
@@ -427,15 +372,12 @@ export class KafkaGroupConsumer implements Subscription {
   }
 }
 
-const nameOf = ({ topic, partition }: Partition): string => `${topic}/${partition}`;
-
-/** Waits for the work, but no longer than that. @returns whether it was done in time */
-const atMost = async (patienceMs: number, work: Promise<unknown>): Promise<boolean> => {
-  const done = new AbortController();
-  const finished = work.finally(() => done.abort());
-  await Promise.race([finished, pause(patienceMs, done.signal)]);
-  return done.signal.aborted;
-};
+/** kafkajs does not declare from where a batch was fetched. */
+const fetchedIn = (batch: Batch): Fetched => ({
+  from: Number((batch as Batch & { readonly fetchedOffset: string }).fetchedOffset),
+  last: Number(batch.lastOffset()),
+  messages: batch.messages,
+});
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -10,6 +10,7 @@ import { kafkaClient } from './client.ts';
 import { isRefused } from './errors.ts';
 import { KafkaGroupConsumer } from './group-consumer.ts';
 import { groupLag } from './group-lag.ts';
+import { GroupOffsets } from './group-offsets.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { headersOf } from './message.ts';
 import { OwnerDatabase } from './owner-database.ts';
@@ -45,6 +46,7 @@ export class KafkaBus implements EventBus {
   private readonly topics: Topics;
   private readonly publisher: Publisher;
   private readonly database: OwnerDatabase;
+  private readonly offsets: GroupOffsets;
   private readonly consumers = new Set<KafkaGroupConsumer>();
   private readonly closingSignal = new AbortController();
   private started: Promise<void> | null = null;
@@ -56,6 +58,7 @@ export class KafkaBus implements EventBus {
     this.kafka = kafkaClient(config, logger, options.socketFactory);
     this.topics = new Topics(this.kafka, config, options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES);
     this.publisher = new Publisher(this.kafka, config, logger);
+    this.offsets = new GroupOffsets(this.kafka);
     this.database = new OwnerDatabase(deadLetters.databaseUrl, (error) =>
       logger.warn({ err: error }, 'an idle connection to the database of dead letters was lost'),
     );
@@ -97,7 +100,8 @@ export class KafkaBus implements EventBus {
         pollMs: this.options.pollMs ?? 500,
       },
       {
-        ...{ kafka: this.kafka, database: this.database, publisher: this.publisher, logger },
+        ...{ kafka: this.kafka, offsets: this.offsets, database: this.database },
+        ...{ publisher: this.publisher, logger },
         metrics: new BusMetrics(serviceMeter(options.group)),
       },
     );
@@ -129,6 +133,7 @@ export class KafkaBus implements EventBus {
     this.consumers.clear();
     this.closed = true;
     await this.publisher.close();
+    await this.offsets.close();
     await this.database.close();
   }
 

@@ -1,14 +1,13 @@
 // A process of the crash test: a service under Nest whose handler writes one row an event. It never ends by itself.
 import 'reflect-metadata';
 import type { EventOf } from '@gridbourse/events';
-import { silentLogger } from '@gridbourse/observability';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
 import { BusStrategy, EventContext, OnEvent } from '@gridbourse/event-bus';
 import { counted, counterCatalogue } from './language.ts';
-import { connectBus, GROUP, planOfThisProcess } from './plan.ts';
+import { connectBus, GROUP, loggerOf, planOfThisProcess } from './plan.ts';
 
 @Controller()
 class CounterReader {
@@ -27,12 +26,13 @@ class CounterReader {
 class ReaderModule {}
 
 const plan = planOfThisProcess();
+const logger = loggerOf(plan, 'consumer');
 const dataSource = await new DataSource({
   type: 'postgres',
   url: plan.consumerDatabase,
   poolSize: 10,
 }).initialize();
-const bus = connectBus(plan);
+const bus = connectBus(plan, logger);
 await bus.start();
 const app = await NestFactory.createMicroservice(ReaderModule, {
   strategy: new BusStrategy({
@@ -40,7 +40,7 @@ const app = await NestFactory.createMicroservice(ReaderModule, {
     dataSource,
     group: GROUP,
     catalogue: counterCatalogue,
-    logger: silentLogger,
+    logger,
   }),
   logger: false,
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { nextInt, type Random, seededRandom } from '@gridbourse/kernel';
@@ -18,14 +18,13 @@ class Victim {
     private readonly script: string,
     private readonly args: readonly string[],
     private readonly plan: CrashPlan,
-    private readonly logFile: string,
   ) {}
 
   start(): void {
     const child = spawn(
       process.execPath,
       [
-        ...['--disable-warning=TimeoutNegativeWarning', '--import', join(ROOT, 'tools', 'swc-register.mjs')],
+        ...['--import', join(ROOT, 'tools', 'swc-register.mjs')],
         ...[join(import.meta.dirname, this.script), ...this.args],
       ],
       {
@@ -34,13 +33,14 @@ class Victim {
       },
     );
     child.once('message', () => (this.up = true));
-    child.stderr!.on('data', (text: Buffer) => appendFileSync(this.logFile, text));
+    child.stderr!.on('data', (text: Buffer) => appendFileSync(this.plan.logFile, text));
     this.child = child;
     this.ended = new Promise((done) => {
       child.once('exit', (code, signal) => {
         this.child = null;
         // It never ends by itself unless something is wrong with it.
-        if (signal !== 'SIGKILL') appendFileSync(this.logFile, `${this.script} ended: ${code ?? signal}\n`);
+        if (signal !== 'SIGKILL')
+          appendFileSync(this.plan.logFile, `${this.script} ended: ${code ?? signal}\n`);
         done();
       });
     });
@@ -56,25 +56,29 @@ class Victim {
 /** Producers and consumers that are killed at random moments until told to stop. */
 export class CrashRun {
   kills = 0;
+  /** What the processes said is of no interest then. */
+  passed = false;
   private readonly random: Random;
   private readonly victims: Victim[];
-  private readonly logFile = join(mkdtempSync(join(tmpdir(), 'gridbourse-crash-')), 'stderr.log');
+  private readonly folder = mkdtempSync(join(tmpdir(), 'gridbourse-crash-'));
+  private readonly logFile = join(this.folder, 'processes.log');
   private stopping = false;
   private killing: Promise<void> = Promise.resolve();
 
-  constructor(plan: CrashPlan, consumers: number, seed: number) {
+  constructor(settings: Omit<CrashPlan, 'logFile'>, consumers: number, seed: number) {
+    const plan = { ...settings, logFile: this.logFile };
     this.random = seededRandom(seed);
     const producers = Array.from({ length: plan.producers }, (_, n) => n);
     appendFileSync(this.logFile, '');
     this.victims = [
-      ...producers.map((n) => new Victim('producer.ts', [String(n)], plan, this.logFile)),
-      ...Array.from({ length: consumers }, () => new Victim('consumer.ts', [], plan, this.logFile)),
+      ...producers.map((n) => new Victim('producer.ts', [String(n)], plan)),
+      ...Array.from({ length: consumers }, () => new Victim('consumer.ts', [], plan)),
     ];
   }
 
-  /** What the processes said on standard error, and those that ended without being killed. */
+  /** What the processes warned of or said on standard error last, and those that ended without being killed. */
   get complaints(): string {
-    return readFileSync(this.logFile, 'utf8').slice(-4_000);
+    return `${this.logFile}:\n${readFileSync(this.logFile, 'utf8').slice(-4_000)}`;
   }
 
   /**
@@ -95,6 +99,7 @@ export class CrashRun {
   async stop(): Promise<void> {
     await this.calm();
     await Promise.all(this.victims.map((victim) => victim.kill()));
+    if (this.passed) rmSync(this.folder, { recursive: true });
   }
 
   private async killAtRandom(kills: number, progress: () => Promise<number>): Promise<void> {

@@ -1,4 +1,4 @@
-import { silentLogger } from '@gridbourse/observability';
+import { configureLogging, createLogger, type Logger, type LogLevel } from '@gridbourse/observability';
 import { EmbeddedBus, type EventBus, KafkaBus, kafkaConfig } from '@gridbourse/event-bus';
 
 /** What each process of the crash test is told, as JSON in its environment. */
@@ -12,6 +12,8 @@ export type CrashPlan = {
   readonly eventsPerKey: number;
   /** A producer appends for the keys whose number has this remainder. */
   readonly producers: number;
+  /** Where the processes say what went wrong. */
+  readonly logFile: string;
 };
 
 export const ENVIRONMENT = 'GRIDBOURSE_CRASH_PLAN';
@@ -19,9 +21,18 @@ export const GROUP = 'crash-reader';
 
 export const planOfThisProcess = (): CrashPlan => JSON.parse(process.env[ENVIRONMENT]!) as CrashPlan;
 
-export const connectBus = ({ bus, consumerDatabase }: CrashPlan): EventBus =>
+/** Into the log file: warnings, or what BUS_CRASH_LOG_LEVEL says. */
+export const loggerOf = ({ logFile }: CrashPlan, name: string): Logger => {
+  configureLogging({
+    level: (process.env['BUS_CRASH_LOG_LEVEL'] as LogLevel | undefined) ?? 'warn',
+    file: logFile,
+  });
+  return createLogger(`${name} ${process.pid}`);
+};
+
+export const connectBus = ({ bus, consumerDatabase }: CrashPlan, logger: Logger): EventBus =>
   bus.kind === 'embedded'
-    ? new EmbeddedBus({ databaseUrl: bus.databaseUrl, logger: silentLogger, rebalanceMs: 200 })
+    ? new EmbeddedBus({ databaseUrl: bus.databaseUrl, logger, rebalanceMs: 200 })
     : new KafkaBus({
         config: kafkaConfig.parse({
           brokers: bus.brokers,
@@ -31,5 +42,5 @@ export const connectBus = ({ bus, consumerDatabase }: CrashPlan): EventBus =>
           requestTimeoutMs: 5_000,
         }),
         deadLetters: { databaseUrl: consumerDatabase },
-        logger: silentLogger,
+        logger,
       });

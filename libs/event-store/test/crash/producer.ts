@@ -2,12 +2,12 @@
 import 'reflect-metadata';
 import { EventStore, OutboxRelay } from '@gridbourse/event-store';
 import { systemClock } from '@gridbourse/kernel';
-import { silentLogger } from '@gridbourse/observability';
 import { DataSource } from 'typeorm';
 import { type CountedEvent, counterCatalogue, streamOf } from './language.ts';
-import { connectBus, planOfThisProcess } from './plan.ts';
+import { connectBus, loggerOf, planOfThisProcess } from './plan.ts';
 
 const plan = planOfThisProcess();
+const logger = loggerOf(plan, 'producer');
 const mine = Number(process.argv[2]);
 const dataSource = await new DataSource({
   type: 'postgres',
@@ -22,10 +22,10 @@ const store = new EventStore<CountedEvent>({
 const relay = new OutboxRelay({
   ...{
     dataSource,
-    bus: connectBus(plan),
+    bus: connectBus(plan, logger),
     catalogue: counterCatalogue,
     context: 'shop',
-    logger: silentLogger,
+    logger,
   },
   batchSize: 1_000,
 });
