@@ -15,6 +15,7 @@ const frameworks = [
   '@fastify/*',
   '@grpc/*',
   'ethers',
+  'tiny-secp256k1',
   '@kubernetes/*',
   'rxjs',
   'pino',

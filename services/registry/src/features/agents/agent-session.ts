@@ -6,7 +6,7 @@ import { checkInventory, type NodeReport } from '../../domain/inventory.ts';
 import type { RegistryConfig } from '../../registry.config.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import type { AgentHub } from './agent-hub.ts';
-import { heartbeatTexts, helloText } from './agent-texts.ts';
+import { HEARTBEAT_TEXTS, helloText } from './agent-texts.ts';
 import type { Challenges } from './challenges.service.ts';
 import type { TelemetryMetrics } from './telemetry-metrics.ts';
 import type { TrackedProvider } from './tracked-provider.ts';
@@ -65,6 +65,8 @@ export class AgentSession {
   private over = false;
   private sequence = 0;
   private window = { sinceMs: 0, messages: 0 };
+  /** Texts that heartbeats may be signed in, the one that this agent used last first. */
+  private texts = HEARTBEAT_TEXTS;
 
   constructor(
     private readonly parts: SessionParts,
@@ -195,10 +197,12 @@ export class AgentSession {
     if (Math.abs(arrivedAtMs - Number(heartbeat.sentAtMs)) > SIGNED_TIME_TOLERANCE_MS) {
       throw skips('stale_heartbeat', 'sent_at_ms is more than 30 s off: is the clock right?');
     }
-    const texts = heartbeatTexts(provider.providerId, heartbeat);
-    if (!texts.some((text) => signedByWallet(provider.wallet, text, heartbeat.signature))) {
+    const signed = this.texts.find((text) =>
+      signedByWallet(provider.wallet, text(provider.providerId, heartbeat), heartbeat.signature),
+    );
+    if (!signed)
       throw ends('invalid_signature', 'the heartbeat was not signed by the wallet of this provider');
-    }
+    if (signed !== this.texts[0]) this.texts = [signed, ...this.texts.filter((text) => text !== signed)];
   }
 
   private answer(

@@ -19,18 +19,27 @@ const withoutEmptySharing = ({
 }: registryV1.NodeInventory): Partial<registryV1.NodeInventory> =>
   gpuSharing === '' ? node : { ...node, gpuSharing };
 
+type HeartbeatText = (providerId: string, heartbeat: registryV1.Heartbeat) => string;
+
+const heartbeatText =
+  (
+    nodesOf: (nodes: readonly registryV1.NodeInventory[]) => readonly unknown[],
+    integer: (text: string) => string | number,
+  ): HeartbeatText =>
+  (providerId, { nodes, sentAtMs, sequence }) =>
+    digest({ nodes: nodesOf(nodes), providerId, sentAtMs: integer(sentAtMs), sequence: integer(sequence) });
+
+const asText = (integer: string): string => integer;
+
 /**
  * SHA-256 of the canonical JSON of a heartbeat. Its 64-bit fields are strings in our JSON mapping and numbers in that of
  * other protobuf libraries, so either form is a right signature of the same content; so it is with and
  * without a field that is empty.
  */
-export const heartbeatTexts = (providerId: string, heartbeat: registryV1.Heartbeat): string[] => {
-  const { sentAtMs, sequence } = heartbeat;
-  return [heartbeat.nodes, heartbeat.nodes.map(withoutEmptySharing)].flatMap((nodes) => [
-    digest({ nodes, providerId, sentAtMs, sequence }),
-    digest({ nodes, providerId, sentAtMs: Number(sentAtMs), sequence: Number(sequence) }),
-  ]);
-};
+export const HEARTBEAT_TEXTS: readonly HeartbeatText[] = [
+  (nodes: readonly registryV1.NodeInventory[]) => nodes,
+  (nodes: readonly registryV1.NodeInventory[]) => nodes.map(withoutEmptySharing),
+].flatMap((nodesOf) => [heartbeatText(nodesOf, asText), heartbeatText(nodesOf, Number)]);
 
 /** Equal inventories give equal digests. */
 export const inventoryDigest = (nodes: readonly registryV1.NodeInventory[]): string => digest(nodes);
