@@ -1,4 +1,4 @@
-import type { BidId, LeaseId, OfferId, OrderId, ProviderId } from '@gridbourse/kernel';
+import type { AccountId, BidId, LeaseId, OfferId, OrderId, ProviderId } from '@gridbourse/kernel';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { type Bid, type BidState, bidStateOf } from '../domain/auction.ts';
 import { isEnded, type Order } from '../domain/order.ts';
@@ -10,6 +10,8 @@ import { integer, micros } from './column-types.ts';
 export class BidEntity {
   @PrimaryColumn({ name: 'bid_id', type: 'text' }) bidId!: BidId;
   @Column({ name: 'order_id', type: 'text' }) orderId!: OrderId;
+  /** Whose order it is, not whose bid. */
+  @Column({ name: 'account_id', type: 'text' }) accountId!: AccountId;
   @Column({ name: 'group_name', type: 'text' }) groupName!: string;
   @Column({ name: 'provider_id', type: 'text' }) providerId!: ProviderId;
   @Column({ name: 'offer_id', type: 'text' }) offerId!: OfferId;
@@ -26,6 +28,7 @@ export class BidEntity {
 const bidRow = (order: Order, bid: Bid): BidEntity => ({
   bidId: bid.bidId,
   orderId: order.orderId,
+  accountId: order.accountId,
   groupName: bid.group,
   providerId: bid.providerId,
   offerId: bid.offerId,

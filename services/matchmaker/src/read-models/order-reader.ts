@@ -11,7 +11,7 @@ export type LeaseFilter = PageQuery & { state?: string | undefined; orderId?: st
 export type OrderWithLeases = { readonly order: OrderEntity; readonly leases: readonly LeaseEntity[] };
 
 /** Newest first, from behind the cursor on, one row more than asked for. */
-export const keyset = <T extends ObjectLiteral>(
+const keyset = <T extends ObjectLiteral>(
   query: SelectQueryBuilder<T>,
   columns: { at: string; id: string },
   { limit, cursor }: PageQuery,

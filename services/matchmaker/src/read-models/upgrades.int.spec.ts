@@ -88,6 +88,14 @@ const SHOWN = [
   },
 ];
 
+const OLD_BIDS = `
+  INSERT INTO orders (order_id, account_id, version, state, name, run, max_rate_micros, duration_seconds, submitted_at_ms, expires_at_ms, warnings, request_hash, live)
+  VALUES ('ord_a', 'acc_a', 1, 'bidding', 'web', 'service', 1, 1, 1, 1, '[]', '', true),
+         ('ord_b', 'acc_b', 1, 'bidding', 'web', 'service', 1, 1, 1, 1, '[]', '', true);
+  INSERT INTO bids (bid_id, order_id, group_name, provider_id, offer_id, rate_micros, revision, placed_at_ms, valid_until_ms, state, failed)
+  VALUES ('bid_1', 'ord_a', 'g', 'prv', 'off', 1, 1, 1, 1, 'sealed', '[]'),
+         ('bid_2', 'ord_b', 'g', 'prv', 'off', 1, 1, 1, 1, 'sealed', '[]');`;
+
 describe('a database of the release before', () => {
   it(
     'keeps by what its orders are weighed, and how long its providers have been there',
@@ -135,6 +143,18 @@ describe('a database of the release before', () => {
         expect((await timelines.behind(orderId, '0', 10)).map(({ id }) => id)).toEqual(
           SHOWN.map(({ id }) => id),
         );
+      }),
+    60_000,
+  );
+
+  it(
+    'knows whose orders its bids are on',
+    () =>
+      upgraded({ upTo: 11, rows: OLD_BIDS }, async (after) => {
+        expect(await after.query('SELECT bid_id, account_id FROM bids ORDER BY bid_id')).toEqual([
+          { bid_id: 'bid_1', account_id: 'acc_a' },
+          { bid_id: 'bid_2', account_id: 'acc_b' },
+        ]);
       }),
     60_000,
   );
