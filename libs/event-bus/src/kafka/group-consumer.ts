@@ -125,7 +125,10 @@ export class KafkaGroupConsumer implements Subscription {
     crashed.promise.catch(() => undefined);
     this.crashed = crashed;
     const { GROUP_JOIN, CRASH } = consumer.events;
+    // What kafkajs had begun for a member that is over (a joining, a fetch) it ends, whenever that is.
+    let over = false;
     consumer.on(GROUP_JOIN, ({ payload }) => {
+      if (over) return;
       onHealthy();
       const join = (this.joins += 1);
       this.adopted = this.adopted
@@ -144,10 +147,11 @@ export class KafkaGroupConsumer implements Subscription {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 8,
-        eachBatch: (payload) => this.receive(payload),
+        eachBatch: (payload) => (over ? this.notNow() : this.receive(payload)),
       });
       await Promise.race([crashed.promise, aborted(this.closing.signal)]);
     } finally {
+      over = true;
       // What is still being adopted was assigned to a member that is no more.
       this.joins += 1;
       await this.handOver();
@@ -269,8 +273,8 @@ export class KafkaGroupConsumer implements Subscription {
     }
     const owned = this.owned.get(batch);
     if (!owned || join !== this.joins || !this.stable) {
-      // Not resolved, so it is fetched again: after the joining that is about to come, and not in a circle until then.
-      await pause(NOT_NOW_MS, this.closing.signal);
+      // Not resolved, so it is fetched again: after the joining that is about to come.
+      await this.notNow();
       return payload.heartbeat();
     }
     const fetched = fetchedIn(batch);
@@ -281,6 +285,11 @@ export class KafkaGroupConsumer implements Subscription {
       this.feed(owned);
     } else await this.fetchMissing(owned, missing, fetched);
     await payload.heartbeat();
+  }
+
+  /** What is not taken comes again at once: not in a circle. */
+  private notNow(): Promise<void> {
+    return pause(NOT_NOW_MS, this.closing.signal);
   }
 
   /**

@@ -48,9 +48,9 @@ class ScriptedConsumer {
     return answer.promise;
   }
 
-  /** The group has been formed, and this member has the one partition. */
-  join(): void {
-    this.listeners.get('join')!({ payload: { memberAssignment: { [TOPIC]: [0] } } });
+  /** The group has been formed, and this member has the one partition, or none. */
+  join(partitions = [0]): void {
+    this.listeners.get('join')!({ payload: { memberAssignment: { [TOPIC]: partitions } } });
   }
   /** Kafka was lost; kafkajs says that it tries again. */
   lose(): void {
@@ -58,25 +58,26 @@ class ScriptedConsumer {
   }
   /** Fetches the next record until it is taken over. @param keyOf which key the record of an offset has */
   async deliver(keyOf: string | ((offset: number) => string)): Promise<void> {
-    for (;;) {
-      const offset = this.nextOffset;
-      const key = typeof keyOf === 'string' ? keyOf : keyOf(offset);
-      const { value, headers } = record(TOPIC, key, 1);
-      const message = { key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)), headers };
-      const messages = [{ ...message, offset: String(offset) } as unknown as KafkaMessage];
-      let taken = false;
-      await this.eachBatch!({
-        batch: {
-          ...{ topic: TOPIC, partition: 0, messages },
-          ...{ fetchedOffset: String(offset), lastOffset: () => String(offset) },
-        },
-        resolveOffset: () => (taken = true),
-        heartbeat: () => Promise.resolve(),
-      } as unknown as EachBatchPayload);
-      if (!taken) continue;
-      this.nextOffset = offset + 1;
-      return;
-    }
+    while (!(await this.offer(keyOf)));
+  }
+  /** Fetches the next record. @returns whether it was taken over */
+  async offer(keyOf: string | ((offset: number) => string)): Promise<boolean> {
+    const offset = this.nextOffset;
+    const key = typeof keyOf === 'string' ? keyOf : keyOf(offset);
+    const { value, headers } = record(TOPIC, key, 1);
+    const message = { key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)), headers };
+    const messages = [{ ...message, offset: String(offset) } as unknown as KafkaMessage];
+    let taken = false;
+    await this.eachBatch!({
+      batch: {
+        ...{ topic: TOPIC, partition: 0, messages },
+        ...{ fetchedOffset: String(offset), lastOffset: () => String(offset) },
+      },
+      resolveOffset: () => (taken = true),
+      heartbeat: () => Promise.resolve(),
+    } as unknown as EachBatchPayload);
+    if (taken) this.nextOffset = offset + 1;
+    return taken;
   }
 }
 
@@ -188,6 +189,22 @@ describe('a member of a group', () => {
     await eventually(() => clients.length === 2 && clients[1]!.running);
     clients[1]!.join();
     await clients[1]!.deliver('b');
+  });
+
+  it('is not heard any more once it is over, whatever its client had begun', async () => {
+    const { client, handled } = await start();
+    client.join();
+    await client.deliver('a');
+    client.lose();
+    await eventually(() => clients.length === 2 && clients[1]!.running);
+    clients[1]!.join();
+    clients[1]!.nextOffset = 1;
+    await clients[1]!.deliver('b');
+    client.join([]);
+    expect(await client.offer('late')).toBe(false);
+    await clients[1]!.deliver('c');
+    await eventually(() => handled.sequencesOf('c').length === 1);
+    expect(handled.started.map(({ key }) => key)).toEqual(['a', 'b', 'c']);
   });
 
   it('is made anew when it has joined again but can never begin', async () => {
