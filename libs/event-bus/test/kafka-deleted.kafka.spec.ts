@@ -76,6 +76,7 @@ describe('records that Kafka has deleted before they were handled', () => {
     const first = await read();
     await haveRead(3);
     await first.close();
+    expect(said).toEqual([]);
     await write(4, 10);
     await deleteBefore(6);
     await read();
