@@ -9,7 +9,6 @@ import { migrateTables } from '../schema.ts';
 import { kafkaClient } from './client.ts';
 import { isRefused } from './errors.ts';
 import { KafkaGroupConsumer } from './group-consumer.ts';
-import { groupLag } from './group-lag.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { headersOf } from './message.ts';
@@ -118,7 +117,7 @@ export class KafkaBus implements EventBus {
   async lag(group: string): Promise<PartitionLag[]> {
     if (this.closed) throw new DomainError('unavailable', 'bus_closed', 'the bus is closed');
     const own = [...this.consumers].filter((consumer) => consumer.group === group);
-    return groupLag(this.kafka, group, [...new Set(own.flatMap((consumer) => consumer.topics))]);
+    return this.offsets.lag(group, [...new Set(own.flatMap((consumer) => consumer.topics))]);
   }
 
   close(): Promise<void> {
