@@ -76,9 +76,9 @@ export class CrashRun {
     ];
   }
 
-  /** What the processes warned of or said on standard error last, and those that ended without being killed. */
+  /** What the processes logged or said on standard error last, and those that ended without being killed. */
   get complaints(): string {
-    return `${this.logFile}:\n${readFileSync(this.logFile, 'utf8').slice(-4_000)}`;
+    return `${this.logFile}:\n${readFileSync(this.logFile, 'utf8').slice(-20_000)}`;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { configureLogging, createLogger, type Logger, type LogLevel } from '@gridbourse/observability';
+import { configureLogging, createLogger, type Logger } from '@gridbourse/observability';
 import { EmbeddedBus, type EventBus, KafkaBus, kafkaConfig } from '@gridbourse/event-bus';
 
 /** What each process of the crash test is told, as JSON in its environment. */
@@ -21,12 +21,9 @@ export const GROUP = 'crash-reader';
 
 export const planOfThisProcess = (): CrashPlan => JSON.parse(process.env[ENVIRONMENT]!) as CrashPlan;
 
-/** Into the log file: warnings, or what BUS_CRASH_LOG_LEVEL says. */
+/** Into the log file, of which the end is shown when the test fails: joinings and commits that failed too. */
 export const loggerOf = ({ logFile }: CrashPlan, name: string): Logger => {
-  configureLogging({
-    level: (process.env['BUS_CRASH_LOG_LEVEL'] as LogLevel | undefined) ?? 'warn',
-    file: logFile,
-  });
+  configureLogging({ level: 'debug', file: logFile });
   return createLogger(`${name} ${process.pid}`);
 };
 
