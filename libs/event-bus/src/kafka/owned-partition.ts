@@ -72,7 +72,8 @@ export class OwnedPartition implements Partition {
 
   /** Hands the worker what it has room for. */
   feed(): void {
-    for (let room = this.worker.room; room > 0 && this.full; room -= 1) {
+    // What the worker has had already takes no room, and nothing that it settles would have us come back.
+    while (this.full && this.worker.room > 0) {
       this.worker.take(loggedRecord(this.backlog[this.at]!));
       this.at += 1;
     }
